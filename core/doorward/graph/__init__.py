@@ -1,0 +1,1 @@
+"""Facts, and the doors that follow from them: pure."""

@@ -1,0 +1,1 @@
+"""The journal: append, fold, snapshot, replay; in memory and in SQLite."""

@@ -1,0 +1,45 @@
+"""What the engine asks of the shell: one request to the API server, with the preconditions that make it safe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from doorward.model.reference import JsonObject, Ref
+
+Verb = Literal["create", "patch", "delete", "status", "event", "look"]
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One write, or one look, for the shell to perform.
+
+    - ``create``: POST ``body``; an object that is already there is an error (409 AlreadyExists), never overwritten.
+    - ``patch``: JSON merge patch ``body``, which carries ``metadata.uid`` and ``metadata.resourceVersion``.
+    - ``status``: the same on the status subresource.
+    - ``delete``: DELETE with ``uid`` and ``resource_version`` as preconditions.
+    - ``event``: POST a Kubernetes Event; one that exists already is success.
+    - ``look``: GET the object; the outcome is what is there (Applied with object None: nothing).
+    """
+
+    id: int
+    """Counts up from 1; outcomes name it."""
+    verb: Verb
+    ref: Ref
+    service: str
+    """UID of the InferenceService that this is for; empty for the engine's own."""
+    uid: str = ""
+    resource_version: str = ""
+    version: str = ""
+    """API version to use, as discovery told; empty: the newest that is known."""
+    body: JsonObject | None = None
+    reason: str = ""
+    """Why, for people: ``door opens``, ``drift: spec.rules``, ``overlap is over`` …"""
+    fields: tuple[str, ...] = ()
+    """Dotted paths of what an update changes."""
+    cause: int = 0
+    """Number of the record that led to this."""
+    number: int = 0
+    """Number of the Issued record."""
+    at: float = 0.0
+    """The engine's time when it was handed out."""

@@ -1,0 +1,176 @@
+"""The door of one InferenceService: what every backend renders, and nothing of how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from doorward.model import names
+from doorward.model.reference import SERVICE, JsonObject, Ref
+from doorward.model.settings import Settings
+
+Mode = Literal["Serverless", "RawDeployment", "MultiNode"]
+Exposure = Literal["outside", "cluster-local", "disabled"]
+InCluster = Literal["ours", "tied", "conflict", "none"]
+ComponentName = Literal["engine", "router", "decoder"]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A component that requests can go to, by its Service (which belongs to whoever deploys the component)."""
+
+    component: str
+    service: str
+    port: int = 80
+    target_port: int | str = 8080
+    selector: tuple[tuple[str, str], ...] = ()
+    """The selector of that Service, sorted; empty before the Service is known."""
+    timeout: int | None = None
+    """Seconds that one request may take; None: as long as it likes."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Requests below ``prefix`` (whole segments) go to ``component``."""
+
+    prefix: str
+    component: str
+
+
+class PathDoor(msgspec.Struct, frozen=True):
+    """A door below a prefix of a host that others share; the prefix is removed before a request goes on."""
+
+    host: str
+    prefix: str
+    """Starts with ``/``, doesn't end with it."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A host, from a path prefix (``/`` for all of it) downwards, as an object names it.
+
+    ``via`` tells where: the class of an Ingress, the Gateways of a VirtualService, the parents of an HTTPRoute.
+    """
+
+    host: str
+    prefix: str = "/"
+    via: tuple[str, ...] = ()
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Everything that lets requests reach one InferenceService.
+
+    ``hosts`` are those granted to this service, the primary one first (empty where it has none); ``leaving_hosts`` and
+    ``leaving_parents`` are what the same objects carried before a change and still carry while proxies catch up.
+    """
+
+    namespace: str
+    name: str
+    uid: str = ""
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    mode: Mode = "Serverless"
+    exposure: Exposure = "outside"
+    backend: str = ""
+    """Name of the backend that opens the outside door; empty where there is none."""
+    hosts: tuple[str, ...] = ()
+    leaving_hosts: tuple[str, ...] = ()
+    leaving_parents: tuple[str, ...] = ()
+    path: PathDoor | None = None
+    scheme: str = "http"
+    entry: str = "engine"
+    routes: tuple[Route, ...] = ()
+    """Most specific first; the last one's prefix is ``/``."""
+    targets: tuple[Target, ...] = ()
+    ingress_class: str = "istio"
+    service_type: Literal["", "LoadBalancer", "NodePort"] = ""
+    load_balancer_ip: str = ""
+    virtual_services: bool = True
+    """False where VirtualServices are disabled for this service."""
+    door_service: str = ""
+    """DOOR: the name of the in-cluster Service."""
+    in_cluster: InCluster = "ours"
+    """Whose Service DOOR is: ours to write, one tied to this service, somebody's, or there is to be none."""
+    settings: Settings = Settings()
+
+    @property
+    def serverless(self) -> bool:
+        return self.mode == "Serverless"
+
+    @property
+    def all_hosts(self) -> tuple[str, ...]:
+        """The hosts that the main object serves now: granted ones, then those that are leaving."""
+        return self.hosts + tuple(h for h in self.leaving_hosts if h not in self.hosts)
+
+    @property
+    def inside_hosts(self) -> tuple[str, str, str]:
+        """The three forms under which Service DOOR is reached inside the cluster, the full one last."""
+        short = f"{self.door_service}.{self.namespace}"
+        return short, f"{short}.svc", f"{short}.svc.{self.settings.cluster_domain}"
+
+    @property
+    def door_takes_type(self) -> bool:
+        """Whether Service DOOR itself becomes the LoadBalancer or NodePort (behaviour of RawDeployment, MultiNode)."""
+        return bool(self.service_type) and not self.serverless and self.in_cluster == "ours"
+
+    @property
+    def hhhhh(self) -> str:
+        """The five hex digits of this service's derived names."""
+        return names.mark(self.namespace, self.name)
+
+    def target(self, component: str) -> Target:
+        """The target of a component that this door routes to; KeyError for any other."""
+        for target in self.targets:
+            if target.component == component:
+                return target
+        raise KeyError(component)
+
+    def entry_target(self) -> Target:
+        return self.target(self.entry)
+
+    def ref(self, kind: str, name: str | None = None) -> Ref:
+        """A reference in this door's namespace; named like the service unless told otherwise."""
+        return Ref(kind, self.namespace, name or self.name)
+
+    @property
+    def service_ref(self) -> Ref:
+        return Ref(SERVICE, self.namespace, self.door_service)
+
+
+class Warning(msgspec.Struct, frozen=True):
+    """Something that users should know, told once as a Kubernetes Event of type Warning."""
+
+    reason: str
+    message: str
+
+
+class Rendering(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backend makes of a door.
+
+    Manifests carry ``apiVersion``, ``kind``, ``metadata`` (``name``, and ``annotations`` or ``labels`` where the
+    backend has some) and ``spec``; the engine adds namespace, owner, and its own labels and annotations.
+    """
+
+    objects: tuple[JsonObject, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    path: bool = True
+    """False where this backend can't open the path door (hosts unaffected)."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a door that is applied stands, as the API tells it for the current generation."""
+
+    state: Literal["accepted", "pending", "refused"] = "accepted"
+    reason: str = ""
+    message: str = ""
+    address: str = ""
+    """Where the door is reached, if it isn't by its hosts: an IP address or a host name."""
+
+
+def manifest(api_version: str, kind: str, name: str, spec: JsonObject, **metadata: Any) -> JsonObject:
+    """A manifest with its parts in the usual order; empty metadata is left out."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, **{key: value for key, value in metadata.items() if value}},
+        "spec": spec,
+    }

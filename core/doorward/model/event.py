@@ -1,0 +1,138 @@
+"""What can happen: the closed set of events that the engine takes in.
+
+An event says what the shell saw and when.  The engine answers with :class:`Record` values: events trimmed to what
+matters, numbered, each with the number of the record that led to it.  A journal holds records; folding them gives the
+engine's state.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from doorward.model.action import Action
+from doorward.model.reference import JsonObject, Ref
+
+
+class Event(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """``at`` is the shell's time in seconds since the epoch; within one process it should not go back."""
+
+    at: float
+
+
+class Started(Event, frozen=True, tag=True, kw_only=True):
+    """The shell began, with nothing in flight: whatever was becomes Unknown, whatever was listed must be again."""
+
+
+class Observed(Event, frozen=True, tag=True, kw_only=True):
+    """An object as a list, a watch or a write returned it; ``kind`` as in :class:`Ref`."""
+
+    kind: str
+    object: JsonObject
+
+
+class Deleted(Event, frozen=True, tag=True, kw_only=True):
+    """An object is gone.  ``resource_version`` is that of the deletion, 0 where nobody knows it."""
+
+    ref: Ref
+    uid: str = ""
+    resource_version: int = 0
+
+
+class Synced(Event, frozen=True, tag=True, kw_only=True):
+    """A kind was listed whole.  ``keys`` holds ``(namespace, name)`` of everything in the scope at that moment.
+
+    ``scope`` is the namespace that was listed, empty for all.  ``state`` is ``listed``; ``absent`` where the API server
+    doesn't serve the kind (empty, and said so); ``forbidden`` where it may not be listed (not empty: what depends on it
+    stays as it is).  ``version`` is the API version in use.
+    """
+
+    kind: str
+    scope: str = ""
+    resource_version: int = 0
+    keys: frozenset[tuple[str, str]] = frozenset()
+    state: Literal["listed", "absent", "forbidden"] = "listed"
+    version: str = ""
+    message: str = ""
+
+
+class Issued(Event, frozen=True, tag=True, kw_only=True):
+    """An action was handed out; its object takes no other until the outcome is back."""
+
+    action: Action
+
+
+class Applied(Event, frozen=True, tag=True, kw_only=True):
+    """An action succeeded.  ``object`` is what the server returned; None after a deletion that is complete."""
+
+    action: int
+    object: JsonObject | None = None
+
+
+class Refused(Event, frozen=True, tag=True, kw_only=True):
+    """The server answered an action with an error; ``retry_after`` in seconds where it gave one."""
+
+    action: int
+    status: int
+    reason: str = ""
+    message: str = ""
+    retry_after: float | None = None
+
+
+class Unknown(Event, frozen=True, tag=True, kw_only=True):
+    """No answer to an action: it may have happened.  The engine looks before it acts on that object again."""
+
+    action: int
+    message: str = ""
+
+
+class Elapsed(Event, frozen=True, tag=True, kw_only=True):
+    """Time went by; due timers fire."""
+
+
+class Remembered(Event, frozen=True, tag=True, kw_only=True):
+    """A decision about one service that only the journal can restore (see :mod:`doorward.graph.memory`)."""
+
+    uid: str
+    memory: dict[str, Any] | None
+
+
+class Configured(Event, frozen=True, tag=True, kw_only=True):
+    """What the settings became: the last good content of the ConfigMap, and what is wrong with the newest."""
+
+    good: dict[str, str] | None
+    problems: tuple[str, ...] = ()
+
+
+class Failed(Event, frozen=True, tag=True, kw_only=True):
+    """A plugin raised, or returned rubbish, for one service.  Kept for people; changes no state."""
+
+    uid: str
+    plugin: str
+    hook: str
+    traceback: str
+
+
+AnyEvent = (
+    Started
+    | Observed
+    | Deleted
+    | Synced
+    | Issued
+    | Applied
+    | Refused
+    | Unknown
+    | Elapsed
+    | Remembered
+    | Configured
+    | Failed
+)
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One entry of the journal: ``number`` counts up by one, ``cause`` is the number that led to it (0: none)."""
+
+    number: int
+    cause: int
+    event: AnyEvent

@@ -1,0 +1,88 @@
+"""How the engine names things: kinds, objects, and the resources that an API server serves them under."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+JsonObject = dict[str, Any]
+"""A Kubernetes object, or a part of one, as plain JSON."""
+
+INFERENCE_SERVICE = "InferenceService.ome.io"
+SERVICE = "Service"
+CONFIG_MAP = "ConfigMap"
+ENDPOINT_SLICE = "EndpointSlice.discovery.k8s.io"
+KNATIVE_SERVICE = "Service.serving.knative.dev"
+EVENT = "Event"
+
+
+class Ref(NamedTuple):
+    """One object: its kind, its namespace (empty for cluster-scoped kinds) and its name.
+
+    ``kind`` is ``Kind`` for the core group and ``Kind.group`` for all others (``VirtualService.networking.istio.io``),
+    so that Knative's Service and the core's never meet.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind.partition('.')[0]} {where}"
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """A kind as API servers serve it: its plural and the versions that we know, newest first."""
+
+    kind: str
+    plural: str
+    versions: tuple[str, ...] = ("v1",)
+    namespaced: bool = True
+
+    @property
+    def group(self) -> str:
+        return self.kind.partition(".")[2]
+
+    @property
+    def name(self) -> str:
+        """The bare kind, as in a manifest's ``kind`` field."""
+        return self.kind.partition(".")[0]
+
+    def api_version(self, version: str | None = None) -> str:
+        """The ``apiVersion`` of manifests; the newest version that we know unless another is named."""
+        version = version or self.versions[0]
+        return f"{self.group}/{version}" if self.group else version
+
+    def path(self, namespace: str = "", name: str = "", *, version: str | None = None, subresource: str = "") -> str:
+        """The URL path of a collection, an object or a subresource (Kubernetes API concepts, "Resource URIs")."""
+        version = version or self.versions[0]
+        parts = ["/apis", self.group, version] if self.group else ["/api", version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+
+CORE_RESOURCES = (
+    Resource(INFERENCE_SERVICE, "inferenceservices", ("v1beta1",)),
+    Resource(SERVICE, "services"),
+    Resource(CONFIG_MAP, "configmaps"),
+    Resource(ENDPOINT_SLICE, "endpointslices"),
+    Resource(KNATIVE_SERVICE, "services"),
+    Resource(EVENT, "events"),
+)
+"""What the engine itself reads and writes; backends add theirs with the ``watches`` hook."""
+
+
+def kind_of(manifest: JsonObject) -> str:
+    """The kind, as in :class:`Ref`, of a manifest."""
+    group, slash, _ = str(manifest.get("apiVersion", "")).partition("/")
+    return f"{manifest['kind']}.{group}" if slash else str(manifest["kind"])
+
+
+def ref_of(manifest: JsonObject) -> Ref:
+    """The reference of a manifest that has a kind and a name."""
+    metadata = manifest["metadata"]
+    return Ref(kind_of(manifest), metadata.get("namespace") or "", metadata["name"])

@@ -1,0 +1,1 @@
+"""The difference between what stands and what should, and the order to mend it in: pure."""
