@@ -1,11 +1,100 @@
-"""The cluster's settings: the keys of OME's ConfigMap that matter to a front door, and doorward's own."""
+"""The cluster's settings: the keys of OME's ConfigMap that matter to a front door, and doorward's own.
+
+The checks are those that keep a bad edit from moving doors: a value that fails one raises pydantic's ValidationError,
+whose errors carry ``reason`` and ``remedy`` in their context.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from doorward.model import template
+from doorward.model.hosts import domain_problem
+
+HOST_FIELDS = frozenset({"Name", "Namespace", "IngressDomain", "Annotations", "Labels"})
+"""What a domain template may use."""
+NAME_FIELDS = frozenset({"Name", "Namespace"})
+"""What the templates of paths and of names may use."""
+
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_GATEWAY = rf"{_LABEL}/{_SUBDOMAIN}"
+_QUALIFIED = rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+_PATTERN = r"[-a-z0-9*?]+"
+_LONGEST = 253 + 1 + 63
+
+
+def refusal(reason: str, remedy: str) -> PydanticCustomError:
+    """The error of a check: what is wrong, and what to do about it."""
+    context: dict[str, Any] = {"reason": reason, "remedy": remedy}
+    return PydanticCustomError("refused", "{reason}; {remedy}", context)
+
+
+def _matches(pattern: str, what: str, remedy: str, *, optional: bool = False) -> tuple[AfterValidator, Any]:
+    """A check that text has the form ``pattern`` (and the schema says so); ``optional``: empty means none."""
+    pattern = f"({pattern})?" if optional else pattern
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if len(value) > _LONGEST or not compiled.fullmatch(value):
+            raise refusal(f"{value[:_LONGEST]!r} is no {what}", remedy)
+        return value
+
+    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
+
+
+def _domain(value: str) -> str:
+    if problem := domain_problem(value):
+        raise refusal(f"{value!r} {problem}", "write a lower-case domain such as models.example.com")
+    return value
+
+
+def _template(fields: frozenset[str]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        try:
+            template.compile(value, fields)
+        except template.TemplateError as error:
+            known = ", ".join(f".{name}" for name in sorted(fields))
+            raise refusal(f"the template {value!r} doesn't compile: {error}", f"use text and {known}") from None
+        return value
+
+    return check
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _tuples(value: object) -> object:
+    return {key: _tuple(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+HostTemplate = Annotated[str, AfterValidator(_template(HOST_FIELDS))]
+NameTemplate = Annotated[str, AfterValidator(_template(NAME_FIELDS))]
+Gateway = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME")]
+GatewayOrNone = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME", optional=True)]
+ClassName = Annotated[str, *_matches(_SUBDOMAIN, "name of a class", "write the name of an IngressClass, such as nginx")]
+Key = Annotated[
+    str, *_matches(_QUALIFIED, "annotation key", "write a whole key, such as nginx.ingress.kubernetes.io/limit-rps")
+]
+ConditionType = Annotated[
+    str, *_matches(_QUALIFIED, "condition type", "write a qualified name such as doorward.io/DoorReady")
+]
+NamespacePattern = Annotated[
+    str, *_matches(_PATTERN, "namespace pattern", "write a namespace, with * and ? for what may differ")
+]
+
+
+def _alias(name: str) -> str:
+    """OME's spelling of a field."""
+    return to_camel(name).replace("GatewayApi", "GatewayAPI")
 
 
 class Settings(BaseModel):
@@ -15,33 +104,86 @@ class Settings(BaseModel):
     doorward's own (key ``doorward``), the last group below.
     """
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=_alias,
+        populate_by_name=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
 
-    ingress_domain: str = "example.com"
-    domain_template: str = "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}"
+    ingress_domain: Domain = "example.com"
+    """Base domain of the hosts."""
+    domain_template: HostTemplate = "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}"
+    """Go template of a service's host, over .Name, .Namespace, .IngressDomain, .Annotations and .Labels."""
     url_scheme: Literal["http", "https"] = "http"
-    ingress_class_name: str = "istio"
-    additional_ingress_domains: tuple[str, ...] = ()
-    path_template: str = ""
+    """Scheme of the URLs."""
+    ingress_class_name: ClassName = "istio"
+    """Class of the Ingress."""
+    additional_ingress_domains: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    """Further domains under which each service has a host; one that is invalid is left out with a warning."""
+    path_template: NameTemplate = ""
+    """Go template of a path door's prefix, over .Name and .Namespace; empty: none."""
     disable_ingress_creation: bool = False
+    """No outside door through ingress."""
     disable_istio_virtual_host: bool = False
+    """No VirtualService."""
     enable_gateway_api: bool = False
-    ingress_gateway: str = "knative-serving/knative-ingress-gateway"
-    local_gateway: str = "knative-serving/knative-local-gateway"
-    local_gateway_service: str = "knative-local-gateway.istio-system.svc.cluster.local"
-    knative_local_gateway_service: str = "knative-local-gateway.istio-system.svc.cluster.local"
-    ome_ingress_gateway: str = ""
+    """HTTPRoute in place of Ingress; needs omeIngressGateway."""
+    ingress_gateway: Gateway = "knative-serving/knative-ingress-gateway"
+    """Istio Gateway for requests from outside, NAMESPACE/NAME."""
+    local_gateway: Gateway = "knative-serving/knative-local-gateway"
+    """Istio Gateway inside the cluster, NAMESPACE/NAME."""
+    local_gateway_service: Domain = "knative-local-gateway.istio-system.svc.cluster.local"
+    """Target of the in-cluster Service of a Serverless door."""
+    knative_local_gateway_service: Domain = "knative-local-gateway.istio-system.svc.cluster.local"
+    """Destination of the VirtualService of a Serverless door."""
+    ome_ingress_gateway: Annotated[GatewayOrNone, Field(validate_default=True)] = ""
+    """Gateway that HTTPRoutes attach to, NAMESPACE/NAME."""
     ingress_service: str = ""
+    """Kept for OME's sake; unused."""
 
     default_deployment_mode: Literal["Serverless", "RawDeployment"] = "Serverless"
+    """Mode of a service that doesn't name one."""
 
-    door_service: str = "{{.Name}}"
-    cluster_domain: str = "cluster.local"
-    request_timeout_seconds: int | None = None
+    door_service: NameTemplate = "{{.Name}}"
+    """Go template of the in-cluster Service's name, over .Name and .Namespace."""
+    cluster_domain: Domain = "cluster.local"
+    """DNS domain of the cluster."""
+    request_timeout_seconds: int | None = Field(default=None, gt=0)
+    """Seconds that one request may take where its component names no timeout; absent: as long as it likes."""
     adopt: bool = False
-    tls_secret_template: str = ""
-    pass_annotations: tuple[str, ...] = ()
+    """Whether to take over what OME's built-in ingress made."""
+    tls_secret_template: NameTemplate = ""
+    """Go template of the name of the Secret that Ingresses with scheme https use; empty: none."""
+    pass_annotations: Annotated[tuple[Key, ...], BeforeValidator(_tuple)] = ()
+    """Further annotation keys that pass from a service to its ingress objects."""
     readiness: Literal["conditions", "workload", "none"] = "conditions"
-    overlap_seconds: float = 10.0
-    condition_type: str = "IngressReady"
-    namespace_domains: dict[str, tuple[str, ...]] = {}
+    """How a component is known to be ready."""
+    overlap_seconds: float = Field(default=10.0, ge=0)
+    """Seconds for which old and new stand side by side during a change."""
+    condition_type: ConditionType = "IngressReady"
+    """The condition in which a service's door is reported."""
+    namespace_domains: Annotated[dict[NamespacePattern, tuple[Domain, ...]], BeforeValidator(_tuples)] = {}
+    """Namespace pattern to the domains that services of such namespaces may use; empty: every domain."""
+
+    @field_validator("ome_ingress_gateway")
+    @classmethod
+    def _has_a_gateway(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("enable_gateway_api"):
+            raise refusal("missing, and enableGatewayAPI needs it", "write the Gateway's NAMESPACE/NAME")
+        return value
+
+
+INGRESS_FIELDS = tuple(Settings.model_fields)[: tuple(Settings.model_fields).index("default_deployment_mode")]
+"""The fields of key ``ingress``, and of the overlay on it."""
+DEPLOY_FIELDS = ("default_deployment_mode",)
+"""The fields of key ``deploy``."""
+DOORWARD_FIELDS = tuple(Settings.model_fields)[len(INGRESS_FIELDS) + 1 :]
+"""The fields of key ``doorward``, beside ``ingress``, the overlay."""
+
+
+def spelling(field: str) -> str:
+    """The field's name as it is written in the ConfigMap."""
+    return _alias(field)

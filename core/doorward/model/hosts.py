@@ -1,0 +1,107 @@
+"""Which hosts and paths a door may have, and how path prefixes relate: always by whole segments.
+
+A problem is a phrase that follows "HOST: "; whoever reports it names the annotation or setting, and the value.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["clean_path", "domain_problem", "host_problem", "overlaps", "path_problem", "segment_prefix"]
+
+_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_HOST = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})+")
+_IPV4 = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
+_STRANGER = re.compile(r"[^-a-z0-9.]")
+_PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*")
+
+
+def host_problem(host: str) -> str | None:
+    """Why ``host`` can't be a door's host: None for a lower-case DNS name of at least two labels.
+
+    At most 253 characters, labels at most 63 (RFC 1123, section 2.1).  No wildcards, and no IP addresses, which
+    neither Ingress nor Gateway API takes.
+    """
+    if len(host) <= 253 and _HOST.fullmatch(host) and not _IPV4.fullmatch(host):
+        return None
+    return _name_problem(host, labels=2)
+
+
+def domain_problem(domain: str) -> str | None:
+    """Why ``domain`` can't be the end of a host: as :func:`host_problem`, but one label is enough."""
+    return _name_problem(domain, labels=1)
+
+
+def _name_problem(name: str, labels: int) -> str | None:
+    if not name:
+        return "is empty"
+    if len(name) > 253:
+        return f"has {len(name)} characters; a host name has at most 253"
+    if any(character.isupper() for character in name):
+        return "has capital letters; a host name is written in lower case"
+    if stranger := _STRANGER.search(name):
+        return f"has {stranger[0]!r}; a host name has letters, digits, '-' and '.' only"
+    if _IPV4.fullmatch(name):
+        return "is an IP address; a host name is needed"
+    parts = name.split(".")
+    for label in parts:
+        if not label:
+            return "has an empty label; a host name has one '.' between labels and none at its ends"
+        if len(label) > 63:
+            return f"has a label of {len(label)} characters; at most 63 are allowed ({label})"
+        if not _LABEL.fullmatch(label):
+            return f"has a label that starts or ends with '-' ({label})"
+    if len(parts) < labels:
+        return f"has {len(parts)} label; a host name has at least {labels}, as in model.example.com"
+    return None
+
+
+def path_problem(path: str) -> str | None:
+    """Why ``path`` can't be a door's prefix: None for an absolute path that every proxy reads alike.
+
+    One trailing ``/`` is fine, and :func:`clean_path` drops it.  The characters are those of RFC 3986's ``pchar``, as
+    in Gateway API's HTTPPathMatch; what a proxy may normalise away (dots and slashes, written plainly or as ``%2e``
+    and ``%2f``) is refused, since such a path could lead out of the prefix.
+    """
+    if not path.startswith("/"):
+        return "doesn't start with '/'"
+    if "//" in path:
+        return "has '//'"
+    if ".." in path:
+        return "has '..'"
+    if "?" in path:
+        return "has a query ('?')"
+    if "#" in path:
+        return "has a fragment ('#')"
+    if path == "/":
+        return "is '/', which is the whole host; a path below it is needed"
+    if len(path) > 1024:
+        return f"has {len(path)} characters; at most 1024 are allowed"
+    if not _PATH.fullmatch(path):
+        return "has a character that a path can't have unless it is percent-encoded"
+    lower = path.lower()
+    if "%2f" in lower or "%2e" in lower:
+        return "has an encoded '/' or '.' (%2f, %2e)"
+    if "/./" in path or path.endswith("/."):
+        return "has a segment '.'"
+    return None
+
+
+def clean_path(path: str) -> str:
+    """``path`` without a trailing ``/``."""
+    return path.removesuffix("/")
+
+
+def segment_prefix(prefix: str, path: str) -> bool:
+    """Whether ``path`` is ``prefix`` or lies below it; ``/`` (or nothing) holds every path.
+
+    ``/v1/decoder`` holds ``/v1/decoder`` and ``/v1/decoder/x``, never ``/v1/decoders``.
+    """
+    prefix = prefix.removesuffix("/")
+    return path.startswith(prefix) and (len(path) == len(prefix) or not prefix or path[len(prefix)] == "/")
+
+
+def overlaps(prefix_a: str, prefix_b: str) -> bool:
+    """Whether some path lies below both prefixes: one of them then holds the other."""
+    a, b = prefix_a.removesuffix("/"), prefix_b.removesuffix("/")
+    return segment_prefix(a, b) or segment_prefix(b, a)

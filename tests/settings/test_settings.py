@@ -1,0 +1,73 @@
+"""The model of the settings checks what could move doors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
+from pydantic import ValidationError
+
+
+def test_the_defaults_are_those_of_the_page() -> None:
+    settings = Settings()
+    assert settings.domain_template == "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}"
+    assert settings.default_deployment_mode == "Serverless"
+    assert settings.overlap_seconds == 10
+    assert settings == Settings.model_validate({})
+
+
+def test_every_field_belongs_to_one_key() -> None:
+    assert (*INGRESS_FIELDS, *DEPLOY_FIELDS, *DOORWARD_FIELDS) == tuple(Settings.model_fields)
+    assert INGRESS_FIELDS[-1] == "ingress_service"
+    assert DOORWARD_FIELDS[0] == "door_service"
+
+
+def test_fields_are_spelt_as_ome_does() -> None:
+    assert spelling("enable_gateway_api") == "enableGatewayAPI"
+    assert spelling("disable_istio_virtual_host") == "disableIstioVirtualHost"
+    assert spelling("ome_ingress_gateway") == "omeIngressGateway"
+    assert Settings.model_validate({"additionalIngressDomains": ["a.com"]}).additional_ingress_domains == ("a.com",)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ingress_domain": "No.example.com"},
+        {"domain_template": "{{ .Nam }}"},
+        {"path_template": "/{{ .IngressDomain }}"},
+        {"door_service": "{{ .Labels.x }}"},
+        {"tls_secret_template": "{{"},
+        {"url_scheme": "ftp"},
+        {"ingress_class_name": "Istio"},
+        {"ingress_gateway": "gateway"},
+        {"ingress_gateway": ""},
+        {"local_gateway": "a/b/c"},
+        {"local_gateway_service": "a_b"},
+        {"enable_gateway_api": True},
+        {"ome_ingress_gateway": "A/b"},
+        {"cluster_domain": "cluster.local."},
+        {"request_timeout_seconds": 0},
+        {"pass_annotations": ("a b",)},
+        {"pass_annotations": ("",)},
+        {"readiness": "maybe"},
+        {"overlap_seconds": -1},
+        {"overlap_seconds": float("inf")},
+        {"condition_type": "a/b/c"},
+        {"namespace_domains": {"a*": ("x_y",)}},
+        {"namespace_domains": {"A": ("x.y",)}},
+    ],
+)
+def test_a_value_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(wrong)
+    assert [each["loc"][0] for each in caught.value.errors()][-1] in {*wrong, "ome_ingress_gateway"}
+
+
+def test_an_invalid_additional_domain_is_left_to_the_doors() -> None:
+    assert Settings(additional_ingress_domains=("b_c",)).additional_ingress_domains == ("b_c",)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings().url_scheme = "https"  # type: ignore[misc]
