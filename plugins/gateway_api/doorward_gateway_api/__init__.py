@@ -1,1 +1,56 @@
-"""A backend in the making."""
+"""The ``gateway_api`` backend: HTTPRoutes attached to the cluster's Gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from doorward.hooks import Watch, hookimpl
+from doorward.model.door import Claim, Door, Rendering, Standing
+from doorward.model.reference import JsonObject, Ref
+
+from doorward_gateway_api import acceptance, http_route, listeners
+from doorward_gateway_api import claims as claiming
+from doorward_gateway_api.http_route import HTTP_ROUTE
+
+
+@hookimpl
+def watches() -> Sequence[Watch]:
+    return (
+        Watch(
+            resource=HTTP_ROUTE,
+            verbs=("list", "watch", "create", "patch", "delete"),
+            owned="spec",
+            guarded=("external-dns.alpha.kubernetes.io/",),
+            adoptable=True,
+        ),
+        Watch(resource=listeners.GATEWAY),
+    )
+
+
+@hookimpl
+def supports(door: Door) -> str | None:
+    return http_route.supports(door)
+
+
+@hookimpl
+def needs(door: Door) -> Sequence[Ref]:
+    return (listeners.gateway_ref(door),) if door.settings.ome_ingress_gateway else ()
+
+
+@hookimpl
+def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+    rendering = http_route.render(door)
+    if gateway := needed.get(listeners.gateway_ref(door)):
+        unheard = listeners.unheard(door, rendering.objects, gateway)
+        return Rendering(objects=rendering.objects, warnings=rendering.warnings + unheard, path=rendering.path)
+    return rendering
+
+
+@hookimpl
+def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
+    return acceptance.standing(door, observed)
+
+
+@hookimpl
+def claims(manifest: JsonObject) -> Sequence[Claim] | None:
+    return claiming.claims(manifest)

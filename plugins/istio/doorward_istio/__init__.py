@@ -1,1 +1,60 @@
-"""A backend in the making."""
+"""The ``istio`` backend: a VirtualService per door.
+
+A Serverless door needs one whatever opens it: requests for Service DOOR, and those that an Ingress sends there, reach
+Knative's local gateway, and the VirtualService takes them on to the component by path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from doorward.hooks import Watch, hookimpl
+from doorward.model.door import Claim, Door, Rendering
+from doorward.model.reference import JsonObject, Ref
+
+from doorward_istio import claims as claiming
+from doorward_istio import virtual_service
+from doorward_istio.virtual_service import VIRTUAL_SERVICE
+
+
+@hookimpl
+def watches() -> Sequence[Watch]:
+    return (
+        Watch(
+            resource=VIRTUAL_SERVICE,
+            verbs=("list", "watch", "create", "patch", "delete"),
+            owned="spec",
+            guarded=("external-dns.alpha.kubernetes.io/",),
+            adoptable=True,
+        ),
+    )
+
+
+@hookimpl
+def supports(door: Door) -> str | None:
+    if door.virtual_services or door.serverless:
+        return None
+    return (
+        "VirtualServices are disabled for this service "
+        "(annotation ome.io/ingress-disable-istio-virtualhost, or setting disableIstioVirtualHost)"
+    )
+
+
+@hookimpl
+def accompanies(door: Door) -> bool:
+    return door.serverless and door.virtual_services and door.in_cluster != "none" and door.backend != "istio"
+
+
+@hookimpl
+def needs(door: Door) -> Sequence[Ref]:
+    return virtual_service.needs(door)
+
+
+@hookimpl
+def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+    return virtual_service.render(door, needed)
+
+
+@hookimpl
+def claims(manifest: JsonObject) -> Sequence[Claim] | None:
+    return claiming.claims(manifest)

@@ -1,1 +1,48 @@
-"""A backend in the making."""
+"""The ``k8s_ingress`` backend: an Ingress per door, of whatever class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from doorward.hooks import Watch, hookimpl
+from doorward.model.door import Claim, Door, Rendering
+from doorward.model.reference import JsonObject, Ref
+
+from doorward_k8s_ingress import claims as claiming
+from doorward_k8s_ingress import ingress
+from doorward_k8s_ingress.controllers import GUARDED
+from doorward_k8s_ingress.naming import INGRESS
+
+
+@hookimpl
+def watches() -> Sequence[Watch]:
+    return (
+        Watch(
+            resource=INGRESS,
+            verbs=("list", "watch", "create", "patch", "delete"),
+            owned="spec",
+            guarded=GUARDED,
+            adoptable=True,
+        ),
+        Watch(resource=ingress.INGRESS_CLASS),
+    )
+
+
+@hookimpl
+def supports(door: Door) -> str | None:
+    return ingress.supports(door)
+
+
+@hookimpl
+def needs(door: Door) -> Sequence[Ref]:
+    return ingress.needs(door)
+
+
+@hookimpl
+def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+    return ingress.render(door, needed)
+
+
+@hookimpl
+def claims(manifest: JsonObject) -> Sequence[Claim] | None:
+    return claiming.claims(manifest)

@@ -1,1 +1,40 @@
-"""A backend in the making."""
+"""The ``loadbalancer`` backend: a Service of type LoadBalancer or NodePort.
+
+It is the outside door where ingress is switched off, and stands beside the ingress where it isn't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from doorward.hooks import Watch, hookimpl
+from doorward.model.door import Door, Rendering, Standing
+from doorward.model.reference import JsonObject, Ref
+
+from doorward_loadbalancer import service
+
+
+@hookimpl
+def watches() -> Sequence[Watch]:
+    return (service.WATCH,)
+
+
+@hookimpl
+def supports(door: Door) -> str | None:
+    return None if door.service_type else "annotation ome.io/service-type must be LoadBalancer or NodePort for it"
+
+
+@hookimpl
+def accompanies(door: Door) -> bool:
+    return bool(door.service_type) and door.exposure != "cluster-local" and door.backend != "loadbalancer"
+
+
+@hookimpl
+def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:  # noqa: ARG001
+    return service.render(door)
+
+
+@hookimpl
+def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing | None:
+    # Beside an ingress, it is the ingress that makes the door ready.
+    return service.standing(door, observed) if door.backend == "loadbalancer" else None

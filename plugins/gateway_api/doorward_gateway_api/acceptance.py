@@ -1,0 +1,73 @@
+"""What the Gateway says of a door's HTTPRoutes.
+
+Source: gateway.networking.k8s.io/v1 RouteParentStatus: per parent, conditions ``Accepted`` and ``ResolvedRefs``, each
+with the generation that it tells of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from doorward.model.door import Door, Standing
+from doorward.model.reference import JsonObject, Ref
+
+from doorward_gateway_api.http_route import GROUP, HTTP_ROUTE, route_names
+
+REASON = "RouteNotAccepted"
+
+_CONDITIONS = ("Accepted", "ResolvedRefs")
+
+
+class _Answer(NamedTuple):
+    state: Literal["accepted", "pending", "refused"]
+    message: str = ""
+
+
+_WORST = {"accepted": 0, "pending": 1, "refused": 2}
+
+
+def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
+    """Accepted once the parent in force has accepted every HTTPRoute of the door, for its current generation."""
+    answers = [_answer(door, name, observed.get(door.ref(HTTP_ROUTE.kind, name))) for name in route_names(door)]
+    worst = max(answers, key=lambda answer: _WORST[answer.state], default=_Answer("accepted"))
+    if worst.state == "accepted":
+        return Standing()
+    return Standing(state=worst.state, reason=REASON, message=worst.message)
+
+
+def _answer(door: Door, name: str, route: JsonObject | None) -> _Answer:
+    gateway = door.settings.ome_ingress_gateway
+    if route is None:
+        return _Answer("pending", f"HTTPRoute {name} isn't there yet")
+    answers = [_verdict(name, gateway, route, parent) for parent in _parents(door, route)]
+    # More than one controller may answer for a parent; the one that it belongs to accepts.
+    best = min(answers, key=lambda answer: _WORST[answer.state], default=None)
+    return best or _Answer("pending", f"Gateway {gateway} hasn't answered for HTTPRoute {name}")
+
+
+def _parents(door: Door, route: JsonObject) -> Iterator[JsonObject]:
+    for parent in (route.get("status") or {}).get("parents") or ():
+        ref = parent.get("parentRef") or {}
+        if (
+            ref.get("kind", "Gateway") == "Gateway"
+            and ref.get("group", GROUP) == GROUP
+            and f"{ref.get('namespace', door.namespace)}/{ref.get('name')}" == door.settings.ome_ingress_gateway
+        ):
+            yield parent
+
+
+def _verdict(name: str, gateway: str, route: JsonObject, parent: JsonObject) -> _Answer:
+    generation = route["metadata"].get("generation", 0)
+    conditions = {each["type"]: each for each in parent.get("conditions") or ()}
+    for kind in _CONDITIONS:
+        condition = conditions.get(kind)
+        if condition is None or condition.get("observedGeneration", 0) != generation:
+            return _Answer(
+                "pending", f"Gateway {gateway} hasn't told {kind} of HTTPRoute {name} for its newest version"
+            )
+        if condition["status"] != "True":
+            why = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
+            told = f"Gateway {gateway}, HTTPRoute {name}: {kind} is {condition['status']}: {why}"
+            return _Answer("refused" if condition["status"] == "False" else "pending", told)
+    return _Answer("accepted")

@@ -1,0 +1,45 @@
+"""The hosts that an HTTPRoute, anybody's, serves, and from which path downwards.
+
+A rule that asks for a header, a method, a query or an exact path takes less than the path, and doesn't count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from doorward.model.door import Claim
+from doorward.model.hosts import segment_prefix
+from doorward.model.reference import JsonObject
+
+from doorward_gateway_api.http_route import GROUP, HTTP_ROUTE
+
+
+def claims(manifest: JsonObject) -> Sequence[Claim] | None:
+    """One claim per host and outermost prefix; None for other kinds."""
+    if manifest.get("kind") != HTTP_ROUTE.name or not str(manifest.get("apiVersion", "")).startswith(GROUP + "/"):
+        return None
+    spec = manifest.get("spec") or {}
+    via = tuple(dict.fromkeys(_gateways(spec, manifest["metadata"].get("namespace", ""))))
+    prefixes = dict.fromkeys(_prefixes(spec))
+    return tuple(
+        Claim(host, prefix, via)
+        for host in dict.fromkeys(spec.get("hostnames") or ())
+        for prefix in prefixes
+        if not any(prefix != other and segment_prefix(other, prefix) for other in prefixes)
+    )
+
+
+def _gateways(spec: JsonObject, namespace: str) -> Iterator[str]:
+    for parent in spec.get("parentRefs") or ():
+        if parent.get("kind", "Gateway") == "Gateway" and parent.get("group", GROUP) == GROUP:
+            yield f"{parent.get('namespace', namespace)}/{parent['name']}"
+
+
+def _prefixes(spec: JsonObject) -> Iterator[str]:
+    rules: Sequence[JsonObject] = spec.get("rules") or ({},)
+    for rule in rules:
+        matches: Sequence[JsonObject] = rule.get("matches") or ({},)
+        for match in matches:
+            path = match.get("path") or {}
+            if path.get("type", "PathPrefix") == "PathPrefix" and match.keys() <= {"path"}:
+                yield str(path.get("value", "/")).rstrip("/") or "/"

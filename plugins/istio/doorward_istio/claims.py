@@ -1,0 +1,89 @@
+"""The hosts that a VirtualService, anybody's, serves to the outside, and from which path downwards.
+
+A claim is what an object takes for itself: a rule that asks for a header, a method or an exact path takes less, and
+doesn't count.  Names inside the cluster don't either, nor what only sidecars see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from doorward.model.door import Claim
+from doorward.model.hosts import segment_prefix
+from doorward.model.reference import JsonObject
+
+from doorward_istio.matches import hosts_of
+from doorward_istio.virtual_service import MESH, VIRTUAL_SERVICE
+
+_NARROWER = frozenset({"headers", "withoutHeaders", "method", "queryParams", "sourceLabels", "sourceNamespace", "port"})
+
+
+def claims(manifest: JsonObject) -> Sequence[Claim] | None:
+    """One claim per host and outermost prefix; None for other kinds."""
+    group = str(manifest.get("apiVersion", "")).partition("/")[0]
+    if manifest.get("kind") != VIRTUAL_SERVICE.name or group != VIRTUAL_SERVICE.group:
+        return None
+    namespace = manifest["metadata"].get("namespace", "")
+    spec = manifest.get("spec") or {}
+    found: list[Claim] = []
+    for host in spec.get("hosts") or ():
+        if _is_outside(host, namespace):
+            served: dict[str, dict[str, None]] = {}
+            for prefix, gateways in _served(spec, host):
+                served.setdefault(prefix, {}).update(dict.fromkeys(_qualified(gateways, namespace)))
+            found += (
+                Claim(host, prefix, tuple(via))
+                for prefix, via in served.items()
+                if via and not any(prefix != other and segment_prefix(other, prefix) for other in served)
+            )
+    return tuple(found)
+
+
+def _is_outside(host: str, namespace: str) -> bool:
+    labels = host.split(".")
+    in_cluster = len(labels) == 1 or labels[1:] == [namespace] or labels[2:3] == ["svc"]
+    return not in_cluster
+
+
+def _qualified(gateways: Sequence[str], namespace: str) -> Iterator[str]:
+    for gateway in gateways:
+        if gateway != MESH:
+            yield gateway if "/" in gateway else f"{namespace}/{gateway}"
+
+
+def _served(spec: JsonObject, host: str) -> Iterator[tuple[str, Sequence[str]]]:
+    """Prefixes, and the gateways on which they are served for this host."""
+    everywhere = spec.get("gateways") or (MESH,)
+    for http in spec.get("http") or ():
+        matches: Sequence[JsonObject] = http.get("match") or ({},)
+        for match in matches:
+            if not _NARROWER.isdisjoint(match) or not _names(match.get("authority"), host):
+                continue
+            uri = match.get("uri")
+            prefix = _prefix(uri) if uri else "/"
+            if prefix is not None:
+                yield prefix, match.get("gateways") or everywhere
+
+
+def _prefix(uri: JsonObject) -> str | None:
+    if "prefix" in uri:
+        return str(uri["prefix"]).rstrip("/") or "/"
+    return "/" if uri.get("regex") in (".*", "/.*") else None
+
+
+def _names(authority: JsonObject | None, host: str) -> bool:
+    if not authority:
+        return True
+    if "exact" in authority:
+        return bool(authority["exact"] == host)
+    if "prefix" in authority:
+        return host.startswith(authority["prefix"])
+    regex = authority.get("regex", "")
+    hosts = hosts_of(regex)
+    if hosts is not None:
+        return host in hosts
+    try:
+        return re.fullmatch(regex, host) is not None
+    except re.error:
+        return True

@@ -1,0 +1,191 @@
+"""A door as VirtualServices: one for its hosts, one for its path.
+
+Where the requests of a Serverless door come in, and where they go on:
+
+    outside --> ingressGateway ----+
+    Ingress --> Service DOOR --> localGateway --+--> knativeLocalGatewayService, Host: COMPONENT.NAMESPACE.svc...
+    sidecar ------------------> mesh -----------+        (Knative's own VirtualService knows that name)
+
+RawDeployment and MultiNode go to the component's Service.  Their Service DOOR can't see paths, so that in-cluster hosts
+lead to the entry alone here too: a pod gets the same answer with a sidecar and without one.
+
+In-cluster hosts are carried only where Service DOOR is ours, or a tied one that leads to the local gateway: anybody
+else's Service keeps its own traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from doorward.model import names
+from doorward.model.door import Door, PathDoor, Rendering, Route, Target, manifest
+from doorward.model.reference import JsonObject, Ref, Resource
+
+from doorward_istio.matches import any_of, in_cluster
+
+VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
+KIND = VIRTUAL_SERVICE.kind
+MESH = "mesh"
+
+_API_VERSION = VIRTUAL_SERVICE.api_version()
+
+
+def needs(door: Door) -> Sequence[Ref]:
+    """What stands, while a gateway is leaving; and Service DOOR, where it is somebody's who is tied to the service."""
+    refs = []
+    if door.leaving_parents:
+        refs.append(door.ref(KIND))
+    if door.in_cluster == "tied" and door.serverless:
+        refs.append(door.service_ref)
+    return refs
+
+
+def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+    """The VirtualServices of a door that this backend opens or accompanies; none where they are disabled."""
+    if not door.virtual_services:
+        return Rendering()
+    outside = _outside_gateways(door)
+    objects = []
+    if spec := _hosts_spec(door, outside, needed):
+        objects.append(_virtual_service(door, door.name, spec))
+    if door.path and outside:
+        name = names.derived(door.name, "path", names.mark(door.namespace, door.name, door.path.prefix))
+        objects.append(_virtual_service(door, name, _path_spec(door, door.path, outside)))
+    return Rendering(objects=tuple(objects))
+
+
+def _virtual_service(door: Door, name: str, spec: JsonObject) -> JsonObject:
+    passed = {key: door.annotations[key] for key in door.settings.pass_annotations if key in door.annotations}
+    return manifest(_API_VERSION, VIRTUAL_SERVICE.name, name, spec, annotations=passed)
+
+
+def _outside_gateways(door: Door) -> list[str]:
+    """The gateways that the outside hosts and the path door are served on; none for a closed door.
+
+    A load balancer leads to the pods: no host of its own passes here.
+    """
+    settings = door.settings
+    if door.exposure != "outside":
+        return []
+    if door.backend == "istio":
+        return _distinct((settings.ingress_gateway, settings.local_gateway, *door.leaving_parents))
+    if door.serverless and door.backend not in ("", "loadbalancer"):
+        return _distinct((settings.local_gateway, *door.leaving_parents))
+    return []
+
+
+def _distinct(items: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(items))
+
+
+class _Match(NamedTuple):
+    """Hosts as an expression, the gateways that they are served on, and whether paths can be told apart there."""
+
+    authority: str
+    gateways: list[str]
+    by_path: bool
+
+
+def _hosts_spec(door: Door, outside: list[str], needed: Mapping[Ref, JsonObject]) -> JsonObject | None:
+    hosts: tuple[str, ...] = ()
+    gateways: list[str] = []
+    matches: list[_Match] = []
+    if outside and (all_hosts := door.all_hosts):
+        hosts = all_hosts
+        gateways += outside
+        matches.append(_Match(any_of(hosts), outside, True))
+    if _carries_inside(door, needed):
+        inside_hosts = door.inside_hosts
+        name = in_cluster(inside_hosts, bare=not door.serverless)
+        inside = _distinct((door.settings.local_gateway, MESH, *_leaving_inside(door, name, needed)))
+        hosts += inside_hosts
+        gateways += inside
+        matches.append(_Match(name, inside, door.serverless))
+    if not hosts:
+        return None
+    last = door.routes[-1]
+    http = []
+    for route in door.routes:
+        # In a plain Service's place everything goes to the entry: only the last route.
+        if own := [match for match in matches if match.by_path or route is last]:
+            http.append(_http(door, route, _below(route.prefix, own)))
+    return {"hosts": list(hosts), "gateways": _distinct(gateways), "http": http}
+
+
+def _carries_inside(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
+    if door.in_cluster != "tied" or not door.serverless:
+        return door.in_cluster == "ours"
+    service = needed.get(door.service_ref, {}).get("spec", {})
+    leads_to = service.get("externalName") if service.get("type") == "ExternalName" else None
+    return bool(leads_to == door.settings.local_gateway_service)
+
+
+def _leaving_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> list[str]:
+    """The leaving gateways that in-cluster hosts are served on; what stands tells them from those of the outside."""
+    if not door.leaving_parents:
+        return []
+    standing = needed.get(door.ref(KIND), {}).get("spec", {})
+    inside = {
+        gateway
+        for http in standing.get("http") or ()
+        for match in http.get("match") or ()
+        if match.get("authority") == {"regex": name}
+        for gateway in match.get("gateways") or ()
+    }
+    return [gateway for gateway in door.leaving_parents if gateway in inside]
+
+
+def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
+    """The matches, for paths below a prefix: the prefix itself, and whatever continues it with a slash."""
+    if prefix == "/":
+        return [{"authority": {"regex": m.authority}, "gateways": list(m.gateways)} for m in matches]
+    return [
+        {"uri": {kind: text}, "authority": {"regex": m.authority}, "gateways": list(m.gateways)}
+        for m in matches
+        for kind, text in (("exact", prefix), ("prefix", prefix + "/"))
+    ]
+
+
+def _path_spec(door: Door, path: PathDoor, gateways: list[str]) -> JsonObject:
+    hosts = _distinct((path.host, *door.leaving_path_hosts))
+    regex = any_of(hosts)
+    http = []
+    for route in door.routes:
+        below = route.prefix.rstrip("/")
+        itself = {"uri": {"exact": path.prefix + below}, "authority": {"regex": regex}}
+        deeper = {"uri": {"prefix": f"{path.prefix}{below}/"}, "authority": {"regex": regex}}
+        # Istio puts the text in place of what matched: a rewrite per match, unless both leave "/".
+        if below:
+            http.append(_http(door, route, [itself], below))
+            http.append(_http(door, route, [deeper], below + "/"))
+        else:
+            http.append(_http(door, route, [itself, deeper], "/"))
+    return {"hosts": hosts, "gateways": gateways, "http": http}
+
+
+def _http(door: Door, route: Route, match: list[JsonObject], rewrite: str = "") -> JsonObject:
+    target = door.target(route.component)
+    settings = door.settings
+    service = f"{target.service}.{door.namespace}.svc.{settings.cluster_domain}"
+    headers = {"OMe-Isvc-Name": door.name, "OME-Isvc-Namespace": door.namespace}
+    if door.serverless:
+        headers["Host"] = service
+        destination = {"host": settings.knative_local_gateway_service, "port": {"number": 80}}
+    else:
+        destination = {"host": service, "port": {"number": target.port}}
+    http: JsonObject = {
+        "match": match,
+        "route": [{"destination": destination}],
+        "headers": {"request": {"set": headers}},
+    }
+    if rewrite:
+        http["rewrite"] = {"uri": rewrite}
+    if timeout := _timeout(door, target):
+        http["timeout"] = f"{timeout}s"
+    return http
+
+
+def _timeout(door: Door, target: Target) -> int | None:
+    """Seconds; none where a request may take as long as it likes, which Istio says by leaving the field out."""
+    return target.timeout or door.settings.request_timeout_seconds

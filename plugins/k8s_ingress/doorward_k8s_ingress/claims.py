@@ -1,0 +1,45 @@
+"""The hosts that an Ingress, anybody's, serves, and from which path downwards.
+
+An exact path is one page, and no claim on what lies below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from doorward.model.door import Claim
+from doorward.model.hosts import segment_prefix
+from doorward.model.reference import JsonObject
+
+from doorward_k8s_ingress.naming import INGRESS, class_of
+from doorward_k8s_ingress.rewriting import REWRITE_TARGET, USE_REGEX, literal_prefix
+
+
+def claims(manifest: JsonObject) -> Sequence[Claim] | None:
+    """One claim per host and outermost prefix; None for other kinds."""
+    if manifest.get("kind") != INGRESS.name or not str(manifest.get("apiVersion", "")).startswith(INGRESS.group + "/"):
+        return None
+    ingress_class = class_of(manifest)
+    via = (ingress_class,) if ingress_class else ()
+    annotations = manifest["metadata"].get("annotations") or {}
+    regex = annotations.get(USE_REGEX) == "true" or REWRITE_TARGET in annotations
+    served: dict[str, dict[str, None]] = {}
+    for rule in (manifest.get("spec") or {}).get("rules") or ():
+        if host := rule.get("host"):
+            served.setdefault(host, {}).update(dict.fromkeys(_prefixes(rule, regex)))
+    return tuple(
+        Claim(host, prefix, via)
+        for host, prefixes in served.items()
+        for prefix in prefixes
+        if not any(prefix != other and segment_prefix(other, prefix) for other in prefixes)
+    )
+
+
+def _prefixes(rule: JsonObject, regex: bool) -> Iterator[str]:
+    paths: Sequence[JsonObject] = (rule.get("http") or {}).get("paths") or ({},)
+    for path in paths:
+        kind, text = path.get("pathType"), path.get("path") or "/"
+        if kind == "ImplementationSpecific" and regex:
+            yield literal_prefix(text)
+        elif kind != "Exact":
+            yield text.rstrip("/") or "/"

@@ -1,0 +1,71 @@
+"""What is known of ingress controllers; the data and its sources are in ``controllers.toml``."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib.resources import files
+
+import msgspec
+from doorward.model.reference import JsonObject
+
+__all__ = ["GUARDED", "ISSUERS", "ISSUERS_ASKING", "PREFIXES", "Controller", "of_class"]
+
+_DATA: JsonObject = tomllib.loads(files(__package__).joinpath("controllers.toml").read_text("utf-8"))
+
+
+class Controller(msgspec.Struct, frozen=True, kw_only=True):
+    """One ingress controller, with whole annotation keys.  An unknown one has no keys at all."""
+
+    name: str
+    passed: frozenset[str] = frozenset()
+    lifted: tuple[tuple[str, str], ...] = ()
+    timeouts: tuple[str, ...] = ()
+    timeout: str = "{}"
+    unlimited: str = ""
+    paths: re.Pattern[str] | None = None
+    """What ``Prefix`` paths may look like; None: anything."""
+
+    def defaults(self, seconds: int | None) -> dict[str, str]:
+        """Annotations that lift the controller's own limits; an answer may take ``seconds``, or as long as it likes."""
+        limit = self.timeout.format(seconds) if seconds else self.unlimited
+        return {**dict(self.lifted), **dict.fromkeys(self.timeouts, limit)}
+
+
+def _controller(data: JsonObject) -> Controller:
+    prefix = data["prefixes"][0] if data["prefixes"] else ""
+    return Controller(
+        name=data["name"],
+        passed=frozenset(prefix + key for key in data["passed"]),
+        lifted=tuple((prefix + key, value) for key, value in data.get("lifted", {}).items()),
+        timeouts=tuple(prefix + key for key in data.get("timeouts", ())),
+        timeout=data.get("timeout", "{}"),
+        unlimited=data.get("unlimited", ""),
+        paths=re.compile(data["paths"]) if "paths" in data else None,
+    )
+
+
+_KNOWN = tuple((data["controllers"], data["classes"], _controller(data)) for data in _DATA["controller"])
+_UNKNOWN = Controller(name="")
+
+ISSUERS = frozenset(_DATA["issuers"]["passed"])
+"""Keys by which cert-manager issues a certificate for an Ingress."""
+ISSUERS_ASKING: tuple[str, ...] = tuple(_DATA["issuers"]["asking"])
+"""Those of them that ask for one."""
+
+_OF_CONTROLLERS = [prefix for data in _DATA["controller"] for prefix in data["prefixes"]]
+PREFIXES: tuple[str, ...] = (*_OF_CONTROLLERS, *_DATA["issuers"]["prefixes"], *_DATA["others"]["prefixes"])
+"""Of keys that somebody who reads Ingresses understands."""
+GUARDED: tuple[str, ...] = (*_OF_CONTROLLERS, *_DATA["others"]["guarded"])
+"""Of keys that could move traffic, or have certificates issued, and that no controller writes by itself."""
+
+
+@lru_cache(maxsize=256)
+def of_class(name: str, controller: str | None) -> Controller:
+    """The controller of a class: by its IngressClass's ``spec.controller``, by its name where there is none (None)."""
+    for patterns, classes, known in _KNOWN:
+        if name in classes if controller is None else any(fnmatchcase(controller, pattern) for pattern in patterns):
+            return known
+    return _UNKNOWN

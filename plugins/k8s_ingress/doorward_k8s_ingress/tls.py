@@ -1,0 +1,52 @@
+"""Which Secret holds the certificate of an Ingress."""
+
+from __future__ import annotations
+
+import re
+
+from doorward.model import template
+from doorward.model.door import Door, Warning
+from doorward.model.settings import NAME_FIELDS
+
+from doorward_k8s_ingress.controllers import ISSUERS_ASKING
+
+SECRET = "doorward.io/tls-secret"
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST = 253
+
+
+def given_secret(door: Door) -> str:
+    """The Secret that annotation or setting names, for all Ingresses of the door; empty where neither does."""
+    if door.scheme != "https":
+        return ""
+    if named := door.annotations.get(SECRET):
+        return named
+    source = door.settings.tls_secret_template
+    values = {"Name": door.name, "Namespace": door.namespace}
+    return template.compile(source, NAME_FIELDS).render(values) if source else ""
+
+
+def issued_secret(door: Door, ingress: str) -> str:
+    """The Secret that cert-manager fills for an Ingress of that name; empty where no annotation asks for it."""
+    if door.scheme != "https" or not any(key in door.annotations for key in ISSUERS_ASKING):
+        return ""
+    return ingress[: _LONGEST - len("-tls")].rstrip("-.") + "-tls"
+
+
+def secret(door: Door, name: str) -> tuple[str, tuple[Warning, ...]]:
+    """The Secret to use: ``name``, if it can be one; a warning where an https door has none."""
+    if door.scheme != "https":
+        return "", ()
+    if not name:
+        message = (
+            "the scheme is https, and no certificate is known: the controller's own is used, if it has one; name a "
+            f"Secret in annotation {SECRET} or setting tlsSecretTemplate, or an issuer in annotation "
+            "cert-manager.io/cluster-issuer"
+        )
+    elif len(name) > _LONGEST or not _NAME.fullmatch(name):
+        where = f"annotation {SECRET}" if door.annotations.get(SECRET) else "setting tlsSecretTemplate"
+        message = f"{name!r}, from {where}, can't be the name of a Secret"
+    else:
+        return name, ()
+    return "", (Warning("NoCertificate", message),)

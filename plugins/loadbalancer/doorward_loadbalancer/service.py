@@ -1,0 +1,106 @@
+"""The Service that a cloud's load balancer, or a port of every node, leads to.
+
+RawDeployment and MultiNode: Service DOOR takes the type, if it is ours to write; else a Service of its own beside it.
+Serverless: always one of its own, straight to the entry's pods on the port of Knative's queue-proxy.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+
+from doorward.hooks import Watch
+from doorward.model import names
+from doorward.model.door import Door, Rendering, Standing, Warning, manifest
+from doorward.model.reference import JsonObject, Ref, Resource
+
+WATCH = Watch(
+    resource=Resource("Service", "services"),
+    verbs=("list", "watch", "create", "patch", "delete"),
+    owned="fields",
+    fields=("type", "selector", "ports", "externalName", "loadBalancerIP"),
+    guarded=("external-dns.alpha.kubernetes.io/",),
+)
+"""Described alike by every backend that writes Services."""
+
+PORT = 80
+QUEUE_PROXY = 8012
+"""Knative's queue-proxy for HTTP/1 (networking.BackendHTTPPort)."""
+
+
+def _cloud_prefixes() -> tuple[str, ...]:
+    clouds = tomllib.loads(files(__package__).joinpath("clouds.toml").read_text("utf-8"))
+    return tuple(prefix for cloud in clouds["cloud"] for prefix in cloud["prefixes"])
+
+
+CLOUD_PREFIXES = _cloud_prefixes()
+"""Keys under which load balancers are configured; a service's annotations pass by these prefixes."""
+
+
+def name_of(door: Door) -> str:
+    """DOOR where it takes the type, else ``NAME-lb-HHHHH``."""
+    if door.door_takes_type:
+        return door.door_service
+    return names.service_name(names.derived(door.name, "lb", door.hhhhh), door.namespace, door.name)
+
+
+def render(door: Door) -> Rendering:
+    """The Service of the type that was asked for; nothing where none was."""
+    if not door.service_type or door.exposure == "cluster-local":
+        return Rendering()
+    entry = door.entry_target()
+    # Knative's own selectors name a revision; ours follow the component through all of them.
+    target_port, selector = (QUEUE_PROXY, ()) if door.serverless else (entry.target_port, entry.selector)
+    spec: JsonObject = {
+        "type": door.service_type,
+        "selector": {**dict(selector), "ome.io/inferenceservice": names.cut(door.name), "component": door.entry},
+        "ports": [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": target_port}],
+    }
+    if door.load_balancer_ip and door.service_type == "LoadBalancer":
+        spec["loadBalancerIP"] = door.load_balancer_ip
+    name = name_of(door)
+    annotations = {key: value for key, value in door.annotations.items() if key.startswith(CLOUD_PREFIXES)}
+    return Rendering(
+        objects=(manifest("v1", "Service", name, spec, annotations=annotations),), warnings=_warnings(door, name)
+    )
+
+
+def _warnings(door: Door, name: str) -> tuple[Warning, ...]:
+    warnings = []
+    if any(route.component == "decoder" for route in door.routes):
+        message = (
+            f"Service {name} sends every request to the {door.entry}, /v1/decoder too: a {door.service_type} can't see "
+            "paths; open the door through an ingress to have the decoder outside"
+        )
+        warnings.append(Warning("NoPathRouting", message))
+    if door.serverless:
+        message = (
+            f"requests through Service {name} go straight to the pods and don't wake a service that is scaled to zero; "
+            f"keep one {door.entry} running (minReplicas: 1)"
+        )
+        warnings.append(Warning("NoScaleFromZero", message))
+    return tuple(warnings)
+
+
+def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
+    """Pending while a load balancer has no address; a node port's number in the message."""
+    name = name_of(door)
+    service = observed.get(Ref("Service", door.namespace, name), {})
+    if door.service_type == "NodePort":
+        port = next((port["nodePort"] for port in _of(service, "spec", "ports") if port.get("nodePort")), None)
+        if port is None:
+            return Standing(state="pending", reason="NodePortPending", message=f"Service {name} has no node port yet")
+        return Standing(message=f"port {port} of every node")
+    for address in _of(service, "status", "loadBalancer", "ingress"):
+        if reached := address.get("ip") or address.get("hostname"):
+            return Standing(address=reached)
+    message = f"Service {name} waits for the address of its load balancer"
+    return Standing(state="pending", reason="LoadBalancerPending", message=message)
+
+
+def _of(obj: JsonObject, *path: str) -> list[JsonObject]:
+    found: JsonObject = obj
+    for key in path[:-1]:
+        found = found.get(key) or {}
+    return found.get(path[-1]) or []
