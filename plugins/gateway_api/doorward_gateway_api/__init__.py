@@ -8,8 +8,7 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
 
-from doorward_gateway_api import acceptance, http_route, listeners
-from doorward_gateway_api import claims as claiming
+from doorward_gateway_api import acceptance, claimed, http_route, listeners
 from doorward_gateway_api.http_route import HTTP_ROUTE
 
 
@@ -53,4 +52,4 @@ def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
 
 @hookimpl
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
-    return claiming.claims(manifest)
+    return claimed.claims(manifest)

@@ -12,8 +12,7 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
 
-from doorward_istio import claims as claiming
-from doorward_istio import virtual_service
+from doorward_istio import claimed, virtual_service
 from doorward_istio.virtual_service import VIRTUAL_SERVICE
 
 
@@ -57,4 +56,4 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
 
 @hookimpl
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
-    return claiming.claims(manifest)
+    return claimed.claims(manifest)

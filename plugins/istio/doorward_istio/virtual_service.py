@@ -28,6 +28,8 @@ VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservice
 KIND = VIRTUAL_SERVICE.kind
 MESH = "mesh"
 
+_WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
+
 _API_VERSION = VIRTUAL_SERVICE.api_version()
 
 
@@ -63,14 +65,14 @@ def _virtual_service(door: Door, name: str, spec: JsonObject) -> JsonObject:
 def _outside_gateways(door: Door) -> list[str]:
     """The gateways that the outside hosts and the path door are served on; none for a closed door.
 
-    A load balancer leads to the pods: no host of its own passes here.
+    Behind another backend they are on the local gateway, unless that backend leads elsewhere or opens none.
     """
     settings = door.settings
     if door.exposure != "outside":
         return []
     if door.backend == "istio":
         return _distinct((settings.ingress_gateway, settings.local_gateway, *door.leaving_parents))
-    if door.serverless and door.backend not in ("", "loadbalancer"):
+    if door.serverless and door.backend not in _WITHOUT_HOSTS:
         return _distinct((settings.local_gateway, *door.leaving_parents))
     return []
 

@@ -8,8 +8,7 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
 
-from doorward_k8s_ingress import claims as claiming
-from doorward_k8s_ingress import ingress
+from doorward_k8s_ingress import claimed, ingress
 from doorward_k8s_ingress.controllers import GUARDED
 from doorward_k8s_ingress.naming import INGRESS
 
@@ -45,4 +44,4 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
 
 @hookimpl
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
-    return claiming.claims(manifest)
+    return claimed.claims(manifest)

@@ -102,8 +102,8 @@ def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[
         return True, (Warning("RegexHost", message),)
     else:
         message = (
-            f"a path door in mode {door.mode} needs a rewrite of {path.prefix}, and ingress-nginx (class nginx) alone is "
-            f"known to have one; class {door.ingress_class} serves the hosts only"
+            f"a path door in mode {door.mode} needs a rewrite of {path.prefix}, and ingress-nginx (class nginx) alone "
+            f"is known to have one; class {door.ingress_class} serves the hosts only"
         )
     return False, (Warning("PathTemplateUnsupported", message),)
 

@@ -20,11 +20,6 @@ def watches() -> Sequence[Watch]:
 
 
 @hookimpl
-def supports(door: Door) -> str | None:
-    return None if door.service_type else "annotation ome.io/service-type must be LoadBalancer or NodePort for it"
-
-
-@hookimpl
 def accompanies(door: Door) -> bool:
     return bool(door.service_type) and door.exposure != "cluster-local" and door.backend != "loadbalancer"
 

@@ -46,18 +46,19 @@ def name_of(door: Door) -> str:
 
 
 def render(door: Door) -> Rendering:
-    """The Service of the type that was asked for; nothing where none was."""
-    if not door.service_type or door.exposure == "cluster-local":
+    """The Service of the type that was asked for, LoadBalancer where only this backend was; nothing for a closed door."""
+    service_type = _type(door)
+    if not service_type or door.exposure == "cluster-local":
         return Rendering()
     entry = door.entry_target()
     # Knative's own selectors name a revision; ours follow the component through all of them.
     target_port, selector = (QUEUE_PROXY, ()) if door.serverless else (entry.target_port, entry.selector)
     spec: JsonObject = {
-        "type": door.service_type,
+        "type": service_type,
         "selector": {**dict(selector), "ome.io/inferenceservice": names.cut(door.name), "component": door.entry},
         "ports": [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": target_port}],
     }
-    if door.load_balancer_ip and door.service_type == "LoadBalancer":
+    if door.load_balancer_ip and service_type == "LoadBalancer":
         spec["loadBalancerIP"] = door.load_balancer_ip
     name = name_of(door)
     annotations = {key: value for key, value in door.annotations.items() if key.startswith(CLOUD_PREFIXES)}
@@ -66,11 +67,15 @@ def render(door: Door) -> Rendering:
     )
 
 
+def _type(door: Door) -> str:
+    return door.service_type or ("LoadBalancer" if door.backend == "loadbalancer" else "")
+
+
 def _warnings(door: Door, name: str) -> tuple[Warning, ...]:
     warnings = []
     if any(route.component == "decoder" for route in door.routes):
         message = (
-            f"Service {name} sends every request to the {door.entry}, /v1/decoder too: a {door.service_type} can't see "
+            f"Service {name} sends every request to the {door.entry}, /v1/decoder too: a {_type(door)} can't see "
             "paths; open the door through an ingress to have the decoder outside"
         )
         warnings.append(Warning("NoPathRouting", message))

@@ -1,0 +1,54 @@
+"""What stands once a door is opened: the part of the engine that calls backends, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pluggy
+from doorward import hooks
+from doorward.model import names
+from doorward.model.door import Door, Rendering
+from doorward.model.reference import JsonObject, Ref, ref_of
+
+PLUGINS = pluggy.PluginManager("doorward")
+PLUGINS.add_hookspecs(hooks)
+PLUGINS.load_setuptools_entrypoints("doorward")
+
+BUILT_IN = ("istio", "k8s_ingress", "gateway_api", "loadbalancer", "cluster_local")
+
+
+def call(backend: str, hook: str, **arguments: Any) -> Any:
+    """One hook of one backend; None where it doesn't implement it."""
+    others = [plugin for plugin in PLUGINS.get_plugins() if plugin is not PLUGINS.get_plugin(backend)]
+    return PLUGINS.subset_hook_caller(hook, others)(**arguments)
+
+
+def facts(*objects: JsonObject) -> dict[Ref, JsonObject]:
+    return {ref_of(each): each for each in objects}
+
+
+def render(backend: str, door: Door, cluster: Mapping[Ref, JsonObject] | None = None) -> Rendering:
+    """A backend's rendering, shown only what it asked for."""
+    wanted = call(backend, "needs", door=door) or ()
+    needed = {ref: cluster[ref] for ref in wanted if cluster and ref in cluster}
+    result = call(backend, "render", door=door, needed=needed)
+    assert isinstance(result, Rendering)
+    return result
+
+
+def open_door(door: Door, cluster: Mapping[Ref, JsonObject] | None = None) -> list[JsonObject]:
+    """All that stands: what the selected backend and those that accompany it render, marked as the engine does."""
+    backends = [door.backend] if door.backend else []
+    backends += [name for name in BUILT_IN if name not in backends and call(name, "accompanies", door=door)]
+    return [owned(each, door) for name in backends for each in render(name, door, cluster).objects]
+
+
+def owned(manifest: JsonObject, door: Door) -> JsonObject:
+    metadata = manifest["metadata"]
+    labels = {"ome.io/inferenceservice": names.cut(door.name), "app.kubernetes.io/managed-by": "doorward"}
+    annotations = {**metadata.get("annotations", {}), "doorward.io/owner": door.uid}
+    return {
+        **manifest,
+        "metadata": {**metadata, "namespace": door.namespace, "labels": labels, "annotations": annotations},
+    }
