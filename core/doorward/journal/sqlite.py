@@ -1,0 +1,343 @@
+"""A journal in one SQLite file.
+
+``append`` buffers, ``commit`` writes the buffer in one transaction (group commit): call it every few milliseconds.
+The file is in WAL mode: tools read it (``read_only=True``) while the daemon writes.  What a disk does to it is found
+when it is opened, and what is whole goes on (:mod:`doorward.journal.salvage`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from doorward.journal.encoding import checksum, decode, decode_all, encode, without_secrets
+from doorward.journal.errors import JournalError
+from doorward.journal.file import VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
+from doorward.journal.lock import Lock
+from doorward.journal.memory import in_turn, reached
+from doorward.journal.salvage import Sound, finish, intact, salvage, survey
+from doorward.model.event import Record
+
+log = structlog.get_logger("doorward.journal")
+
+_CHUNK = 500
+"""Rows that are read at a time: a reader that pauses holds nothing open that would keep the log from shrinking."""
+
+
+class SqliteJournal:
+    """The journal in ``path``, which is created where it isn't there.
+
+    ``retention_age`` in seconds and ``retention_bytes`` of the file tell :meth:`prune` what may go; None: nothing.
+    ``read_only`` opens it beside a daemon that writes it, takes no lock, repairs nothing, and sees what is committed.
+
+    Raises JournalLocked, JournalTooNew, NotAJournal, and JournalError where the file can't be used for other reasons.
+    A damaged journal is no error: it is told in a warning, and what is whole goes on.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        retention_age: float | None = None,
+        retention_bytes: int | None = None,
+        *,
+        read_only: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.retention_age = retention_age
+        self.retention_bytes = retention_bytes
+        self.read_only = read_only
+        self._pending: list[tuple[int, int, bytes]] = []
+        self._buffer_lock = threading.Lock()
+        self._database_lock = threading.RLock()
+        self._closed = False
+        self._lock = None if read_only else Lock(self.path)
+        try:
+            self._database = _opened_to_read(self.path) if read_only else self._opened_to_write()
+            self._snapshot_at, self._last = self._ends()
+        except BaseException:
+            self._release()
+            raise
+
+    @property
+    def last_number(self) -> int:
+        if self.read_only:
+            self._snapshot_at, self._last = self._ends()
+        return self._last
+
+    @property
+    def since_snapshot(self) -> int:
+        return self.last_number - self._snapshot_at
+
+    def append(self, records: Iterable[Record]) -> None:
+        self._writable()
+        batch = without_secrets(records)
+        rows = [(record.number, checksum(record.number, body := encode(record)), body) for record in batch]
+        with self._buffer_lock:
+            in_turn(self._last, batch)
+            self._pending += rows
+            if rows:
+                self._last = rows[-1][0]
+
+    def commit(self) -> None:
+        self._writable()
+        with self._database_lock:
+            with self._buffer_lock:
+                batch, self._pending = self._pending, []
+            if not batch:
+                return
+            try:
+                self._transaction(lambda: self._database.executemany("INSERT INTO records VALUES (?, ?, ?)", batch))
+            except JournalError:
+                with self._buffer_lock:
+                    self._pending[:0] = batch
+                raise
+
+    def replay(self, start: int = 0) -> Iterator[Record]:
+        """As :meth:`Journal.replay`; ends with a warning where a disk has damaged the file since it was opened."""
+        expected = 0
+        while chunk := self._chunk(start):
+            for number, crc, body in chunk:
+                if (expected and number != expected) or not intact(number, crc, body):
+                    log.warning("the journal is damaged here", file=str(self.path), record=expected or number)
+                    return
+                yield self._decoded(number, body)
+                start, expected = number, number + 1
+
+    def snapshot(self, records: Sequence[Record], through: int) -> None:
+        self.commit()
+        body = encode(without_secrets(records))
+        with self._database_lock:
+            reached(self._last, through)
+            row = (through, self._at(through), checksum(through, body), body)
+            self._transaction(
+                lambda: self._database.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", row)
+            )
+            self._snapshot_at = max(self._snapshot_at, through)
+
+    def restore(self) -> Iterator[Record]:
+        """As :meth:`Journal.restore`; where the newest snapshot is damaged, from an older one."""
+        self._flush()
+        through = 0
+        for (number,) in self._rows("SELECT through FROM snapshots ORDER BY through DESC"):
+            row = self._row("SELECT through, crc, body FROM snapshots WHERE through = ?", number)
+            if row is not None and intact(*row):
+                through = number
+                yield from self._decoded_all(number, row[2])
+                break
+            log.warning("a snapshot is damaged", file=str(self.path), through=number)
+        first = self._row("SELECT min(number) FROM records WHERE number > ?", through)
+        if first is not None and first[0] is not None and first[0] != through + 1:
+            if through:
+                log.warning("the journal is damaged here", file=str(self.path), record=through + 1)
+                return
+            log.warning(
+                "the journal's beginning is lost; what follows is restored", file=str(self.path), first=first[0]
+            )
+        yield from self.replay(through)
+
+    def chain(self, number: int) -> list[Record]:
+        self._flush()
+        links: list[Record] = []
+        while (row := self._row("SELECT number, crc, body FROM records WHERE number = ?", number)) is not None:
+            if row[0] != number or not intact(*row):
+                log.warning("the journal is damaged here", file=str(self.path), record=number)
+                break
+            record = self._decoded(number, row[2])
+            links.append(record)
+            if not 0 < record.cause < number:
+                break
+            number = record.cause
+        return links
+
+    def prune(self, now: float) -> int:
+        """As :meth:`Journal.prune`.
+
+        By age: what the newest snapshot that is older than ``retention_age`` stands for.  By size: from snapshot to
+        snapshot, as long as the file holds more than ``retention_bytes``.  The newest snapshot always stays.
+        """
+        self.commit()
+        gone = 0
+        with self._database_lock:
+            snapshots = self._rows("SELECT through, at FROM snapshots ORDER BY through")
+            if self.retention_age is not None:
+                old = [through for through, at in snapshots if at <= now - self.retention_age]
+                if old:
+                    gone += self._forget(old[-1])
+            if self.retention_bytes is not None:
+                for through, _ in snapshots:
+                    if self._size() <= self.retention_bytes:
+                        break
+                    gone += self._forget(through)
+            if gone:
+                # One page per step, and execute() makes only the first.
+                self._database.executescript("PRAGMA incremental_vacuum")
+        return gone
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        try:
+            self._flush()
+        finally:
+            self._closed = True
+            with self._database_lock:
+                self._database.close()
+            self._release()
+
+    def _opened_to_write(self) -> sqlite3.Connection:
+        """The connection, to a file that is whole."""
+        try:
+            finish(self.path)
+            damage = ""
+            while True:
+                connection = connect(self.path)
+                try:
+                    sound = _surveyed(connection, self.path)
+                    if not sound.damage:
+                        return connection
+                    again, damage = damage, sound.damage
+                except BaseException:
+                    connection.close()
+                    raise
+                connection.close()
+                if again:
+                    raise JournalError(f"{self.path}: is damaged again after its repair ({damage}); check the disk")
+                salvage(self.path, damage)
+        except (sqlite3.Error, OSError) as error:
+            raise refusal(self.path, error) from error
+
+    def _ends(self) -> tuple[int, int]:
+        """The numbers of the newest snapshot and of the newest record."""
+        (through,) = self._row("SELECT max(through) FROM snapshots") or (None,)
+        (number,) = self._row("SELECT max(number) FROM records") or (None,)
+        return through or 0, max(through or 0, number or 0)
+
+    def _chunk(self, start: int) -> list[tuple[int, int, bytes]]:
+        self._flush()
+        query = "SELECT number, crc, body FROM records WHERE number > ? ORDER BY number LIMIT ?"
+        return self._rows(query, start, _CHUNK)
+
+    def _at(self, number: int) -> float:
+        """When that record was; where it is gone, when the snapshot was that stands for it."""
+        row = self._row("SELECT number, crc, body FROM records WHERE number = ?", number)
+        if row is not None:
+            return self._decoded(number, row[2]).event.at
+        found = self._row("SELECT at FROM snapshots WHERE through <= ? ORDER BY through DESC", number)
+        return float(found[0]) if found is not None else 0.0
+
+    def _size(self) -> int:
+        pages = pragma(self._database, "page_count") - pragma(self._database, "freelist_count")
+        return pages * pragma(self._database, "page_size")
+
+    def _forget(self, through: int) -> int:
+        """Forget the records that a snapshot stands for, and the snapshots before it."""
+        gone = 0
+
+        def delete() -> None:
+            nonlocal gone
+            gone = self._database.execute("DELETE FROM records WHERE number <= ?", (through,)).rowcount
+            self._database.execute("DELETE FROM snapshots WHERE through < ?", (through,))
+
+        self._transaction(delete)
+        return gone
+
+    def _transaction(self, work: Callable[[], object]) -> None:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                work()
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise refusal(self.path, error) from error
+
+    def _rows(self, query: str, *arguments: object) -> list[Any]:
+        """All rows; where the file is too damaged to tell, those before the damage."""
+        rows: list[Any] = []
+        with self._database_lock:
+            try:
+                rows.extend(self._database.execute(query, arguments))
+            except (sqlite3.Error, MemoryError) as error:
+                if isinstance(error, sqlite3.ProgrammingError):
+                    raise JournalError(f"{self.path}: is closed") from error
+                if isinstance(error, sqlite3.Error) and not is_damage(error):
+                    raise refusal(self.path, error) from error
+                log.warning("the journal can't be read here", file=str(self.path), error=str(error))
+        return rows
+
+    def _row(self, query: str, *arguments: object) -> Any:
+        return next(iter(self._rows(query, *arguments)), None)
+
+    def _decoded(self, number: int, body: bytes) -> Record:
+        try:
+            return decode(body)
+        except msgspec.MsgspecError as error:
+            raise self._unreadable(f"record {number}", error) from error
+
+    def _decoded_all(self, through: int, body: bytes) -> list[Record]:
+        try:
+            return decode_all(body)
+        except msgspec.MsgspecError as error:
+            raise self._unreadable(f"snapshot through {through}", error) from error
+
+    def _unreadable(self, what: str, error: Exception) -> JournalError:
+        return JournalError(
+            f"{self.path}: {what} isn't understood ({error}); run the doorward that wrote it, or name another file"
+        )
+
+    def _flush(self) -> None:
+        if not self.read_only and self._pending:
+            self.commit()
+
+    def _writable(self) -> None:
+        if self.read_only or self._closed:
+            raise JournalError(f"{self.path}: is {'closed' if self._closed else 'open for reading only'}")
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _surveyed(connection: sqlite3.Connection, path: Path) -> Sound:
+    """What a file holds; a damage to what tells what it is counts like any other."""
+    try:
+        prepare(connection, path)
+        # A header that claims to be read-only shows only when something is written.
+        connection.execute("BEGIN")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("ROLLBACK")
+        return survey(connection)
+    except Damaged as error:
+        return Sound(1, 0, (), str(error))
+    except sqlite3.Error as error:
+        by_header = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK)
+        if not (is_damage(error) or by_header):
+            raise
+        return Sound(1, 0, (), str(error))
+
+
+def _opened_to_read(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise JournalError(f"{path}: isn't there; name the file that the daemon writes")
+    try:
+        connection = connect(path, read_only=True)
+        try:
+            check(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    except (Damaged, sqlite3.Error) as error:
+        if isinstance(error, Damaged) or is_damage(error):
+            raise JournalError(f"{path}: can't be read ({error}); the daemon repairs it when it starts") from error
+        raise refusal(path, error) from error
