@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from doorward.model.reference import JsonObject, Ref
+
+if TYPE_CHECKING:
+    from doorward.model.event import Record
 
 Verb = Literal["create", "patch", "delete", "status", "event", "look"]
 
@@ -23,7 +26,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     id: int
-    """Counts up from 1; outcomes name it."""
+    """The number of its Issued record; outcomes name it."""
     verb: Verb
     ref: Ref
     service: str
@@ -39,7 +42,14 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Dotted paths of what an update changes."""
     cause: int = 0
     """Number of the record that led to this."""
-    number: int = 0
-    """Number of the Issued record."""
     at: float = 0.0
     """The engine's time when it was handed out."""
+    digest: str = ""
+    """Of the manifest that a write makes: what the server then returns is this manifest, normalised."""
+
+    @property
+    def issued(self) -> Record:
+        """The record that the journal keeps of this action being handed out."""
+        from doorward.model.event import Issued, Record
+
+        return Record(self.id, self.cause, Issued(at=self.at, action=self))

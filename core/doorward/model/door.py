@@ -75,6 +75,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     hosts: tuple[str, ...] = ()
     leaving_hosts: tuple[str, ...] = ()
     leaving_parents: tuple[str, ...] = ()
+    leaving_path_hosts: tuple[str, ...] = ()
+    """Hosts under which the path door's object is still served, besides the path door's own."""
     path: PathDoor | None = None
     scheme: str = "http"
     entry: str = "engine"

@@ -95,7 +95,7 @@ class Remembered(Event, frozen=True, tag=True, kw_only=True):
     """A decision about one service that only the journal can restore (see :mod:`doorward.graph.memory`)."""
 
     uid: str
-    memory: dict[str, Any] | None
+    memory: dict[str, Any]
 
 
 class Configured(Event, frozen=True, tag=True, kw_only=True):

@@ -1,0 +1,159 @@
+"""Who owns a host (behaviour, section 10).
+
+A claim is a host from a path prefix downwards.  Objects that stand *hold* claims; doors that are ready to open *want*
+them.  Two claims overlap when they name the same host and one prefix is below the other.
+
+    somebody else's object holds it, ours doesn't   ->  not ours
+    both hold it (after an adoption)                ->  the earliest service's
+    nobody of doorward's holds it, somebody foreign ->  not ours, unless ours held it before
+    nobody holds it                                 ->  the earliest of the services that want it
+
+Look-ups cost what overlaps, not what shares the host: twenty thousand path doors on one base domain never see each
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from doorward.model.door import Claim
+from doorward.model.reference import Ref
+
+Age = tuple[str, str, str]
+"""creationTimestamp, namespace, name: earlier wins."""
+
+NOBODY: Age = ("", "", "")
+"""The age of a holder whose service is gone: it holds until its last object is."""
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """One object serves a claim."""
+
+    ref: Ref
+    owner: str
+    """UID of the service whose object it is; empty for a foreign object."""
+    controller: str = ""
+    """UID of the controlling owner of a foreign object."""
+    via: tuple[str, ...] = ()
+
+
+class Claims:
+    """The tables of holds and wants.  Every change returns the services whose claims it can decide."""
+
+    def __init__(self) -> None:
+        self._holds: dict[str, tuple[Hold, ...]] = {}
+        self._held: dict[Ref, tuple[str, ...]] = {}
+        self._wants: dict[str, tuple[tuple[Age, Ref], ...]] = {}
+        self._wanted: dict[Ref, tuple[str, ...]] = {}
+        self._below: dict[str, dict[str, int]] = {}
+
+    def hold(self, ref: Ref, owner: str, controller: str, claims: Iterable[Claim]) -> set[Ref]:
+        """Object ``ref`` now holds exactly these claims."""
+        new = {}
+        for claim in claims:
+            new[_key(claim.host, claim.prefix)] = Hold(ref, owner, controller, claim.via)
+        old = self._held.get(ref, ())
+        if not old and not new:
+            return set()
+        affected: set[Ref] = set()
+        for key in old:
+            rest = tuple(h for h in self._holds[key] if h.ref != ref)
+            if rest:
+                self._holds[key] = rest
+            else:
+                del self._holds[key]
+            self._count(key, -1)
+            affected |= self._concerned(key)
+        for key, hold in new.items():
+            self._holds[key] = (*self._holds.get(key, ()), hold)
+            self._count(key, 1)
+            affected |= self._concerned(key)
+        if new:
+            self._held[ref] = tuple(new)
+        else:
+            del self._held[ref]
+        return affected
+
+    def want(self, service: Ref, age: Age, claims: Iterable[tuple[str, str]]) -> set[Ref]:
+        """The door of this service wants exactly these ``(host, prefix)``; none while it isn't ready to open."""
+        new = tuple(dict.fromkeys(_key(host, prefix) for host, prefix in claims))
+        old = self._wanted.get(service, ())
+        if old == new:
+            return set()
+        affected: set[Ref] = set()
+        for key in old:
+            rest = tuple(w for w in self._wants[key] if w[1] != service)
+            if rest:
+                self._wants[key] = rest
+            else:
+                del self._wants[key]
+            self._count(key, -1)
+            if key not in new:
+                affected |= self._concerned(key)
+        for key in new:
+            self._wants[key] = (*self._wants.get(key, ()), (age, service))
+            self._count(key, 1)
+            if key not in old:
+                affected |= self._concerned(key)
+        if new:
+            self._wanted[service] = new
+        else:
+            del self._wanted[service]
+        affected.discard(service)
+        return affected
+
+    def holds(self, uid: str, host: str, prefix: str) -> bool:
+        """Whether an object of this service serves the claim, itself or something above it."""
+        return any(hold.owner == uid for key in _above(_key(host, prefix)) for hold in self._holds.get(key, ()))
+
+    def rivals(self, host: str, prefix: str) -> tuple[list[Hold], list[tuple[Age, Ref]]]:
+        """Everything that overlaps a claim: what holds, and who wants."""
+        holds: list[Hold] = []
+        wants: list[tuple[Age, Ref]] = []
+        for key in self._overlapping(_key(host, prefix)):
+            holds += self._holds.get(key, ())
+            wants += self._wants.get(key, ())
+        return holds, wants
+
+    def foreign(self, host: str, prefix: str) -> list[Hold]:
+        """Foreign objects that name exactly that host and cover the prefix."""
+        return [h for key in _above(_key(host, prefix)) for h in self._holds.get(key, ()) if not h.owner]
+
+    def _overlapping(self, key: str) -> Iterator[str]:
+        yield from _above(key)
+        for below in self._below.get(key, ()):
+            if below != key:
+                yield below
+
+    def _concerned(self, key: str) -> set[Ref]:
+        return {service for other in self._overlapping(key) for _, service in self._wants.get(other, ())}
+
+    def _count(self, key: str, step: int) -> None:
+        """Keep, for each prefix above a claim, which claims lie below it."""
+        for above in _above(key):
+            if above == key:
+                continue
+            below = self._below.setdefault(above, {})
+            count = below.get(key, 0) + step
+            if count:
+                below[key] = count
+            else:
+                del below[key]
+                if not below:
+                    del self._below[above]
+
+
+def _key(host: str, prefix: str) -> str:
+    """``host/`` or ``host/a/b``: one string for both, since a host has no slash."""
+    return host + (prefix.rstrip("/") or "/")
+
+
+def _above(key: str) -> Iterator[str]:
+    """A key and those of the prefixes above it: ``h/a/b``, ``h/a``, ``h/``."""
+    yield key
+    host, _, path = key.partition("/")
+    while path:
+        path = path.rpartition("/")[0]
+        yield f"{host}/{path}"

@@ -1,0 +1,226 @@
+"""The fold of everything observed: the latest view of each object that matters.
+
+    Observed  newer than what is known (resourceVersions of one object compare as integers)  ->  kept
+              older, or older than its tombstone                                             ->  ignored
+    Deleted   newer than what is known  ->  gone, a tombstone with that resourceVersion stays
+    Synced    facts of that kind and scope that the list lacks, at or below its version  ->  gone
+
+Whoever reads a fact can be told of its change: a change names the keys under which it can have been read, which are
+the object's reference and the two look-ups (:func:`labelled`, :func:`slices`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+import orjson
+
+from doorward.graph.trim import OWNER, canonical, trim
+from doorward.model.reference import ENDPOINT_SLICE, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
+
+SERVICE_LABEL = "ome.io/inferenceservice"
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """One object as last seen."""
+
+    ref: Ref
+    uid: str
+    version: int
+    """``metadata.resourceVersion``; 0 where it isn't a number, which no comparison rejects."""
+    body: bytes
+    """The trimmed object, canonical, without its resourceVersion."""
+    number: int
+    """The record that brought it."""
+    owner: str = ""
+    """UID in the annotation that makes an object ours."""
+    controller: str = ""
+    """UID of the controlling owner."""
+    deleting: bool = False
+    look_up: Ref | None = None
+    """The look-up that finds it, where there is one."""
+
+    def object(self) -> JsonObject:
+        """The trimmed object as fresh JSON."""
+        return orjson.loads(self.body)  # type: ignore[no-any-return]
+
+
+class Tombstone(msgspec.Struct, frozen=True, gc=False):
+    uid: str
+    version: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became of one object; either side may be missing."""
+
+    ref: Ref
+    before: Fact | None
+    after: Fact | None
+    keys: tuple[Ref, ...] = ()
+
+
+def labelled(namespace: str, value: str) -> Ref:
+    """The look-up "Services that bear this service's label", as a key to depend on."""
+    return Ref("Service?label", namespace, value)
+
+
+def slices(namespace: str, service: str) -> Ref:
+    """The look-up "EndpointSlices of this Service", as a key to depend on."""
+    return Ref("EndpointSlice?service", namespace, service)
+
+
+def version_of(text: object) -> int:
+    """A resourceVersion as a number; 0 where it isn't one."""
+    try:
+        return int(text)  # type: ignore[call-overload, no-any-return]
+    except (TypeError, ValueError):
+        return 0
+
+
+class Facts:
+    """All facts, with the indexes that doors look things up by."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, dict[Ref, Fact]] = {}
+        self._tombstones: dict[Ref, Tombstone] = {}
+        self._found: dict[Ref, tuple[Ref, ...]] = {}
+        self._owned: dict[str, tuple[Ref, ...]] = {}
+
+    def get(self, ref: Ref) -> Fact | None:
+        facts = self._facts.get(ref.kind)
+        return facts.get(ref) if facts else None
+
+    def of_kind(self, kind: str) -> list[Fact]:
+        return list(self._facts.get(kind, {}).values())
+
+    def count(self, kind: str) -> int:
+        return len(self._facts.get(kind, ()))
+
+    def all(self) -> Iterator[Fact]:
+        for facts in self._facts.values():
+            yield from facts.values()
+
+    def tombstones(self) -> Iterator[tuple[Ref, Tombstone]]:
+        return iter(self._tombstones.items())
+
+    def owned_by(self, uid: str) -> list[Fact]:
+        """The objects that bear our annotation with this UID, in the order in which they were first seen."""
+        return [fact for ref in self._owned.get(uid, ()) if (fact := self.get(ref))]
+
+    def found(self, look_up: Ref) -> list[Fact]:
+        """What a look-up (:func:`labelled`, :func:`slices`) finds, in the order in which it was first seen."""
+        return [fact for ref in self._found.get(look_up, ()) if (fact := self.get(ref))]
+
+    def observe(self, kind: str, obj: JsonObject, number: int) -> tuple[Change | None, JsonObject]:
+        """Take in an observation; the change is None where it brings nothing new.  Also returns the trimmed object."""
+        trimmed = trim(kind, obj)
+        metadata = trimmed["metadata"]
+        ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
+        version = version_of(metadata.pop("resourceVersion", 0))
+        uid = metadata.get("uid", "")
+        known = self.get(ref)
+        if known and version and version < known.version:
+            return None, trimmed
+        tombstone = self._tombstones.get(ref)
+        if tombstone and not known and version <= tombstone.version and (version or uid == tombstone.uid):
+            return None, trimmed
+        body = canonical(trimmed)
+        if known and known.body == body:
+            if version != known.version:
+                self._facts[kind][known.ref] = msgspec.structs.replace(known, version=version)
+            return None, trimmed
+        fact = Fact(
+            known.ref if known else ref,
+            uid,
+            version,
+            body,
+            number,
+            metadata.get("annotations", {}).get(OWNER, ""),
+            controller_of(metadata),
+            "deletionTimestamp" in metadata,
+            _look_up(ref, metadata.get("labels")),
+        )
+        if tombstone:
+            del self._tombstones[ref]
+        self._facts.setdefault(kind, {})[fact.ref] = fact
+        return self._changed(known, fact), trimmed
+
+    def delete(self, ref: Ref, uid: str, version: int) -> Change | None:
+        """An object is gone; None where what is known is newer, or is another object of the same name."""
+        known = self.get(ref)
+        if known and version and version < known.version:
+            return None
+        if known and not version and uid and uid != known.uid:
+            return None
+        gone = Tombstone(uid or (known.uid if known else ""), max(version, known.version if known else 0))
+        if gone.version:
+            self._tombstones[ref] = gone
+        if not known:
+            return None
+        del self._facts[ref.kind][ref]
+        return self._changed(known, None)
+
+    def sweep(self, kind: str, scope: str, version: int, keys: frozenset[tuple[str, str]]) -> list[Change]:
+        """Everything of this kind and scope that a list at ``version`` lacks is gone, unless it is newer."""
+        for ref in [r for r, t in self._tombstones.items() if r.kind == kind and t.version <= version]:
+            if not scope or ref.namespace == scope:
+                del self._tombstones[ref]
+        gone = [
+            fact
+            for ref, fact in self._facts.get(kind, {}).items()
+            if (ref.namespace, ref.name) not in keys
+            and (not scope or ref.namespace == scope)
+            and (not version or fact.version <= version)
+        ]
+        changes = []
+        for fact in gone:
+            del self._facts[kind][fact.ref]
+            changes.append(self._changed(fact, None))
+        return changes
+
+    def _changed(self, before: Fact | None, after: Fact | None) -> Change:
+        ref = (after or before).ref  # type: ignore[union-attr]
+        old, new = before.look_up if before else None, after.look_up if after else None
+        if old != new:
+            _move(self._found, old, new, ref)
+        if ref.kind != INFERENCE_SERVICE:
+            owner, heir = before.owner if before else "", after.owner if after else ""
+            if owner != heir:
+                _move(self._owned, owner or None, heir or None, ref)
+        looks = (old,) if old == new else (old, new)
+        return Change(ref, before, after, (ref, *(look for look in looks if look)))
+
+
+def controller_of(metadata: JsonObject) -> str:
+    """UID of the owner reference that is the controller; empty where nobody is."""
+    for owner in metadata.get("ownerReferences", ()):
+        if isinstance(owner, dict) and owner.get("controller"):
+            return str(owner.get("uid", ""))
+    return ""
+
+
+def _look_up(ref: Ref, labels: JsonObject | None) -> Ref | None:
+    if not labels:
+        return None
+    if ref.kind == SERVICE and SERVICE_LABEL in labels:
+        return labelled(ref.namespace, str(labels[SERVICE_LABEL]))
+    if ref.kind == ENDPOINT_SLICE:
+        return slices(ref.namespace, str(labels.get("kubernetes.io/service-name", "")))
+    return None
+
+
+K = TypeVar("K", Ref, str)
+
+
+def _move(index: dict[K, tuple[Ref, ...]], old: K | None, new: K | None, ref: Ref) -> None:
+    """An object's key in an index changed."""
+    if old is not None:
+        rest = tuple(r for r in index[old] if r != ref)
+        if rest:
+            index[old] = rest
+        else:
+            del index[old]
+    if new is not None:
+        index[new] = (*(index[new] if new in index else ()), ref)  # noqa: SIM401 (get is not typed for a type variable)

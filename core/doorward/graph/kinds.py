@@ -1,0 +1,70 @@
+"""What is known of each kind that is watched: listed, not served, or not to be listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from doorward.model.event import Synced
+
+State = Literal["unknown", "listed", "absent", "forbidden"]
+
+
+class NotListed(Exception):
+    """A kind has to be listed before a decision can be made."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"{kind} was not listed yet")
+        self.kind = kind
+
+
+class Kinds:
+    """The state of every kind, over the scopes in which it is watched."""
+
+    def __init__(self, scopes: dict[str, tuple[str, ...]]) -> None:
+        self._scopes = scopes
+        self._seen: dict[str, dict[str, Synced]] = {}
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self._scopes
+
+    def all(self) -> Iterable[str]:
+        return self._scopes
+
+    def forget(self) -> None:
+        """A new process: everything has to be listed again."""
+        self._seen.clear()
+
+    def note(self, synced: Synced) -> bool:
+        """Take in a list; False where it is older than one that was taken in before."""
+        seen = self._seen.setdefault(synced.kind, {})
+        before = seen.get(synced.scope)
+        if before and before.state == synced.state == "listed" and synced.resource_version < before.resource_version:
+            return False
+        seen[synced.scope] = synced
+        return True
+
+    def state(self, kind: str) -> State:
+        """``unknown`` until every scope was listed; ``forbidden`` where one of them may not be."""
+        scopes = self._scopes.get(kind, ())
+        seen = self._seen.get(kind, {})
+        states = {seen[scope].state if scope in seen else "unknown" for scope in scopes}
+        for state in ("unknown", "forbidden", "listed"):
+            if state in states:
+                return state
+        return "absent"
+
+    def known(self, kind: str) -> bool:
+        return self.state(kind) != "unknown"
+
+    def require(self, kind: str) -> None:
+        """Raises NotListed for a kind whose state isn't known yet."""
+        if self.state(kind) == "unknown":
+            raise NotListed(kind)
+
+    def version(self, kind: str) -> str:
+        """The API version that the server serves it in, as far as discovery told."""
+        return next((synced.version for synced in self._seen.get(kind, {}).values() if synced.version), "")
+
+    def message(self, kind: str) -> str:
+        return next((synced.message for synced in self._seen.get(kind, {}).values() if synced.message), "")

@@ -1,0 +1,106 @@
+"""What only the journal knows, all of it, and what its loss means.
+
+Everything else about a door follows from the cluster's objects.  Without a journal:
+
+===========  =====================================================================================================
+``marks``    What the server returned for our last write.  Lost: what stands is compared with what is rendered,
+             and a held door is repaired to the shape in which it was first observed.
+``overlap``  When the new was first seen accepted.  Lost: the overlap starts afresh, so the old stays a little longer.
+``told``     Which warnings were told.  Lost: they count as told where nothing else changes.
+``wrote``    What we wrote into the status, and who has overwritten it how often (``flips``, ``yielded``).  Lost:
+             the count starts afresh.
+``paces``    How often somebody undid our repairs.  Lost: the pauses start afresh.
+``retries``  When a refused write may be tried again.  Lost: it is tried at once.
+``doubts``   Objects that have to be looked at before they are written again.  Lost: a fresh list has looked.
+===========  =====================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import msgspec
+
+from doorward.model.action import Action
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+V = TypeVar("V")
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Our last write to one object."""
+
+    digest: str
+    """Of the manifest that was written; empty where the object stood before we looked."""
+    body: bytes
+    """The trimmed object that the server returned for it."""
+    attempts: int = 0
+    """How many writes of this manifest in a row didn't stick."""
+    difference: tuple[str, ...] = ()
+    """What the last of them lacks."""
+
+
+class Pace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Repairs of one object that somebody keeps undoing."""
+
+    rounds: tuple[float, ...] = ()
+    pause: float = 0.0
+    until: float = 0.0
+
+
+class Retry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A write that the server refused."""
+
+    attempts: int
+    until: float
+    status: int = 0
+    message: str = ""
+
+
+class Flips(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Another writer's overwrites of one status field: resourceVersion and time of each."""
+
+    seen: tuple[tuple[int, float], ...] = ()
+
+
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is remembered about one service; keys are ``Kind.group/name`` of its objects."""
+
+    marks: Mapping[str, Mark] = NOTHING
+    overlap: Mapping[str, float] = NOTHING
+    overlap_for: str = ""
+    told: tuple[str, ...] = ()
+    wrote: Mapping[str, str] = NOTHING
+    flips: Mapping[str, Flips] = NOTHING
+    yielded: Mapping[str, int] = NOTHING
+    paces: Mapping[str, Pace] = NOTHING
+    retries: Mapping[str, Retry] = NOTHING
+    doubts: Mapping[str, Action] = NOTHING
+
+
+FORGOTTEN = Memory()
+
+
+def put(mapping: Mapping[str, V], key: str, value: V) -> Mapping[str, V]:
+    return {**mapping, key: value}
+
+
+def drop(mapping: Mapping[str, V], *keys: str) -> Mapping[str, V]:
+    """Without these keys; the same mapping where it has none of them."""
+    if not any(key in mapping for key in keys):
+        return mapping
+    return {k: v for k, v in mapping.items() if k not in keys} or NOTHING
+
+
+def to_json(memory: Memory) -> dict[str, Any]:
+    """As the journal holds it; bodies of marks as text, since they are JSON already."""
+    return msgspec.to_builtins(memory, str_keys=True)  # type: ignore[no-any-return]
+
+
+def from_json(value: dict[str, Any]) -> Memory:
+    memory = msgspec.convert(value, Memory, str_keys=True)
+    empty = {name: NOTHING for name in memory.__struct_fields__ if getattr(memory, name) == {}}
+    return msgspec.structs.replace(memory, **empty)

@@ -1,0 +1,70 @@
+"""Who read what: a door depends on every fact that it looked at, a missing one included, and on nothing else."""
+
+from __future__ import annotations
+
+from doorward.graph.facts import Fact, Facts, labelled, slices
+from doorward.model.reference import Ref
+
+
+class Reader:
+    """The facts, as one door reads them; it remembers each key."""
+
+    __slots__ = ("_facts", "keys")
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self.keys: dict[Ref, None] = {}
+
+    def get(self, ref: Ref) -> Fact | None:
+        self.keys[ref] = None
+        return self._facts.get(ref)
+
+    def services_labelled(self, namespace: str, value: str) -> list[Fact]:
+        key = labelled(namespace, value)
+        self.keys[key] = None
+        return self._facts.found(key)
+
+    def slices_of(self, namespace: str, service: str) -> list[Fact]:
+        key = slices(namespace, service)
+        self.keys[key] = None
+        return self._facts.found(key)
+
+
+class Dependents:
+    """From a key to the services whose doors read it."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Ref, tuple[Ref, ...]] = {}
+        self._readers: dict[Ref, Ref | tuple[Ref, ...]] = {}
+
+    def of(self, key: Ref) -> tuple[Ref, ...]:
+        """The services that read this key.  Nearly always one, which is stored bare: a tuple each would cost memory."""
+        readers = self._readers.get(key)
+        if readers is None:
+            return ()
+        return (readers,) if isinstance(readers, Ref) else readers
+
+    def record(self, service: Ref, keys: dict[Ref, None]) -> None:
+        """These are now the keys that this service's door read."""
+        before = self._keys.get(service, ())
+        if len(before) == len(keys) and all(key in keys for key in before):
+            return
+        known = dict.fromkeys(before)
+        for key in before:
+            if key not in keys:
+                self._forget(key, service)
+        for key in keys:
+            if key not in known:
+                readers = self.of(key)
+                self._readers[key] = (*readers, service) if readers else service
+        if keys:
+            self._keys[service] = tuple(keys)
+        else:
+            self._keys.pop(service, None)
+
+    def _forget(self, key: Ref, service: Ref) -> None:
+        rest = tuple(reader for reader in self.of(key) if reader != service)
+        if not rest:
+            self._readers.pop(key, None)
+        else:
+            self._readers[key] = rest[0] if len(rest) == 1 else rest

@@ -1,0 +1,267 @@
+"""From one service and the settings to the shape of its door, or to the reason why it has none.
+
+The order in which things are decided is that of behaviour, section 3: what closes a door comes first, since it beats
+everything that could be wrong with the rest.
+
+    exposure   label cluster-local, then switches           ->  outside, cluster-local, disabled
+    mode       annotations, components, settings            ->  or Refusal
+    components spec and status, their Services, readiness   ->  targets, entry, routes; or what to wait for
+    backend    annotation, a plugin's choice, mode          ->  or Refusal
+    addresses  templates and domains                        ->  hosts, path; or Refusal
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Literal, cast
+
+import msgspec
+
+from doorward.graph import components
+from doorward.graph.addresses import Addresses, addresses, door_service
+from doorward.graph.components import Service
+from doorward.graph.inference_service import InferenceService
+from doorward.graph.kinds import Kinds
+from doorward.graph.mode import mode_of
+from doorward.graph.reading import Reader
+from doorward.graph.refusal import Refusal
+from doorward.model.door import Door, Exposure, InCluster, Mode, Route, Target, Warning
+from doorward.model.reference import SERVICE, Ref
+from doorward.model.settings import Settings
+
+BACKEND = "doorward.io/backend"
+INGRESS_CLASS = "ome.io/ingress-class"
+SERVICE_TYPE = "ome.io/service-type"
+LOAD_BALANCER_IP = "ome.io/load-balancer-ip"
+DISABLE_CREATION = "ome.io/ingress-disable-creation"
+DISABLE_INGRESS = "ome.io/disable-ingress"
+DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
+VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
+ISTIO_CLASS = "istio"
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """The door that a service asks for, before claims are settled, and what stands in its way."""
+
+    door: Door
+    url: str = ""
+    """Where it is reached, when that isn't by its hosts: the entry's own URL."""
+    address: str = ""
+    """``status.address.url``."""
+    waiting: Refusal | None = None
+    """A component that isn't ready: nothing opens, or a standing door stays without it."""
+    opens: bool = True
+    """False while the door has to wait as a whole."""
+    warnings: tuple[Warning, ...] = ()
+
+
+def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
+    """Whether the service is to be reached from outside, through ingress or a Service of its own."""
+    labels = service.metadata.labels
+    if any(labels.get(key) == "cluster-local" for key in VISIBILITY):
+        return "cluster-local"
+    return "disabled" if ingress_is_off(service, settings) and not service_type(service) else "outside"
+
+
+def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
+    """Any of the switches; an explicit false on the service beats the cluster's."""
+    own = [flag for key in (DISABLE_CREATION, DISABLE_INGRESS) if (flag := service.flag(key)) is not None]
+    return any(own) if own else settings.disable_ingress_creation
+
+
+def service_type(service: InferenceService) -> Literal["", "LoadBalancer", "NodePort"]:
+    value = service.annotation(SERVICE_TYPE)
+    return cast(Literal["LoadBalancer", "NodePort"], value) if value in ("LoadBalancer", "NodePort") else ""
+
+
+def shape(
+    service: InferenceService,
+    settings: Settings,
+    reader: Reader,
+    kinds: Kinds,
+    *,
+    stands: bool,
+    routed: Collection[str],
+    backends: Collection[str],
+    choose: Callable[[Door, Settings], str | None],
+) -> Shape:
+    """The shape of a service's door.
+
+    ``stands`` and ``routed`` tell what stands now and which components it routes to.  ``choose`` asks the plugins.
+    Raises Refusal where the service can't have the door that it asks for.
+    """
+    exposure = exposure_of(service, settings)
+    mode = mode_of(service, settings)
+    serverless = mode == "Serverless"
+    found = components.existing(service, reader)
+    if "engine" not in found:
+        _refuse_without_engine(service)
+    targets = {name: components.target(service, name, known, settings) for name, known in found.items()}
+    entry, routed_now, waiting = _routes(service, settings, reader, kinds, targets, serverless, stands, routed)
+    virtual_services = not _flag(service, DISABLE_VIRTUAL_SERVICE, settings.disable_istio_virtual_host)
+    door = Door(
+        namespace=service.namespace,
+        name=service.name,
+        uid=service.metadata.uid,
+        labels=service.metadata.labels,
+        annotations=service.metadata.annotations,
+        mode=mode,
+        exposure=exposure,
+        entry=entry,
+        routes=_table(entry, routed_now),
+        targets=tuple(targets[name] for name in routed_now),
+        ingress_class=service.annotation(INGRESS_CLASS) or settings.ingress_class_name,
+        service_type=service_type(service) if exposure == "outside" else "",
+        load_balancer_ip=service.annotation(LOAD_BALANCER_IP),
+        virtual_services=virtual_services,
+        door_service=door_service(service, settings),
+        settings=settings,
+    )
+    backend = _backend(service, settings, door, backends, choose) if exposure == "outside" else ""
+    in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
+    asked = Addresses(hosts=(), path=None, scheme="http")
+    if backend and backend != "loadbalancer":
+        asked = addresses(service, settings, serverless=serverless, entry=entry)
+    status = service.status.components.get(entry)
+    url = status.url if status and serverless and not virtual_services and not backend else ""
+    door = msgspec.structs.replace(
+        door, backend=backend, in_cluster=in_cluster, hosts=asked.hosts, path=asked.path, scheme=asked.scheme
+    )
+    return Shape(
+        door=door,
+        url=url,
+        address=address,
+        waiting=waiting,
+        opens=waiting is None or stands,
+        warnings=(*asked.warnings, *_warnings(service, door)),
+    )
+
+
+def _refuse_without_engine(service: InferenceService) -> None:
+    if service.spec.runtime is not None or service.spec.model is not None:
+        raise Refusal(
+            "EngineNotReady", "no spec.engine, and the serving runtime hasn't brought an engine yet", "Unknown"
+        )
+    raise Refusal("EngineRequired", "no engine: add spec.engine (it may be empty), or spec.model or spec.runtime")
+
+
+def _routes(
+    service: InferenceService,
+    settings: Settings,
+    reader: Reader,
+    kinds: Kinds,
+    targets: dict[str, Target],
+    serverless: bool,
+    stands: bool,
+    routed: Collection[str],
+) -> tuple[str, tuple[str, ...], Refusal | None]:
+    """The entry, the components routed to (entry first), and whom the door waits for.
+
+    A standing door goes on with the components that it routes to, ready or not; one that it doesn't route to yet joins
+    when it is ready.
+    """
+    wanted = [("router" if "router" in targets else "engine")]
+    wanted += ["decoder"] if "decoder" in targets else []
+    waiting: list[Refusal] = []
+    usable: set[str] = {name for name in routed if name in targets} if stands else set()
+    for name in wanted:
+        if name in usable:
+            continue
+        is_ready, why = components.ready(service, name, targets[name].service, serverless, settings, reader, kinds)
+        if is_ready:
+            usable.add(name)
+        else:
+            waiting.append(Refusal(f"{name.title()}NotReady", why, "Unknown" if is_ready is None else "False"))
+    entry = wanted[0]
+    if stands and entry not in usable:
+        if "engine" not in usable:
+            # What the door routed to is gone from the spec: the standing door is kept until the new entry is ready.
+            raise waiting[0]
+        entry = "engine"
+    parts = [entry, *(name for name in wanted[1:] if name in usable)] if stands else wanted
+    return entry, tuple(parts), waiting[0] if waiting else None
+
+
+def _table(entry: str, parts: tuple[str, ...]) -> tuple[Route, ...]:
+    """Behaviour, section 5; ``/v1/router`` needs no route of its own, since the router is always the entry."""
+    rest = Route("/", entry)
+    return (Route("/v1/decoder", "decoder"), rest) if "decoder" in parts else (rest,)
+
+
+def _flag(service: InferenceService, annotation: str, setting: bool) -> bool:
+    own = service.flag(annotation)
+    return setting if own is None else own
+
+
+def _backend(
+    service: InferenceService,
+    settings: Settings,
+    door: Door,
+    backends: Collection[str],
+    choose: Callable[[Door, Settings], str | None],
+) -> str:
+    """The name of the backend that opens the outside door; empty where the entry's own URL is the door."""
+    if ingress_is_off(service, settings):
+        return "loadbalancer"
+    explicit = service.annotation(BACKEND)
+    if explicit:
+        if explicit not in backends:
+            choices = ", ".join(sorted(backends))
+            raise Refusal("UnknownBackend", f"annotation {BACKEND}: no backend {explicit!r}; choose one of {choices}")
+        return explicit
+    by_rule = _by_rule(service, settings, door.mode, door.virtual_services)
+    chosen = choose(msgspec.structs.replace(door, backend=by_rule), settings)
+    if chosen is None:
+        return by_rule
+    if chosen not in backends:
+        raise Refusal("UnknownBackend", f"a plugin selects backend {chosen!r}, which isn't installed")
+    return chosen
+
+
+def _by_rule(service: InferenceService, settings: Settings, mode: Mode, virtual_services: bool) -> str:
+    if mode == "Serverless":
+        if not virtual_services:
+            return ""
+        own = service.annotation(INGRESS_CLASS)
+        return "istio" if not own or own == ISTIO_CLASS else "k8s_ingress"
+    return "gateway_api" if settings.enable_gateway_api else "k8s_ingress"
+
+
+def _in_cluster(
+    service: InferenceService, door: Door, entry: Target, reader: Reader, settings: Settings
+) -> tuple[InCluster, str]:
+    """Whose Service DOOR is, and the in-cluster URL that goes with it."""
+    own = f"http://{entry.service}.{door.namespace}.svc.{settings.cluster_domain}{_port(entry.port)}"
+    if door.serverless and not door.virtual_services:
+        status = service.status.components.get(door.entry)
+        return "none", (status.address.url if status else "") or own
+    url = f"http://{door.door_service}.{door.namespace}.svc.{settings.cluster_domain}"
+    fact = reader.get(Ref(SERVICE, door.namespace, door.door_service))
+    if fact is None or fact.owner == door.uid:
+        return "ours", url
+    known: Service = components.read_service(fact)
+    if fact.owner:
+        former = known.metadata.labels.get("ome.io/inferenceservice") == service.label
+        return ("ours", url) if former else ("conflict", own)
+    if known.tied_to(service):
+        return "tied", url + _port(known.port.port)
+    return "conflict", own
+
+
+def _port(port: int) -> str:
+    return "" if port == 80 else f":{port}"
+
+
+def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
+    warnings = []
+    asked = service.annotation(SERVICE_TYPE)
+    if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
+        message = f"annotation {SERVICE_TYPE}: {asked!r} is neither LoadBalancer nor NodePort; it is ignored"
+        warnings.append(Warning("InvalidServiceType", message))
+    if door.in_cluster == "conflict":
+        message = (
+            f"Service {door.namespace}/{door.door_service} isn't this InferenceService's, and is left alone; "
+            "requests inside the cluster go to the entry component's Service. Rename one, or set doorService"
+        )
+        warnings.append(Warning("ObjectConflict", message))
+    return tuple(warnings)

@@ -1,0 +1,609 @@
+"""One service, from its facts to a plan: the only place where shape, claims, backends, plan and report meet.
+
+    facts --shape--> door --claims--> granted hosts --render--> desired --plan--> drafts --report--> status, events
+
+A refusal anywhere on the way holds what stands.  Closing is never held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+
+from doorward.backends import Backend, BackendError, Backends
+from doorward.graph.claims import NOBODY, Age, Claims
+from doorward.graph.facts import Fact, Facts
+from doorward.graph.inference_service import InferenceService, parse
+from doorward.graph.kinds import Kinds, NotListed
+from doorward.graph.memory import Memory
+from doorward.graph.reading import Reader
+from doorward.graph.refusal import Refusal
+from doorward.graph.shape import Shape, exposure_of, shape
+from doorward.graph.tracked_settings import TrackedSettings
+from doorward.model.door import Claim, Door, PathDoor, Rendering, Standing, Warning
+from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
+from doorward.model.settings import Settings
+from doorward.plan import notice
+from doorward.plan.desired import COMPONENTS, Desired, decorate, is_manifest, resource_kind
+from doorward.plan.plan import IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, overlap_is_over, plan
+from doorward.plan.status import Report, status_patch
+
+BASE_KINDS = (CONFIG_MAP, INFERENCE_SERVICE, SERVICE)
+"""What has to be listed before anything is decided."""
+_EXTERNAL = ("LoadBalancer", "NodePort")
+REPORT = 3
+"""The order of status and events: after everything that opens, closes or removes."""
+
+
+class Rendered(msgspec.Struct, frozen=True, kw_only=True):
+    """What the backends made of a door."""
+
+    desired: dict[Ref, Desired]
+    renderings: dict[str, Rendering]
+    backends: tuple[Backend, ...]
+
+    @property
+    def digest(self) -> str:
+        return blake2b("".join(d.digest for d in self.desired.values()).encode(), digest_size=9).hexdigest()
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """A host or path that a service asks for and doesn't get."""
+
+    host: str
+    reason: Literal["HostConflict", "DomainNotAllowed"]
+    message: str
+
+
+class Decision(msgspec.Struct, kw_only=True):
+    """What follows for one service."""
+
+    memory: Memory
+    drafts: Sequence[Draft] = ()
+    wake: float | None = None
+    keys: dict[Ref, None]
+    """Every fact that it depends on."""
+    read: int = 0
+    """Every setting that it depends on, as bits."""
+    waiting_for: str = ""
+    """A kind that has to be listed first."""
+    affected: set[Ref] = msgspec.field(default_factory=set)
+    """Services whose claims this one's claims may decide."""
+    error: BackendError | None = None
+    report: Report | None = None
+
+
+class Decider:
+    """Decides for one service at a time; holds no state of its own."""
+
+    def __init__(
+        self, facts: Facts, claims: Claims, kinds: Kinds, backends: Backends, age: Callable[[str], Age]
+    ) -> None:
+        self._facts = facts
+        self._claims = claims
+        self._kinds = kinds
+        self._backends = backends
+        self._age = age
+
+    def decide(
+        self,
+        fact: Fact,
+        settings: Settings | None,
+        memory: Memory,
+        now: float,
+        busy: Callable[[Ref], bool],
+        *,
+        first: bool,
+    ) -> Decision:
+        """What to do for the InferenceService of ``fact``; ``first``: nothing was ever decided for it."""
+        reader = Reader(self._facts)
+        decision = Decision(memory=memory, keys=reader.keys)
+        if fact.deleting:
+            decision.affected = self._claims.want(fact.ref, NOBODY, ())
+            return decision
+        if unlisted := next((kind for kind in BASE_KINDS if not self._kinds.known(kind)), ""):
+            decision.waiting_for = unlisted
+            return decision
+        case = _Case(self, fact, settings, memory, now, busy, reader, decision)
+        try:
+            case.run(first)
+        except NotListed as missing:
+            decision.waiting_for = missing.kind
+        decision.read = case.tracked.read if case.tracked else 0
+        return decision
+
+
+class _Case:
+    """The work on one service, step by step; lives for one decision."""
+
+    def __init__(
+        self,
+        decider: Decider,
+        fact: Fact,
+        settings: Settings | None,
+        memory: Memory,
+        now: float,
+        busy: Callable[[Ref], bool],
+        reader: Reader,
+        decision: Decision,
+    ) -> None:
+        self.facts = decider._facts
+        self.claims = decider._claims
+        self.kinds = decider._kinds
+        self.backends = decider._backends
+        self.age = decider._age
+        self.fact = fact
+        self.tracked = TrackedSettings(settings) if settings is not None else None
+        self.memory = memory
+        self.now = now
+        self.busy = busy
+        self.reader = reader
+        self.decision = decision
+        self.ours = tuple(f for f in self.facts.owned_by(fact.uid) if is_ours(f, fact.uid))
+        self.standing = Standing()
+        self.warnings: list[Warning] = []
+
+    def run(self, first: bool) -> None:
+        try:
+            service = parse(self.fact)
+        except Refusal as refusal:
+            self._hold_unread(refusal, first)
+            return
+        if self.tracked is None:
+            self._carry_out(service, self._held(service, ()), None, first)
+            return
+        settings = self.tracked.as_settings()
+        closed = exposure_of(service, settings) != "outside"
+        try:
+            self._open(service, settings, closed, first)
+        except Refusal as refusal:
+            self._refuse(service, refusal, closed, first)
+        except BackendError as error:
+            self.decision.error = error
+            what = f"backend {error.plugin}, hook {error.hook}: {error}"
+            self._refuse(service, Refusal("BackendError", what), closed, first)
+
+    # -- the way to an open door ---------------------------------------------------------------------------------
+
+    def _open(self, service: InferenceService, settings: Settings, closed: bool, first: bool) -> None:
+        form = shape(
+            service,
+            settings,
+            self.reader,
+            self.kinds,
+            stands=bool(self.ours),
+            routed=self._routed(),
+            backends=self.backends.by_name,
+            choose=self.backends.select,
+        )
+        if not closed:
+            for kind in self.backends.claiming:
+                self.kinds.require(kind)
+        if not form.opens:
+            assert form.waiting is not None
+            self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
+            report = Report(status=_status(form.waiting), reason=form.waiting.reason, message=form.waiting.message)
+            self._carry_out(service, Plan(memory=self.memory), report, first)
+            return
+        selected = self._selected(form.door)
+        door, denied = self._settle_claims(service, form.door, selected, settings)
+        final = self._render(service, door, selected)
+        leaving = self._leaving(final, denied, closed)
+        rendered = self._with_leaving(service, door, selected, final, leaving, settings)
+        for rendering in rendered.renderings.values():
+            self.warnings += rendering.warnings
+        self.warnings += form.warnings
+        situation = self._situation(
+            service,
+            desired=rendered.desired,
+            closing=self._closing(rendered.desired, denied, closed),
+            adopt=settings.adopt,
+            overlap=settings.overlap_seconds,
+            accepted=lambda: self._accepted(door, rendered),
+            final=final.digest,
+            leaving=leaving,
+        )
+        result = plan(situation)
+        told = self._report(form, door, rendered, denied, result)
+        self._carry_out(service, result, told, first)
+
+    def _routed(self) -> tuple[str, ...]:
+        """The components that what stands routes to."""
+        routed: dict[str, None] = {}
+        for fact in self.ours:
+            value = fact.object()["metadata"].get("annotations", {}).get(COMPONENTS, "")
+            routed.update(dict.fromkeys(part for part in value.split(",") if part))
+        return tuple(routed)
+
+    def _selected(self, door: Door) -> Backend | None:
+        if not door.backend:
+            return None
+        backend = self.backends.by_name[door.backend]
+        why = backend.supports(door)
+        if why:
+            raise Refusal("BackendUnsupported", f"backend {door.backend} can't open this door: {why}")
+        return backend
+
+    def _settle_claims(
+        self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings
+    ) -> tuple[Door, list[Denied]]:
+        asked = [(host, "/") for host in door.hosts] + ([(door.path.host, door.path.prefix)] if door.path else [])
+        denied: list[Denied] = []
+        allowed = []
+        for host, prefix in asked:
+            problem = _domain_problem(host, door.namespace, settings)
+            if problem:
+                denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
+            else:
+                allowed.append((host, prefix))
+        self.decision.affected |= self.claims.want(self.fact.ref, service.age, allowed)
+        granted = []
+        for host, prefix in allowed:
+            owner = self._owner(service, host, prefix, door, selected)
+            if owner:
+                where = host + prefix.rstrip("/")
+                denied.append(Denied(where, "HostConflict", f"{where} belongs to {owner}"))
+            else:
+                granted.append((host, prefix))
+        if not denied:
+            return door, denied
+        hosts = tuple(host for host, prefix in granted if prefix == "/")
+        path = door.path if door.path and (door.path.host, door.path.prefix) in granted else None
+        return msgspec.structs.replace(door, hosts=hosts, path=path), denied
+
+    def _owner(self, service: InferenceService, host: str, prefix: str, door: Door, selected: Backend | None) -> str:
+        """Who owns a claim that this service wants; empty where it may have it."""
+        uid, age = service.metadata.uid, service.age
+        mine = self.claims.holds(uid, host, prefix)
+        holds, wants = self.claims.rivals(host, prefix)
+        rivals = [(self.age(h.owner), str(h.ref)) for h in holds if h.owner and h.owner != uid]
+        if rivals:
+            earliest, ref = min(rivals)
+            if mine and age < earliest and earliest != NOBODY:
+                return ""
+            name = (
+                f"InferenceService {earliest[1]}/{earliest[2]}" if earliest != NOBODY else "a deleted InferenceService"
+            )
+            return f"{name} ({ref})"
+        if mine:
+            return ""
+        for hold in self.claims.foreign(host, prefix):
+            if hold.controller != uid and self._same_way(hold.via, host, prefix, door, selected):
+                return f"{hold.ref}, which isn't doorward's"
+        earlier = [other for other, ref in wants if ref != self.fact.ref and other < age]
+        if earlier:
+            first = min(earlier)
+            return f"InferenceService {first[1]}/{first[2]}, which asked for it first"
+        return ""
+
+    def _same_way(self, via: tuple[str, ...], host: str, prefix: str, door: Door, selected: Backend | None) -> bool:
+        """Whether a foreign object serves a host by the class or gateway that this door would."""
+        if selected is None:
+            return False
+        only = msgspec.structs.replace(
+            door,
+            hosts=(host,) if prefix == "/" else (),
+            path=PathDoor(host, prefix) if prefix != "/" else None,
+        )
+        for backend in self._renderers(only, selected):
+            for manifest in backend.render(only, self._needed(backend, only)).objects:
+                kind = resource_kind(manifest)
+                for claim in self.backends.claims(
+                    kind, {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}
+                ):
+                    if claim.host == host and set(claim.via) & set(via):
+                        return True
+        return False
+
+    # -- rendering -----------------------------------------------------------------------------------------------
+
+    def _renderers(self, door: Door, selected: Backend | None) -> tuple[Backend, ...]:
+        """Those that accompany come first: the outside door leads through what they make."""
+        beside = [b for b in self.backends.by_name.values() if b is not selected and b.accompanies(door)]
+        return (*beside, selected) if selected else tuple(beside)
+
+    def _needed(self, backend: Backend, door: Door) -> dict[Ref, JsonObject]:
+        refs = backend.needs(door)
+        for ref in refs:
+            self.kinds.require(ref.kind)
+        facts = {ref: self.reader.get(ref) for ref in refs}
+        return {ref: fact.object() for ref, fact in facts.items() if fact}
+
+    def _render(self, service: InferenceService, door: Door, selected: Backend | None) -> Rendered:
+        desired: dict[Ref, Desired] = {}
+        renderings: dict[str, Rendering] = {}
+        routed = tuple(target.component for target in door.targets)
+        backends = self._renderers(door, selected)
+        for backend in backends:
+            rendering = backend.render(door, self._needed(backend, door))
+            renderings[backend.name] = rendering
+            for manifest in rendering.objects:
+                self._check(backend, manifest)
+                kind = resource_kind(manifest)
+                watch = self.backends.watches[kind]
+                one = decorate(manifest, service, routed, watch, self.kinds.version(kind), backend.name)
+                if one.ref in desired:
+                    what = f"{one.ref} is rendered by {desired[one.ref].backend} and by {backend.name}"
+                    raise BackendError(backend.name, "render", what, what)
+                desired[one.ref] = one
+        return Rendered(desired=desired, renderings=renderings, backends=backends)
+
+    def _check(self, backend: Backend, manifest: JsonObject) -> None:
+        """Refuse rubbish, and kinds that can't be written."""
+        if not is_manifest(manifest):
+            what = f"render returned something that is no manifest: {str(manifest)[:200]}"
+            raise BackendError(backend.name, "render", what, what)
+        kind = resource_kind(manifest)
+        watch = self.backends.watches.get(kind)
+        if watch is None or watch.owned == "nothing":
+            what = f"render returned a {kind}, which `watches` doesn't name as written"
+            raise BackendError(backend.name, "render", what, what)
+        self.kinds.require(kind)
+        state = self.kinds.state(kind)
+        if state == "absent":
+            crd = f"{watch.resource.plural}.{watch.resource.group}"
+            raise Refusal("KindNotServed", f"this cluster doesn't serve {kind}; install its CRD ({crd})")
+        if state == "forbidden":
+            raise Refusal(
+                "KindForbidden", f"{kind} may not be listed: {self.kinds.message(kind)}; allow list and watch"
+            )
+
+    # -- change --------------------------------------------------------------------------------------------------
+
+    def _leaving(self, final: Rendered, denied: list[Denied], closed: bool) -> frozenset[str]:
+        """What objects that stay still carry and are to lose, as ``host:``, ``pathhost:`` and ``parent:`` keys."""
+        if closed:
+            return frozenset()
+        lost = {d.host for d in denied}
+        leaving: set[str] = set()
+        for ref, desired in final.desired.items():
+            fact = self.facts.get(ref)
+            if fact is None or ref.kind not in self.backends.claiming or not is_ours(fact, self.fact.uid):
+                continue
+            mark = self.memory.marks.get(key_of(ref))
+            if mark and mark.digest == desired.digest:
+                continue
+            stood = self.backends.claims(ref.kind, msgspec.json.decode(mark.body if mark else fact.body))
+            now = self.backends.claims(ref.kind, desired.manifest)
+            leaving |= _difference(stood, now, lost)
+        return frozenset(leaving)
+
+    def _with_leaving(
+        self,
+        service: InferenceService,
+        door: Door,
+        selected: Backend | None,
+        final: Rendered,
+        leaving: frozenset[str],
+        settings: Settings,
+    ) -> Rendered:
+        digest = final.digest if leaving else ""
+        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": []}
+        for key in sorted(leaving):
+            if not overlap_is_over(self.memory, digest, key, self.now, settings.overlap_seconds):
+                kind, _, value = key.partition(":")
+                kept[kind].append(value)
+        if not any(kept.values()):
+            return final
+        both = msgspec.structs.replace(
+            door,
+            leaving_hosts=tuple(kept["host"]),
+            leaving_path_hosts=tuple(kept["pathhost"]),
+            leaving_parents=tuple(kept["parent"]),
+        )
+        return self._render(service, both, selected)
+
+    def _closing(self, desired: dict[Ref, Desired], denied: list[Denied], closed: bool) -> frozenset[Ref]:
+        """Objects that serve what is closed, or what now belongs to another."""
+        lost = {d.host for d in denied}
+        refs = set()
+        for fact in self.ours:
+            if fact.ref in desired:
+                continue
+            if closed and (fact.ref.kind != SERVICE or fact.object()["spec"].get("type") in _EXTERNAL):
+                refs.add(fact.ref)
+            elif lost and fact.ref.kind in self.backends.claiming:
+                claims = self.backends.claims(fact.ref.kind, fact.object())
+                if any(c.host + c.prefix.rstrip("/") in lost for c in claims):
+                    refs.add(fact.ref)
+        return frozenset(refs)
+
+    # -- doors that can't be as asked ----------------------------------------------------------------------------
+
+    def _hold_unread(self, refusal: Refusal, first: bool) -> None:
+        """The service itself can't be read: keep what stands; its status is written from what can be read."""
+        obj = self.fact.object()
+        bare = {"metadata": {k: v for k, v in obj["metadata"].items() if k not in ("labels", "annotations")}}
+        if isinstance(obj.get("status", {}).get("conditions"), list):
+            bare["status"] = {"conditions": [c for c in obj["status"]["conditions"] if isinstance(c, dict)]}
+        service = msgspec.convert(bare, InferenceService)
+        report = Report(status="False", reason=refusal.reason, message=self._held_message(refusal))
+        self._carry_out(service, self._held(service, ()), report if self.tracked else None, first)
+
+    def _refuse(self, service: InferenceService, refusal: Refusal, closed: bool, first: bool) -> None:
+        self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
+        closing: tuple[Ref, ...] = ()
+        if closed:
+            claiming = self.backends.claiming
+            closing = tuple(f.ref for f in self.ours if f.ref.kind in claiming and self._serves(f))
+        report = Report(status=_status(refusal), reason=refusal.reason, message=self._held_message(refusal))
+        self._carry_out(service, self._held(service, closing), report, first)
+
+    def _serves(self, fact: Fact) -> bool:
+        """Whether an object serves a host; one that can't be read counts as one that does."""
+        try:
+            return bool(self.backends.claims(fact.ref.kind, fact.object()))
+        except BackendError:
+            return True
+
+    def _held(self, service: InferenceService, closing: tuple[Ref, ...]) -> Plan:
+        return plan(self._situation(service, desired={}, held=True, closing=closing))
+
+    def _held_message(self, refusal: Refusal) -> str:
+        return f"{refusal.message} (the door that stands is kept as it was)" if self.ours else refusal.message
+
+    def _situation(self, service: InferenceService, **more: object) -> Situation:
+        return Situation(
+            service=service,
+            now=self.now,
+            ours=self.ours,
+            look=self.reader.get,
+            busy=self.busy,
+            watch=self.backends.watches.__getitem__,
+            memory=self.memory,
+            **more,  # type: ignore[arg-type]
+        )
+
+    # -- report --------------------------------------------------------------------------------------------------
+
+    def _accepted(self, door: Door, rendered: Rendered) -> bool:
+        """Whether the outside door is accepted, where its backend can tell."""
+        backend = self.backends.by_name.get(door.backend)
+        if backend is None or not backend.has_status():
+            return True
+        refs = [ref for ref, d in rendered.desired.items() if d.backend == backend.name]
+        observed = {ref: fact.object() for ref in refs if (fact := self.reader.get(ref))}
+        self.standing = backend.status(door, observed)
+        return self.standing.state == "accepted"
+
+    def _report(
+        self,
+        form: Shape,
+        door: Door,
+        rendered: Rendered,
+        denied: list[Denied],
+        result: Plan,
+    ) -> Report | None:
+        """The condition and the URLs; None while writes are under way that will decide them."""
+        standing = self.standing
+        url = self._url(form, door, rendered, standing)
+        told = {"url": url, "address": form.address}
+        if result.conflicts:
+            return Report(status="False", reason="ObjectConflict", message="; ".join(result.conflicts), **told)
+        if result.not_sticking:
+            what = "; ".join(result.not_sticking)
+            return Report(
+                status="False", reason="NotSticking", message=f"the server changes what is written: {what}", **told
+            )
+        if result.refused:
+            return Report(status="False", reason="WriteRefused", message="; ".join(result.refused), **told)
+        if result.collecting:
+            return Report(status="Unknown", reason="WaitingForCollection", message="; ".join(result.collecting))
+        if not result.applied:
+            return None
+        if denied:
+            what = "; ".join(d.message for d in denied)
+            rest = "; the other hosts are served" if door.hosts or door.path else ""
+            return Report(status="False", reason=denied[0].reason, message=what + rest, **told)
+        if form.waiting:
+            message = f"{form.waiting.message}; until then requests go on as before"
+            return Report(status=_status(form.waiting), reason=form.waiting.reason, message=message, **told)
+        if standing.state != "accepted":
+            reason = standing.reason or ("RouteNotAccepted" if standing.state == "refused" else "Pending")
+            return Report(status="False", reason=reason, message=standing.message, **told)
+        reason = {"cluster-local": "ClusterLocal", "disabled": "IngressDisabled"}.get(door.exposure, standing.reason)
+        return Report(status="True", reason=reason, message=standing.message, **told)
+
+    def _url(self, form: Shape, door: Door, rendered: Rendered, standing: Standing) -> str | None:
+        if standing.address and not door.hosts:
+            return f"http://{standing.address}"
+        if door.backend == "loadbalancer":
+            return form.address if door.service_type == "NodePort" else None
+        if not door.backend:
+            return form.url or form.address
+        rendering = rendered.renderings.get(door.backend)
+        if door.path and rendering and rendering.path:
+            return f"{door.scheme}://{door.path.host}{door.path.prefix}"
+        primary = form.door.hosts[:1]
+        return f"{door.scheme}://{primary[0]}" if primary and primary[0] in door.hosts else form.address
+
+    def _carry_out(self, service: InferenceService, result: Plan, report: Report | None, first: bool) -> None:
+        """Turn a plan and a report into drafts, with the warnings that weren't told yet."""
+        drafts = sorted(result.drafts, key=lambda draft: draft.order)
+        memory = result.memory
+        self.decision.wake = result.wake
+        self.decision.report = report
+        if report is not None and self.tracked is not None:
+            drafts += self._status_drafts(service, report, memory)
+        told, events = self._notices(service, [*self.warnings, *result.warnings], memory, silent=first and not drafts)
+        if told != memory.told:
+            memory = msgspec.structs.replace(memory, told=told)
+        self.decision.drafts = [*drafts, *events]
+        self.decision.memory = memory
+
+    def _status_drafts(self, service: InferenceService, report: Report, memory: Memory) -> list[Draft]:
+        assert self.tracked is not None
+        ref = self.fact.ref
+        setting = self.tracked.as_settings().condition_type
+        patch, _ = status_patch(service, report, setting, memory, self.now)
+        if not patch or self.busy(ref):
+            return []
+        key = key_of(ref)
+        retry = memory.retries.get(key)
+        if retry and retry.until > self.now:
+            self.decision.wake = min(self.decision.wake or retry.until, retry.until)
+            return []
+        if key in memory.doubts:
+            return [Draft(verb="look", ref=ref, order=REPORT, reason=IN_DOUBT)]
+        version = str(self.fact.version)
+        body = {"metadata": {"uid": self.fact.uid, "resourceVersion": version}, "status": patch}
+        reason = f"status: {report.status} {report.reason}".strip()
+        return [
+            Draft(
+                verb="status",
+                ref=ref,
+                order=REPORT,
+                reason=reason,
+                uid=self.fact.uid,
+                resource_version=version,
+                body=body,
+                fields=tuple(f"status.{key}" for key in sorted(patch)),
+            )
+        ]
+
+    def _notices(
+        self, service: InferenceService, warnings: list[Warning], memory: Memory, *, silent: bool
+    ) -> tuple[tuple[str, ...], list[Draft]]:
+        told = []
+        drafts = []
+        for warning in dict.fromkeys(warnings):
+            digest = notice.digest(service.metadata.uid, warning)
+            told.append(digest)
+            if digest not in memory.told and not silent:
+                ref, body = notice.about(service, warning, self.now)
+                drafts.append(Draft(verb="event", ref=ref, order=REPORT, reason=warning.reason, body=body))
+        return tuple(told), drafts
+
+
+def _status(refusal: Refusal) -> Literal["True", "False", "Unknown"]:
+    return "Unknown" if refusal.status == "Unknown" else "False"
+
+
+def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: set[str]) -> set[str]:
+    keys: set[str] = set()
+    hosts = {(claim.host, claim.prefix) for claim in now}
+    ways = {way for claim in now for way in claim.via}
+    for claim in stood:
+        if claim.host + claim.prefix.rstrip("/") in lost:
+            continue
+        if (claim.host, claim.prefix) not in hosts:
+            keys.add(f"host:{claim.host}" if claim.prefix == "/" else f"pathhost:{claim.host}")
+        keys |= {f"parent:{way}" for way in claim.via if way not in ways}
+    return keys
+
+
+def _domain_problem(host: str, namespace: str, settings: Settings) -> str:
+    """Why a namespace may not have a host, by setting ``namespaceDomains``; a namespace that no pattern names may."""
+    named = [domains for pattern, domains in settings.namespace_domains.items() if fnmatchcase(namespace, pattern)]
+    if not named:
+        return ""
+    allowed = sorted({domain for domains in named for domain in domains})
+    if any(host == domain or host.endswith(f".{domain}") for domain in allowed):
+        return ""
+    return (
+        f"{host} isn't below a domain that setting namespaceDomains allows namespace {namespace}: {', '.join(allowed)}"
+    )

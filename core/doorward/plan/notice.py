@@ -1,0 +1,53 @@
+"""Kubernetes Events: how users hear of what doesn't fit into a condition."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from doorward.graph.inference_service import InferenceService
+from doorward.model.door import Warning
+from doorward.model.reference import EVENT, JsonObject, Ref
+from doorward.plan.timestamp import rfc3339
+
+_LONGEST = 1024
+"""The API server's limit for an Event's message."""
+
+
+def digest(uid: str, warning: Warning) -> str:
+    """Tells warnings of one object apart."""
+    return sha256(f"{uid}\n{warning.reason}\n{warning.message}".encode()).hexdigest()[:16]
+
+
+def about(service: InferenceService, warning: Warning, now: float) -> tuple[Ref, JsonObject]:
+    """A Warning event about an InferenceService; its name follows from what it says, so it is there once."""
+    meta = service.metadata
+    regarding = {
+        "apiVersion": "ome.io/v1beta1",
+        "kind": "InferenceService",
+        "name": meta.name,
+        "namespace": meta.namespace,
+        "uid": meta.uid,
+    }
+    return event(regarding, warning, now)
+
+
+def event(regarding: JsonObject, warning: Warning, now: float) -> tuple[Ref, JsonObject]:
+    namespace = regarding["namespace"]
+    name = f"{regarding['name'][:200].rstrip('.-')}.{digest(str(regarding.get('uid', '')), warning)}"
+    at = rfc3339(now)
+    body: JsonObject = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": namespace},
+        "involvedObject": regarding,
+        "type": "Warning",
+        "reason": warning.reason,
+        "message": warning.message[:_LONGEST],
+        "source": {"component": "doorward"},
+        "reportingComponent": "doorward.io/doorward",
+        "reportingInstance": "doorward",
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }
+    return Ref(EVENT, namespace, name), body

@@ -1,0 +1,369 @@
+"""Desired against observed: what to write, and what to wait for.
+
+For each object that we need, or that is ours:
+
+    wanted  what stands            differs   then
+    ------  ---------------------  --------  -----------------------------------------------------------------
+    yes     nothing                          create
+    yes     ours                   no        nothing: no change is no write
+    yes     ours                   yes       patch, under the uid and resourceVersion that were looked at
+    yes     ours, being deleted              wait until it is gone, then create
+    yes     a former service's               wait until it is collected, then create
+    yes     OME's, to be adopted             patch in our annotation; the rest follows as drift
+    yes     somebody's                       ObjectConflict; it is never touched
+    no      ours                   closing   delete now
+    no      ours                   overlap   delete when the new has been accepted for ``overlapSeconds``
+
+A door that is *held* wants exactly what stands, in the shape that the server returned for our last write.
+
+Nothing is written to an object that has an action in flight, that a refusal or a contest has put off, or that has to
+be looked at first because nobody knows what became of the last write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+
+from doorward.graph.facts import Fact
+from doorward.graph.inference_service import InferenceService
+from doorward.graph.memory import NOTHING, Mark, Memory, Pace, drop, put
+from doorward.graph.trim import OWNER
+from doorward.hooks import Watch
+from doorward.model.action import Verb
+from doorward.model.door import Warning
+from doorward.model.reference import JsonObject, Ref
+from doorward.plan.desired import (
+    COMPONENTS,
+    LABEL,
+    MANAGED_BY,
+    Desired,
+    controller_reference,
+    correction,
+    fields,
+    owner_of,
+    preconditioned,
+)
+
+ATTEMPTS = 3
+"""Writes of one manifest that don't stick, before NotSticking."""
+ROUNDS = 5
+"""Repairs of one object within a minute, before the pauses between them double."""
+MINUTE = 60.0
+LONGEST_PAUSE = 300.0
+
+CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
+IN_DOUBT = "nobody knows what became of the last write"
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A write that is ready to be issued; lower ``order`` goes out first."""
+
+    verb: Verb
+    ref: Ref
+    order: int
+    reason: str
+    uid: str = ""
+    resource_version: str = ""
+    body: JsonObject | None = None
+    fields: tuple[str, ...] = ()
+    digest: str = ""
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a plan for one service depends on."""
+
+    service: InferenceService
+    now: float
+    desired: Mapping[Ref, Desired]
+    ours: tuple[Fact, ...]
+    """What stands and is ours, wanted or not."""
+    look: Callable[[Ref], Fact | None]
+    busy: Callable[[Ref], bool]
+    """Whether an action on this object is in flight."""
+    watch: Callable[[str], Watch]
+    memory: Memory
+    held: bool = False
+    closing: Collection[Ref] = ()
+    """Objects of ours that have to go at once."""
+    adopt: bool = False
+    overlap: float = 10.0
+    accepted: Callable[[], bool] = lambda: True
+    """Whether what is applied is accepted, where the API tells; asked only once everything is applied."""
+    final: str = ""
+    """Digest of the door without what is leaving: another one starts the overlap afresh."""
+    leaving: frozenset[str] = frozenset()
+    """Hosts and parents that objects still carry and are to lose: ``host:…``, ``parent:…``."""
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """What to do now, and how things stand."""
+
+    memory: Memory
+    drafts: list[Draft] = []
+    wake: float | None = None
+    """When to look again, if nothing happens before."""
+    applied: bool = True
+    """Everything wanted stands as wanted."""
+    conflicts: list[str] = []
+    """Objects under names that we need, and whose they are."""
+    collecting: list[str] = []
+    refused: list[str] = []
+    """Writes that the server refuses, with its words."""
+    not_sticking: list[str] = []
+    warnings: list[Warning] = []
+
+
+def key_of(ref: Ref) -> str:
+    """How memory names an object of a service's namespace."""
+    return f"{ref.kind}/{ref.name}"
+
+
+def is_ours(fact: Fact, uid: str) -> bool:
+    """Ours bears our annotation with the service's UID, and the service or nobody as controller."""
+    return fact.owner == uid and fact.controller in ("", uid)
+
+
+def plan(situation: Situation) -> Plan:
+    """Compare, and say what to do."""
+    result = Plan(memory=situation.memory)
+    wanted = situation.desired
+    if situation.held:
+        for fact in situation.ours:
+            if fact.ref not in situation.closing:
+                _hold(situation, fact, result)
+        _revive(situation, result)
+    else:
+        for desired in wanted.values():
+            _want(situation, desired, result)
+    settled = _settled(situation, result)
+    _overlap(situation, settled, result)
+    for fact in situation.ours:
+        if fact.ref in situation.closing and fact.ref not in wanted:
+            _remove(situation, fact, CLOSE, "the door is closed", result)
+    return result
+
+
+def _want(s: Situation, desired: Desired, result: Plan) -> None:
+    fact = s.look(desired.ref)
+    uid = s.service.metadata.uid
+    if _put_off(s, desired.ref, result):
+        return
+    mark = s.memory.marks.get(key_of(desired.ref))
+    if fact is None:
+        repair = mark is not None and mark.digest == desired.digest
+        if repair and not _pace(s, desired.ref, "", result):
+            return
+        reason = "drift: somebody deleted it" if repair else "the door opens"
+        draft = Draft(
+            verb="create", ref=desired.ref, order=OPEN, reason=reason, body=desired.manifest, digest=desired.digest
+        )
+        _do(result, draft)
+    elif not is_ours(fact, uid):
+        _meet(s, desired, fact, result)
+    elif fact.deleting:
+        result.applied = False
+        result.collecting.append(f"{fact.ref} is being deleted")
+    else:
+        _compare(s, desired, fact, mark, result)
+
+
+def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, result: Plan) -> None:
+    ours = mark is not None and mark.digest == desired.digest
+    if ours and mark and mark.difference:
+        if mark.attempts >= ATTEMPTS:
+            result.applied = False
+            result.not_sticking.append(f"{fact.ref}: {', '.join(mark.difference)}")
+            return
+        ours = False
+    if ours and mark and mark.body == fact.body:
+        return
+    observed = fact.object()
+    target = desired.manifest
+    if ours and mark:
+        target = {"metadata": target["metadata"], "spec": msgspec.json.decode(mark.body).get("spec") or {}}
+    patch = correction(target, observed, desired.watch)
+    if not patch:
+        return
+    changed = fields(patch)
+    if ours and not _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
+        return
+    reason = f"drift: {', '.join(changed)}" if ours else "the door changes"
+    _do(result, _patch(fact, patch, OPEN, reason, changed, desired.digest))
+
+
+def _meet(s: Situation, desired: Desired, fact: Fact, result: Plan) -> None:
+    """Somebody else's object stands under a name that we need."""
+    result.applied = False
+    service = s.service
+    former = fact.owner and fact.owner != service.metadata.uid
+    if former and fact.object()["metadata"].get("labels", {}).get(LABEL) == service.label:
+        result.collecting.append(f"{fact.ref} belongs to an InferenceService of this name that was deleted")
+        return
+    if s.adopt and desired.watch.adoptable and not fact.owner and fact.controller == service.metadata.uid:
+        patch = {"metadata": {"annotations": {OWNER: service.metadata.uid}}}
+        _do(result, _patch(fact, patch, OPEN, "adopted from OME's ingress", (f"metadata.annotations.{OWNER}",), ""))
+        return
+    whose = owner_of(fact)
+    result.conflicts.append(f"{fact.ref}, {whose}, has the name that this door needs; rename or delete it")
+
+
+def _hold(s: Situation, fact: Fact, result: Plan) -> None:
+    """Keep an object in the shape that the server returned for our last write."""
+    mark = s.memory.marks.get(key_of(fact.ref))
+    if mark is None or mark.body == fact.body or fact.deleting or _put_off(s, fact.ref, result):
+        return
+    observed, watch = fact.object(), s.watch(fact.ref.kind)
+    patch = correction(_kept(s.service, mark), observed, watch)
+    if patch and _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
+        changed = fields(patch)
+        _do(result, _patch(fact, patch, OPEN, f"drift of a held door: {', '.join(changed)}", changed, mark.digest))
+
+
+def _revive(s: Situation, result: Plan) -> None:
+    """Make anew the objects of a held door that somebody deleted."""
+    present = {key_of(fact.ref) for fact in s.ours}
+    for key, mark in s.memory.marks.items():
+        kind, _, name = key.partition("/")
+        ref = Ref(kind, s.service.namespace, name)
+        if key in present or s.look(ref) is not None or ref in s.closing or _put_off(s, ref, result):
+            continue
+        if not _pace(s, ref, "", result):
+            continue
+        watch, kept = s.watch(kind), _kept(s.service, mark)
+        spec = {k: v for k, v in kept["spec"].items() if watch.owned == "spec" or k in watch.fields}
+        body = {"apiVersion": watch.resource.api_version(), "kind": watch.resource.name, **kept, "spec": spec}
+        reason = "drift of a held door: somebody deleted it"
+        _do(result, Draft(verb="create", ref=ref, order=OPEN, reason=reason, body=body, digest=mark.digest))
+
+
+def _kept(service: InferenceService, mark: Mark) -> JsonObject:
+    """What of a marked object is ours, as a manifest to compare with."""
+    obj = msgspec.json.decode(mark.body)
+    metadata = obj["metadata"]
+    managed = {LABEL, MANAGED_BY, OWNER, COMPONENTS, *metadata.get("managed", ())}
+    kept: JsonObject = {
+        part: {k: v for k, v in metadata.get(part, {}).items() if k in managed} for part in ("labels", "annotations")
+    }
+    kept["labels"] = {LABEL: service.label, MANAGED_BY: "doorward", **kept["labels"]}
+    kept["ownerReferences"] = [controller_reference(service)]
+    name, namespace = metadata["name"], service.namespace
+    return {"metadata": {"name": name, "namespace": namespace, **kept}, "spec": obj.get("spec") or {}}
+
+
+def _settled(s: Situation, result: Plan) -> bool:
+    return result.applied and not s.held and bool(s.accepted())
+
+
+def _overlap(s: Situation, settled: bool, result: Plan) -> None:
+    """Count down what is leaving; objects whose time is over are deleted."""
+    old = {f"object:{key_of(f.ref)}": f for f in s.ours if f.ref not in s.desired and f.ref not in s.closing}
+    if s.held:
+        old = {}
+    leaving = {*old, *s.leaving}
+    memory = result.memory
+    if not leaving:
+        if memory.overlap or memory.overlap_for:
+            result.memory = msgspec.structs.replace(memory, overlap=NOTHING, overlap_for="")
+        return
+    known = memory.overlap if memory.overlap_for == s.final else NOTHING
+    since = {key: known[key] for key in sorted(leaving) if key in known}
+    if settled:
+        for key in sorted(leaving):
+            since.setdefault(key, s.now)
+    if since != memory.overlap or s.final != memory.overlap_for:
+        result.memory = msgspec.structs.replace(memory, overlap=since or NOTHING, overlap_for=s.final)
+    for key, start in since.items():
+        if start + s.overlap > s.now:
+            _wake(result, start + s.overlap)
+        elif key in old and settled:
+            _remove(s, old[key], REMOVE, "the overlap is over", result)
+
+
+def overlap_is_over(memory: Memory, final: str, key: str, now: float, overlap: float) -> bool:
+    """Whether something that is leaving has had its time."""
+    start = memory.overlap.get(key) if memory.overlap_for == final else None
+    return start is not None and start + overlap <= now
+
+
+def _remove(s: Situation, fact: Fact, order: int, reason: str, result: Plan) -> None:
+    if fact.deleting or _put_off(s, fact.ref, result):
+        return
+    draft = Draft(
+        verb="delete", ref=fact.ref, order=order, reason=reason, uid=fact.uid, resource_version=str(fact.version)
+    )
+    result.drafts.append(draft)
+
+
+def _patch(fact: Fact, patch: JsonObject, order: int, reason: str, changed: tuple[str, ...], digest: str) -> Draft:
+    return Draft(
+        verb="patch",
+        ref=fact.ref,
+        order=order,
+        reason=reason,
+        uid=fact.uid,
+        resource_version=str(fact.version),
+        body=preconditioned(patch, fact),
+        fields=changed,
+        digest=digest,
+    )
+
+
+def _put_off(s: Situation, ref: Ref, result: Plan) -> bool:
+    """Whether nothing may be written to an object now: busy, in doubt, or refused a moment ago."""
+    key = key_of(ref)
+    retry = s.memory.retries.get(key)
+    if retry and retry.message:
+        result.refused.append(f"{ref}: {retry.message}")
+    if s.busy(ref):
+        result.applied = False
+        return True
+    if retry and retry.until > s.now:
+        result.applied = False
+        _wake(result, retry.until)
+        return True
+    if key in s.memory.doubts:
+        result.applied = False
+        result.drafts.append(Draft(verb="look", ref=ref, order=LOOK, reason=IN_DOUBT))
+        return True
+    return False
+
+
+def _pace(s: Situation, ref: Ref, other: str, result: Plan) -> bool:
+    """Whether a repair may go out now; somebody who keeps undoing them is met with growing pauses."""
+    key = key_of(ref)
+    pace = s.memory.paces.get(key, Pace())
+    if pace.until > s.now:
+        result.applied = False
+        _wake(result, pace.until)
+        return False
+    rounds = (*(t for t in pace.rounds if t > s.now - MINUTE), s.now)
+    pause, until = pace.pause, 0.0
+    if len(rounds) > ROUNDS or (pause and s.now - pace.until < MINUTE):
+        pause = min(max(1.0, pause * 2), LONGEST_PAUSE)
+        until = s.now + pause
+        who = f"field manager {other}" if other else "somebody"
+        message = f"{who} keeps undoing what doorward writes to {ref}; stop it, or switch this door off"
+        result.warnings.append(Warning("Contested", message))
+    else:
+        pause = 0.0
+    after = Pace(rounds[-ROUNDS - 1 :], pause, until)
+    result.memory = msgspec.structs.replace(result.memory, paces=put(result.memory.paces, key, after))
+    return True
+
+
+def _do(result: Plan, draft: Draft) -> None:
+    result.applied = False
+    result.drafts.append(draft)
+
+
+def _wake(result: Plan, at: float) -> None:
+    result.wake = at if result.wake is None else min(result.wake, at)
+
+
+def forget(memory: Memory, ref: Ref) -> Memory:
+    """Without what was remembered of an object that we removed."""
+    key = key_of(ref)
+    parts = {name: drop(getattr(memory, name), key) for name in ("marks", "paces", "retries", "doubts")}
+    return msgspec.structs.replace(memory, **parts)
