@@ -91,8 +91,8 @@ def name_problem(kind: str, name: str) -> str:
     return service_name_problem(name) if kind in _LABEL_NAMES else subdomain_problem(name)
 
 
-def problems(kind: str, metadata: JsonObject) -> list[str]:
-    """What is wrong with the metadata of an object, as ``FIELD: WHY``."""
+def problems(kind: str, metadata: JsonObject, *, custom: bool) -> list[str]:
+    """What is wrong with the metadata of an object, as ``FIELD: WHY``; ``custom`` ones have freer finalizers."""
     found = []
     name = metadata.get("name") or ""
     if not name:
@@ -106,7 +106,7 @@ def problems(kind: str, metadata: JsonObject) -> list[str]:
     found += _annotation_problems(metadata.get("annotations") or {})
     for position, finalizer in enumerate(metadata.get("finalizers") or ()):
         problem = _key_problem(finalizer)
-        if not problem and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        if not problem and not custom and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
             problem = _FINALIZER_WHY
         if problem:
             found.append(f"metadata.finalizers[{position}]: Invalid value: {shown(finalizer)}: {problem}")

@@ -57,15 +57,16 @@ def _dependents(objects: Objects) -> bool:
     acted = False
     for kind in objects.known():
         for key, entry in list(objects.entries(kind).items()):
-            if objects.entry(kind, key) is entry and entry.object["metadata"].get("ownerReferences"):
-                acted |= release(objects, kind, key, entry)
+            if entry.object["metadata"].get("ownerReferences"):
+                acted |= release(objects, kind, key)
     return acted
 
 
-def release(objects: Objects, kind: str, key: Key, entry: Entry) -> bool:
+def release(objects: Objects, kind: str, key: Key) -> bool:
     """Delete one object whose owners are all gone, or take gone owners off one that has others left."""
-    metadata = entry.object["metadata"]
-    owners: list[JsonObject] = metadata["ownerReferences"]
+    entry = objects.entry(kind, key)
+    metadata = entry.object["metadata"] if entry is not None else {}
+    owners: list[JsonObject] = metadata.get("ownerReferences") or []
     gone = [owner for owner in owners if _gone(objects, owner, key[0])]
     if not gone or "deletionTimestamp" in metadata:
         return False

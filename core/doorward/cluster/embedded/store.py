@@ -8,6 +8,7 @@ difference is written: one step of the resourceVersion, one entry of the history
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -52,7 +53,7 @@ class Store:
     CustomResourceDefinition manifests, or bare ``Resource`` values (any content goes).  ``clock`` gives seconds since
     the epoch, ``uids`` a new uid for the object with the given resourceVersion; both have deterministic defaults, in
     which each write takes a second.  ``history`` is how many changes of a kind are remembered at least.  Objects may
-    be created in namespaces that nobody made, unless ``strict_namespaces``.  While ``collecting`` is off, what should
+    be created in namespaces that nobody made, unless ``strict_namespaces`` (``default`` is there).  While ``collecting`` is off, what should
     be gone (see :mod:`.ownership`) waits for :meth:`collect`.
     """
 
@@ -80,6 +81,8 @@ class Store:
         self._histories: dict[str, History] = {}
         self._owned: dict[str, set[tuple[str, Key]]] = {}
         self._allocations = Allocations()
+        self._written: deque[tuple[str, Key, Entry | None, Entry | None]] = deque()
+        self._following = False
         self._listeners: list[Callable[[], None]] = []
         self.faults.bind(lambda: self._version, self._changed)
 
@@ -481,7 +484,7 @@ class Store:
             return
         entry = self.entry(NAMESPACE, ("", namespace))
         if entry is None:
-            if self._strict:
+            if self._strict and namespace != "default":
                 raise errors.namespace_not_found(namespace)
         elif "deletionTimestamp" in entry.object["metadata"]:
             raise errors.terminating(kind.resource, name, namespace)
@@ -550,7 +553,7 @@ class Store:
     def _admit(self, request: Request, kind: Kind, version: str, new: JsonObject, old: JsonObject | None) -> None:
         for mutate in self.faults.mutators:
             mutate(request, new)
-        found = metadata.problems(kind.name, new["metadata"])
+        found = metadata.problems(kind.name, new["metadata"], custom=kind.custom)
         if kind.custom:
             structure = kind.schemas.get(version)
             if structure is not None:
@@ -592,7 +595,8 @@ class Store:
         self._keep_books(kind, key, before, after)
         self._changed()
         if self.collecting:
-            self._follow_up(kind, key, before, after)
+            self._written.append((kind.name, key, before, after))
+            self._follow_up()
         return after or before  # type: ignore[return-value]
 
     def _keep_books(self, kind: Kind, key: Key, before: Entry | None, after: Entry | None) -> None:
@@ -608,18 +612,27 @@ class Store:
                 owned = self._owned.setdefault(owner["uid"], set())
                 (owned.add if keep else owned.discard)((kind.name, key))
 
-    def _follow_up(self, kind: Kind, key: Key, before: Entry | None, after: Entry | None) -> None:
-        """What the controllers of a real cluster would do about this write."""
-        if after is None and before is not None:
-            for inner, place in sorted(self._owned.pop(before.object["metadata"]["uid"], ())):
-                entry = self.entry(inner, place)
-                if entry is not None:
-                    ownership.release(self, inner, place, entry)
-        elif after is not None and after.object["metadata"].get("ownerReferences"):
-            ownership.release(self, kind.name, key, after)
-        ending = kind.name in (NAMESPACE, CRD) and after is not None
-        if after is None or (ending and "deletionTimestamp" in after.object["metadata"]):
-            ownership.settle_ending(self)
+    def _follow_up(self) -> None:
+        """Do what the controllers of a real cluster would do about what was written, one write after the other."""
+        if self._following:  # these are writes too
+            return
+        self._following = True
+        try:
+            while self._written:
+                kind, key, before, after = self._written.popleft()
+                if after is None and before is not None:
+                    self._release_dependents(before.object["metadata"]["uid"])
+                elif after is not None and after.object["metadata"].get("ownerReferences"):
+                    ownership.release(self, kind, key)
+                ending = after is not None and "deletionTimestamp" in after.object["metadata"]
+                if after is None or (ending and kind in (NAMESPACE, CRD)):
+                    ownership.settle_ending(self)
+        finally:
+            self._following = False
+
+    def _release_dependents(self, uid: str) -> None:
+        for kind, key in sorted(self._owned.pop(uid, ())):
+            ownership.release(self, kind, key)
 
     def _consult(self, request: Request) -> None:
         for hook in self.faults.before:
