@@ -6,8 +6,8 @@ of a path door leave what goes on in ``$1``, so that one rewrite target serves t
     /(?-i:models/m/(v1/decoder(?:/.*)?))$   ->  /$1
     /(?-i:models/m)(?:/(.*))?$              ->  /$1
 
-``(?-i:`` keeps the prefix as it is written: without it ``/Models/m`` would be taken for ``/models/m``, and a service could
-have the requests of another.
+``(?-i:`` keeps the prefix as it is written: without it ``/Models/m`` would be taken for ``/models/m``, and a service
+could have the requests of another.
 
 Source: kubernetes/ingress-nginx, internal/ingress/controller/template/template.go (buildLocation, buildProxyPass).
 """

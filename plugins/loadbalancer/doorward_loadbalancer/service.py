@@ -46,7 +46,7 @@ def name_of(door: Door) -> str:
 
 
 def render(door: Door) -> Rendering:
-    """The Service of the type that was asked for, LoadBalancer where only this backend was; nothing for a closed door."""
+    """The Service of the type asked for (LoadBalancer where only this backend was); nothing for a closed door."""
     service_type = _type(door)
     if not service_type or door.exposure == "cluster-local":
         return Rendering()

@@ -1,0 +1,182 @@
+"""Service DOOR, and Services of type LoadBalancer and NodePort."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from doors import make
+from doorward.model.door import Door
+from evaluate import route
+from opened import call, facts, open_door, owned, render
+
+
+def service(backend: str, door: Door) -> dict[str, Any]:
+    (rendered,) = render(backend, door).objects
+    return rendered
+
+
+def test_in_raw_door_is_a_cluster_ip_over_the_entrys_pods() -> None:
+    door = make(("engine", "router"))
+    assert service("cluster_local", door)["spec"] == {
+        "type": "ClusterIP",
+        "selector": {"component": "router", "ome.io/inferenceservice": "m"},
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}],
+    }
+
+
+def test_the_entrys_own_selector_is_kept_and_ours_keeps_others_out() -> None:
+    selector = (("component", "x"), ("leaderworkerset.sigs.k8s.io/worker-index", "0"))
+    (target,) = make().targets
+    door = make(targets=(type(target)(component="engine", service="e", selector=selector, target_port="http"),))
+    spec = service("cluster_local", door)["spec"]
+    assert spec["selector"] == {
+        "component": "engine",
+        "ome.io/inferenceservice": "m",
+        "leaderworkerset.sigs.k8s.io/worker-index": "0",
+    }
+    assert spec["ports"][0]["targetPort"] == "http"
+
+
+def test_a_long_name_is_selected_by_as_labels_have_it() -> None:
+    selector = service("cluster_local", make(name="a" * 70))["spec"]["selector"]
+    assert len(selector["ome.io/inferenceservice"]) == 63
+
+
+def test_in_serverless_door_leads_to_the_local_gateway() -> None:
+    door = make(mode="Serverless", door_service="m-door")
+    rendered = service("cluster_local", door)
+    assert rendered["metadata"] == {"name": "m-door"}
+    assert rendered["spec"] == {
+        "type": "ExternalName",
+        "externalName": "knative-local-gateway.istio-system.svc.cluster.local",
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}],
+    }
+
+
+@pytest.mark.parametrize("in_cluster", ["tied", "conflict", "none"])
+def test_a_service_that_isnt_ours_isnt_rendered(in_cluster: str) -> None:
+    door = make(in_cluster=in_cluster)
+    assert not call("cluster_local", "accompanies", door=door)
+    assert render("cluster_local", door).objects == ()
+
+
+@pytest.mark.parametrize("exposure", ["outside", "cluster-local", "disabled"])
+def test_it_accompanies_doors_of_every_exposure(exposure: str) -> None:
+    assert call("cluster_local", "accompanies", door=make(exposure=exposure, backend=""))
+
+
+def test_a_decoder_that_a_plain_service_cant_reach_is_told() -> None:
+    door = make(("engine", "decoder"))
+    (warning,) = render("cluster_local", door).warnings
+    assert warning.reason == "NoPathRouting"
+    assert "m-decoder" in warning.message
+    assert render("cluster_local", make(("engine", "decoder"), mode="Serverless")).warnings == ()
+
+
+def balanced(components: tuple[str, ...] = ("engine",), **changes: Any) -> Door:
+    return make(components, **{"backend": "loadbalancer", "hosts": (), "service_type": "LoadBalancer", **changes})
+
+
+def test_in_raw_door_itself_takes_the_type() -> None:
+    (rendered,) = open_door(balanced())
+    assert (rendered["metadata"]["name"], rendered["spec"]["type"]) == ("m", "LoadBalancer")
+    assert rendered["spec"]["ports"] == [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}]
+
+
+def test_beside_a_door_that_isnt_ours_it_is_a_service_of_its_own() -> None:
+    (rendered,) = open_door(balanced(name="llama-chat", in_cluster="tied", service_type="NodePort"))
+    assert (rendered["metadata"]["name"], rendered["spec"]["type"]) == ("llama-chat-lb-90c73", "NodePort")
+
+
+def test_in_serverless_it_leads_past_knative_to_the_pods_and_says_what_that_means() -> None:
+    door = balanced(mode="Serverless", name="llama-chat")
+    by_name = {(each["kind"], each["metadata"]["name"]): each for each in open_door(door)}
+    assert by_name.keys() == {
+        ("Service", "llama-chat-lb-90c73"),
+        ("Service", "llama-chat"),
+        ("VirtualService", "llama-chat"),
+    }
+    spec = by_name["Service", "llama-chat-lb-90c73"]["spec"]
+    assert spec["ports"][0]["targetPort"] == 8012
+    assert spec["selector"] == {"component": "engine", "ome.io/inferenceservice": "llama-chat"}
+    assert by_name["Service", "llama-chat"]["spec"]["type"] == "ExternalName"
+    assert [each.reason for each in render("loadbalancer", door).warnings] == ["NoScaleFromZero"]
+
+
+def test_a_name_that_no_service_can_have_is_mended() -> None:
+    name = service("loadbalancer", balanced(mode="Serverless", name="m.v1"))["metadata"]["name"]
+    assert name.startswith("m-v1-lb-")
+    assert "." not in name
+
+
+def test_beside_an_ingress_it_accompanies_and_doesnt_make_the_door_wait() -> None:
+    door = make(service_type="LoadBalancer")
+    assert call("loadbalancer", "accompanies", door=door)
+    assert {each["kind"] for each in open_door(door)} == {"Ingress", "Service"}
+    assert call("loadbalancer", "status", door=door, observed={}) is None
+    assert not call("loadbalancer", "accompanies", door=make())
+
+
+def test_a_closed_door_has_no_load_balancer() -> None:
+    door = make(exposure="cluster-local", backend="", hosts=(), service_type="LoadBalancer")
+    (rendered,) = open_door(door)
+    assert rendered["spec"]["type"] == "ClusterIP"
+
+
+def test_named_without_a_type_it_is_a_load_balancer() -> None:
+    by_name = {each["metadata"]["name"]: each["spec"]["type"] for each in open_door(balanced(service_type=""))}
+    assert sorted(by_name.values()) == ["ClusterIP", "LoadBalancer"]
+
+
+def test_annotations_of_clouds_pass_and_others_dont() -> None:
+    cloud = {
+        "service.beta.kubernetes.io/aws-load-balancer-type": "external",
+        "oci.oraclecloud.com/load-balancer-type": "nlb",
+        "networking.gke.io/load-balancer-type": "Internal",
+        "metallb.io/address-pool": "x",
+    }
+    others = {"external-dns.alpha.kubernetes.io/hostname": "bank.example.com", "ome.io/service-type": "LoadBalancer"}
+    rendered = service("loadbalancer", balanced(annotations={**cloud, **others}))
+    assert rendered["metadata"]["annotations"] == cloud
+
+
+def test_an_address_is_asked_for_where_the_type_has_one() -> None:
+    assert service("loadbalancer", balanced(load_balancer_ip="203.0.113.9"))["spec"]["loadBalancerIP"] == "203.0.113.9"
+    node_port = service("loadbalancer", balanced(load_balancer_ip="203.0.113.9", service_type="NodePort"))
+    assert "loadBalancerIP" not in node_port["spec"]
+
+
+def standing(door: Door, **changes: Any) -> Any:
+    observed = owned({**service("loadbalancer", door), **changes}, door)
+    return call("loadbalancer", "status", door=door, observed=facts(observed))
+
+
+@pytest.mark.parametrize(
+    ("ingress", "address"),
+    [([{"ip": "203.0.113.7"}], "203.0.113.7"), ([{}, {"hostname": "x.elb.test"}], "x.elb.test")],
+)
+def test_it_stands_once_it_has_an_address(ingress: list[dict[str, str]], address: str) -> None:
+    told = standing(balanced(), status={"loadBalancer": {"ingress": ingress}})
+    assert (told.state, told.address) == ("accepted", address)
+
+
+@pytest.mark.parametrize("status", [{}, {"loadBalancer": {}}, {"loadBalancer": {"ingress": []}}])
+def test_without_an_address_it_is_pending(status: dict[str, Any]) -> None:
+    told = standing(balanced(), status=status)
+    assert (told.state, told.reason) == ("pending", "LoadBalancerPending")
+    assert call("loadbalancer", "status", door=balanced(), observed={}).state == "pending"
+
+
+def test_a_node_port_stands_and_names_its_port() -> None:
+    door = balanced(service_type="NodePort")
+    assert "30123" in standing(door, spec={"ports": [{"port": 80, "nodePort": 30123}]}).message
+    assert standing(door).state == "pending"
+
+
+def test_through_the_load_balancers_address_everything_goes_to_the_entry() -> None:
+    door = balanced(("engine", "router", "decoder"))
+    (rendered,) = open_door(door)
+    rendered["status"] = {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
+    assert route([rendered], "http://203.0.113.7/v1/decoder/x") == ("m-router", "/v1/decoder/x")
+    assert [each.reason for each in render("loadbalancer", door).warnings] == ["NoPathRouting"]
