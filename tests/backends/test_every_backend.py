@@ -11,7 +11,7 @@ from evaluate import LOCAL_GATEWAY, route
 from hypothesis import given, settings
 from opened import BUILT_IN, PLUGINS, call, open_door, owned, render
 
-EACH = settings(max_examples=150, deadline=None)
+EACH = settings(max_examples=100, deadline=None)
 
 OUTSIDE = ("istio", "k8s_ingress", "gateway_api")
 
