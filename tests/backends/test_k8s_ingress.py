@@ -315,6 +315,11 @@ def test_cert_manager_fills_one_secret_for_each_ingress() -> None:
     assert asking(render("k8s_ingress", door)) == ["m", PATH_NAME]
 
 
+def test_the_secret_of_the_longest_name_can_still_be_one() -> None:
+    (entries,) = tls(https(name="m" * 253, annotations=ISSUER))
+    assert entries[0]["secretName"] == "m" * 249 + "-tls"
+
+
 def test_one_secret_is_asked_for_by_one_ingress() -> None:
     door = https(annotations={**ISSUER, "doorward.io/tls-secret": "mine"}, path=PATH)
     assert asking(render("k8s_ingress", door)) == ["m"]

@@ -122,6 +122,7 @@ def test_a_closed_door_has_no_load_balancer() -> None:
     door = make(exposure="cluster-local", backend="", hosts=(), service_type="LoadBalancer")
     (rendered,) = open_door(door)
     assert rendered["spec"]["type"] == "ClusterIP"
+    assert render("loadbalancer", door).objects == ()
 
 
 def test_named_without_a_type_it_is_a_load_balancer() -> None:
@@ -171,7 +172,7 @@ def test_without_an_address_it_is_pending(status: dict[str, Any]) -> None:
 def test_a_node_port_stands_and_names_its_port() -> None:
     door = balanced(service_type="NodePort")
     assert "30123" in standing(door, spec={"ports": [{"port": 80, "nodePort": 30123}]}).message
-    assert standing(door).state == "pending"
+    assert standing(door).state == "accepted"
 
 
 def test_through_the_load_balancers_address_everything_goes_to_the_entry() -> None:

@@ -89,14 +89,12 @@ def _warnings(door: Door, name: str) -> tuple[Warning, ...]:
 
 
 def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
-    """Pending while a load balancer has no address; a node port's number in the message."""
+    """Pending while a load balancer has no address; a node port stands, its number in the message."""
     name = name_of(door)
     service = observed.get(Ref("Service", door.namespace, name), {})
     if door.service_type == "NodePort":
         port = next((port["nodePort"] for port in _of(service, "spec", "ports") if port.get("nodePort")), None)
-        if port is None:
-            return Standing(state="pending", reason="NodePortPending", message=f"Service {name} has no node port yet")
-        return Standing(message=f"port {port} of every node")
+        return Standing(message=f"port {port} of every node" if port else f"the node port of Service {name}")
     for address in _of(service, "status", "loadBalancer", "ingress"):
         if reached := address.get("ip") or address.get("hostname"):
             return Standing(address=reached)
