@@ -126,7 +126,8 @@ async def test_a_dependent_with_another_owner_stays_and_loses_the_reference(
     await cluster.delete(CONFIG_MAP, namespace, "one")
 
     async def lost() -> bool:
-        return (await cluster.get(CONFIG_MAP, namespace, "it"))["metadata"]["ownerReferences"] == [owner(two)]
+        left = await cluster.get(CONFIG_MAP, namespace, "it")
+        return bool(left["metadata"]["ownerReferences"] == [owner(two)])
 
     await until(lost)
 

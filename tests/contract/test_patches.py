@@ -52,7 +52,7 @@ async def test_a_merge_patch_replaces_lists_whole(cluster: Cluster, namespace: s
 
 @pytest.mark.usefixtures("hosts")
 async def test_json_patch_operations_apply_in_order(cluster: Cluster, namespace: str) -> None:
-    operations = [
+    operations: list[JsonObject] = [
         {"op": "replace", "path": "/spec/hosts/0", "value": "c.example.com"},
         {"op": "add", "path": "/spec/hosts/-", "value": "d.example.com"},
         {"op": "test", "path": "/spec/hosts", "value": ["c.example.com", "b.example.com", "d.example.com"]},

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from doorward.cluster.protocol import ApiError, Cluster, WatchEvent
@@ -22,6 +22,35 @@ def virtual_service(name: str = "it", **metadata: object) -> JsonObject:
         "metadata": {"name": name, **metadata},
         "spec": {"hosts": ["a.example.com"]},
     }
+
+
+@asynccontextmanager
+async def watching(
+    cluster: Cluster,
+    resource: Resource,
+    namespace: str = "",
+    *,
+    resource_version: str,
+    version: str | None = None,
+    label_selector: str = "",
+    field_selector: str = "",
+    timeout: float | None = None,
+) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+    """A watch that ends with the block."""
+    watch = cluster.watch(
+        resource,
+        namespace,
+        resource_version=resource_version,
+        version=version,
+        label_selector=label_selector,
+        field_selector=field_selector,
+        timeout=timeout,
+    )
+    try:
+        yield watch
+    finally:
+        if isinstance(watch, AsyncGenerator):
+            await watch.aclose()
 
 
 async def told(watch: AsyncIterator[WatchEvent], count: int) -> list[WatchEvent]:
@@ -48,7 +77,7 @@ async def test_a_life_is_told_in_order(cluster: Cluster, namespace: str, since: 
     made = await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service())
     changed = await cluster.patch(VIRTUAL_SERVICE, namespace, "it", {"spec": {"hosts": ["b.example.com"]}})
     await cluster.delete(VIRTUAL_SERVICE, namespace, "it")
-    async with aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since)) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since) as watch:
         events = await told(watch, 3)
     assert [event.type for event in events] == ["ADDED", "MODIFIED", "DELETED"]
     assert [event.object for event in events[:2]] == [made, changed]
@@ -59,7 +88,7 @@ async def test_a_life_is_told_in_order(cluster: Cluster, namespace: str, since: 
 
 
 async def test_changes_are_told_while_they_happen(cluster: Cluster, namespace: str, since: str) -> None:
-    async with aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since)) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since) as watch:
         for name in ("one", "two"):
             coming = asyncio.ensure_future(told(watch, 1))
             await asyncio.sleep(0)
@@ -72,7 +101,7 @@ async def test_what_was_before_the_version_is_not_told(cluster: Cluster, namespa
     two = await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service("two"))
     three = await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service("three"))
     since = two["metadata"]["resourceVersion"]
-    async with aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since)) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since) as watch:
         assert (await told(watch, 1))[0].object == three
 
 
@@ -80,7 +109,7 @@ async def test_a_write_that_changes_nothing_is_not_told(cluster: Cluster, namesp
     await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service())
     await cluster.patch(VIRTUAL_SERVICE, namespace, "it", {"spec": {"hosts": ["a.example.com"]}})
     await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service("next"))
-    async with aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since)) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since) as watch:
         assert [event.object["metadata"]["name"] for event in await told(watch, 2)] == ["it", "next"]
 
 
@@ -88,7 +117,7 @@ async def test_a_finalizer_makes_two_steps_of_a_deletion(cluster: Cluster, names
     made = await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service(finalizers=["a.example.com/b"]))
     await cluster.delete(VIRTUAL_SERVICE, namespace, "it")
     await cluster.patch(VIRTUAL_SERVICE, namespace, "it", {"metadata": {"finalizers": None}})
-    async with aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since)) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since) as watch:
         events = await told(watch, 3)
     assert [event.type for event in events] == ["ADDED", "MODIFIED", "DELETED"]
     assert "deletionTimestamp" in events[1].object["metadata"]
@@ -101,8 +130,8 @@ async def test_a_watch_of_one_namespace_tells_nothing_of_others(cluster: Cluster
     await cluster.create(CONFIG_MAP, "default", body)
     await cluster.delete(CONFIG_MAP, "default", namespace)
     await cluster.create(CONFIG_MAP, namespace, body)
-    async with aclosing(
-        cluster.watch(CONFIG_MAP, namespace, resource_version=since, field_selector=f"metadata.name={namespace}")
+    async with watching(
+        cluster, CONFIG_MAP, namespace, resource_version=since, field_selector=f"metadata.name={namespace}"
     ) as watch:
         assert (await told(watch, 1))[0].object["metadata"]["namespace"] == namespace
 
@@ -114,9 +143,7 @@ async def test_an_object_that_leaves_the_selection_is_deleted_from_it(
     left = await cluster.patch(VIRTUAL_SERVICE, namespace, "it", {"metadata": {"labels": {"a": "c"}}})
     await cluster.patch(VIRTUAL_SERVICE, namespace, "it", {"spec": {"hosts": ["b.example.com"]}})
     back = await cluster.patch(VIRTUAL_SERVICE, namespace, "it", {"metadata": {"labels": {"a": "b"}}})
-    async with aclosing(
-        cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since, label_selector="a=b")
-    ) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since, label_selector="a=b") as watch:
         events = await told(watch, 3)
     assert [event.type for event in events] == ["ADDED", "DELETED", "ADDED"]
     assert version(events[1].object) == version(left)
@@ -127,7 +154,7 @@ async def test_an_object_that_leaves_the_selection_is_deleted_from_it(
 async def test_a_watch_from_version_zero_begins_with_what_stands(cluster: Cluster, namespace: str) -> None:
     made = [await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service(name)) for name in ("one", "two")]
 
-    async with aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version="0")) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version="0") as watch:
         events = await told(watch, 2)
     assert {event.type for event in events} == {"ADDED"}
     assert sorted((event.object for event in events), key=version) == made
@@ -135,7 +162,7 @@ async def test_a_watch_from_version_zero_begins_with_what_stands(cluster: Cluste
 
 async def test_each_version_is_told_in_the_shape_of_the_request(cluster: Cluster, namespace: str, since: str) -> None:
     await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service())
-    async with aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since, version="v1beta1")) as watch:
+    async with watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since, version="v1beta1") as watch:
         assert (await told(watch, 1))[0].object["apiVersion"] == "networking.istio.io/v1beta1"
 
 
@@ -152,7 +179,7 @@ async def test_a_bookmark_tells_a_watch_how_far_it_is(cluster: Cluster, namespac
         await cluster.create(CONFIG_MAP, namespace, body)
     async with (
         asyncio.timeout(PATIENCE),
-        aclosing(cluster.watch(VIRTUAL_SERVICE, namespace, resource_version=since, timeout=4)) as watch,
+        watching(cluster, VIRTUAL_SERVICE, namespace, resource_version=since, timeout=4) as watch,
     ):
         bookmark = await anext(watch)
     assert bookmark.type == "BOOKMARK"
@@ -167,8 +194,8 @@ async def test_a_version_that_is_too_old_is_gone_or_served_whole(cluster: Cluste
     )
     await cluster.delete(CONFIG_MAP, namespace, namespace)
     try:
-        async with aclosing(
-            cluster.watch(CONFIG_MAP, namespace, resource_version="1", field_selector=f"metadata.name={namespace}")
+        async with watching(
+            cluster, CONFIG_MAP, namespace, resource_version="1", field_selector=f"metadata.name={namespace}"
         ) as watch:
             events = await told(watch, 2)
     except ApiError as error:
@@ -182,6 +209,6 @@ async def test_a_version_that_is_too_old_is_gone_or_served_whole(cluster: Cluste
 async def test_a_kind_that_is_not_served_cannot_be_watched(cluster: Cluster) -> None:
     nothing = Resource("Nothing.doorward.example.com", "nothings")
     with pytest.raises(ApiError) as refusal:
-        async with aclosing(cluster.watch(nothing, resource_version="1")) as watch:
+        async with watching(cluster, nothing, resource_version="1") as watch:
             await told(watch, 1)
     assert refusal.value.status == 404

@@ -56,41 +56,41 @@ class EmbeddedCluster:
         field_selector: str = "",
         timeout: float | None = None,
     ) -> AsyncIterator[WatchEvent]:
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
         written = asyncio.Event()
         unsubscribe = self.store.subscribe(written.set)
-        bookmarked = int(resource_version or 0) if resource_version.isdecimal() else 0
+        bookmarked = int(resource_version) if resource_version.isdecimal() else 0
         began = False
         try:
-            async with asyncio.timeout(timeout) as deadline:
-                while True:
-                    written.clear()
-                    try:
-                        changes = self.store.events_since(
-                            resource,
-                            namespace,
-                            resource_version,
-                            version=version,
-                            label_selector=label_selector,
-                            field_selector=field_selector,
-                        )
-                    except ApiError as error:
-                        if began and error.status == 404:
-                            return  # the kind is served no longer
-                        raise
-                    began, resource_version = True, changes.resource_version
-                    for event in changes.events:
-                        yield event
-                    now = int(resource_version)
-                    if changes.events:
-                        bookmarked = now
-                    elif now - bookmarked >= self._bookmark_every:
-                        bookmarked = now
-                        yield _bookmark(resource, version, resource_version)
-                    await written.wait()
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            yield _bookmark(resource, version, resource_version)
+            while True:
+                written.clear()
+                try:
+                    changes = self.store.events_since(
+                        resource,
+                        namespace,
+                        resource_version,
+                        version=version,
+                        label_selector=label_selector,
+                        field_selector=field_selector,
+                    )
+                except ApiError as error:
+                    if began and error.status == 404:
+                        return  # the kind is served no longer
+                    raise
+                began, resource_version = True, changes.resource_version
+                for event in changes.events:
+                    yield event
+                if changes.events:
+                    bookmarked = int(resource_version)
+                elif int(resource_version) - bookmarked >= self._bookmark_every:
+                    bookmarked = int(resource_version)
+                    yield _bookmark(resource, version, resource_version)
+                try:
+                    await asyncio.wait_for(written.wait(), None if deadline is None else deadline - loop.time())
+                except TimeoutError:
+                    yield _bookmark(resource, version, resource_version)
+                    return
         finally:
             unsubscribe()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -237,16 +237,25 @@ def _below(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def settle(schema: Schema, manifest: JsonObject) -> None:
-    """Prune and default a whole manifest; ``apiVersion``, ``kind`` and ``metadata`` aren't the schema's business."""
+def admit(schema: Schema, manifest: JsonObject) -> list[str]:
+    """Prune and default a whole manifest in place; what is wrong with it, as ``FIELD: WHY``.
+
+    ``apiVersion``, ``kind`` and ``metadata`` aren't the schema's business.
+    """
     kept = {name: manifest.pop(name) for name in _RESOURCE if name in manifest}
-    schema.settle(manifest)
+    raw, problems = _admitted(schema, orjson.dumps(manifest))
+    manifest.clear()
+    manifest.update(kept)
+    manifest.update(orjson.loads(raw))
+    return list(problems)
+
+
+@lru_cache(maxsize=1024)
+def _admitted(schema: Schema, raw: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The same from and to JSON: simulators write the same objects over and over, and this is most of a write."""
+    content = orjson.loads(raw)
+    schema.settle(content)
     for name in _RESOURCE:
-        manifest.pop(name, None)
-    manifest |= kept
-
-
-def problems(schema: Schema, manifest: JsonObject) -> list[str]:
-    """What is wrong with a whole manifest, fields of its root in the server's order."""
-    body = {name: value for name, value in manifest.items() if name != "metadata"}
-    return schema.problems(body, "")
+        content.pop(name, None)
+    # A root that requires a kind must find one, whatever it is.
+    return orjson.dumps(content), tuple(schema.problems({"apiVersion": "", "kind": "", **content}, ""))

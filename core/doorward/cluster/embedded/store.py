@@ -7,10 +7,10 @@ difference is written: one step of the resourceVersion, one entry of the history
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,7 +20,9 @@ from doorward.cluster.embedded import admission, errors, metadata, ownership, sc
 from doorward.cluster.embedded.discovery import BUILT_IN, CRD, NAMESPACE, Kind, kind_of_definition, kinds
 from doorward.cluster.embedded.faults import Faults, Request
 from doorward.cluster.embedded.history import Change, Entry, History, Key
+from doorward.cluster.embedded.identity import carry_over, settle_identity
 from doorward.cluster.embedded.managers import managed
+from doorward.cluster.embedded.pages import read_token, write_token
 from doorward.cluster.embedded.patch import merge, operate
 from doorward.cluster.embedded.selectors import Selection, selection
 from doorward.cluster.embedded.services import Allocations
@@ -32,9 +34,6 @@ _EPOCH = 1_767_225_600
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _STATUS = frozenset({"status"})
 _NOTHING: frozenset[str] = frozenset()
-_METADATA = ("name", "generateName", "namespace", "resourceVersion", "uid", "labels", "annotations", "finalizers")
-_GIVEN = frozenset((*_METADATA, "ownerReferences", "managedFields", "deletionTimestamp"))
-
 
 Answer = TypeVar("Answer", JsonObject, JsonObject | None)
 
@@ -53,8 +52,8 @@ class Store:
     CustomResourceDefinition manifests, or bare ``Resource`` values (any content goes).  ``clock`` gives seconds since
     the epoch, ``uids`` a new uid for the object with the given resourceVersion; both have deterministic defaults, in
     which each write takes a second.  ``history`` is how many changes of a kind are remembered at least.  Objects may
-    be created in namespaces that nobody made, unless ``strict_namespaces`` (``default`` is there).  While ``collecting`` is off, what should
-    be gone (see :mod:`.ownership`) waits for :meth:`collect`.
+    be created in namespaces that nobody made, unless ``strict_namespaces`` (where ``default`` alone is there from the
+    start).  While ``collecting`` is off, what should be gone (see :mod:`.ownership`) waits for :meth:`collect`.
     """
 
     def __init__(
@@ -130,7 +129,7 @@ class Store:
         state: Mapping[Key, Entry] = self._objects.get(kind.name, {})
         at, after = self._version, ""
         if continue_token:
-            at, after = _read_token(continue_token)
+            at, after = read_token(continue_token)
             try:
                 state = self._history(kind.name).rewound(state.items(), at)
             except ApiError:
@@ -144,7 +143,7 @@ class Store:
             entry = state[key]
             if selected is None or selected(entry.object):
                 if limit and len(items) == limit:
-                    token = _write_token(at, last)
+                    token = write_token(at, last)
                     break
                 items.append(self._out(kind, version, entry))
             last = place
@@ -222,7 +221,7 @@ class Store:
         self._consult(request)
         kind, version = self._kind(resource, version)
         new = _copied(body)
-        self._check_identity(kind, version, new, namespace, None)
+        settle_identity(kind, version, new, namespace, None)
         meta = new["metadata"]
         if meta.get("resourceVersion"):
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
@@ -273,7 +272,7 @@ class Store:
         self._consult(request)
         kind, version = self._kind(resource, version, subresource)
         new = _copied(body)
-        self._check_identity(kind, version, new, namespace, name)
+        settle_identity(kind, version, new, namespace, name)
         entry = self._standing(kind, namespace, name)
         wanted, uid = new["metadata"].get("uid"), entry.object["metadata"]["uid"]
         if wanted and wanted != uid:
@@ -315,7 +314,7 @@ class Store:
         old = self._out(kind, version, entry)
         patch = orjson.loads(orjson.dumps(body))
         new = operate(old, patch) if type == JSON_PATCH else merge(old, patch)
-        self._check_identity(kind, version, new, namespace, name)
+        settle_identity(kind, version, new, namespace, name)
         return self._update(request, kind, version, entry, new)
 
     def delete(
@@ -446,39 +445,6 @@ class Store:
         last["metadata"]["resourceVersion"] = str(change.version)
         return WatchEvent("DELETED", last)
 
-    def _check_identity(self, kind: Kind, version: str, new: Any, namespace: str, name: str | None) -> None:
-        """Refuse a manifest of another kind, version, namespace or name than the request; fill in what it left out."""
-        resource = kind.resource
-        if not isinstance(new, dict) or not metadata.typed(new.setdefault("metadata", {})):
-            raise errors.bad_request(f'{resource.name} in version "{version}" cannot be handled as a {resource.name}')
-        wanted = resource.api_version(version)
-        if kind.custom and not (new.get("apiVersion") and new.get("kind")):
-            missing = "Kind" if not new.get("kind") else "apiVersion"
-            why = f"Object '{missing}' is missing"
-            raise errors.bad_request(f"the object provided is unrecognized (must be of type {resource.name}): {why}")
-        given = new.get("apiVersion") or wanted
-        if given != wanted:
-            why = f"the API version in the data ({given}) does not match the expected API version ({wanted})"
-            raise errors.bad_request(why)
-        if (new.get("kind") or resource.name) != resource.name:
-            raise errors.bad_request(f'{new["kind"]} in version "{version}" cannot be handled as a {resource.name}')
-        new["apiVersion"], new["kind"] = resource.api_version(kind.storage), resource.name
-        meta = new["metadata"]
-        if resource.namespaced:
-            if (meta.get("namespace") or namespace) != namespace:
-                why = "the namespace of the provided object does not match the namespace sent on the request"
-                raise errors.bad_request(why)
-            meta["namespace"] = namespace
-        else:
-            meta.pop("namespace", None)
-        if name is not None and meta.get("name") != name:
-            why = "the name of the object (based on URL) was undeterminable: name must be provided"
-            if meta.get("name"):
-                why = f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
-            raise errors.bad_request(why)
-        for field in [field for field in meta if field not in _GIVEN or not meta[field]]:
-            del meta[field]
-
     def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
         if not kind.resource.namespaced:
             return
@@ -512,22 +478,8 @@ class Store:
             if "status" in old:
                 new["status"] = orjson.loads(orjson.dumps(old["status"]))
         meta = new["metadata"]
-        found = []
-        for field in ("uid", "deletionTimestamp"):
-            if field in meta and meta[field] != standing.get(field):
-                found.append(f"metadata.{field}: Invalid value: {metadata.shown(meta[field])}: field is immutable")
-        if "deletionTimestamp" in standing:
-            added = [each for each in meta.get("finalizers") or () if each not in standing.get("finalizers", ())]
-            if added:
-                quoted = ", ".join(metadata.shown(each) for each in added)
-                why = "no new finalizers can be added if the object is being deleted, found new finalizers"
-                found.append(f"metadata.finalizers: Forbidden: {why} []string{{{quoted}}}")
-        if found:
+        if found := carry_over(meta, standing):
             raise errors.invalid(kind.name, name, found)
-        for field in ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"):
-            meta.pop(field, None)
-            if field in standing:
-                meta[field] = standing[field]
         self._admit(request, kind, version, new, old)
         if kind.generation != "none" and _counted(kind, new) != _counted(kind, old):
             meta["generation"] = standing["generation"] + 1
@@ -557,9 +509,7 @@ class Store:
         if kind.custom:
             structure = kind.schemas.get(version)
             if structure is not None:
-                schema.settle(structure, new)
-                if wrong := schema.problems(structure, new):
-                    found += wrong
+                found += schema.admit(structure, new)
         elif not found:
             found = admission.admit(kind.name, new, old, request.subresource, self._allocations)
         if found:
@@ -648,7 +598,7 @@ class Store:
             listener()
 
     def _time(self) -> str:
-        return datetime.fromtimestamp(int(self._clock()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _stamp(int(self._clock()))
 
     def _suffix(self) -> str:
         self._generated += 1
@@ -658,6 +608,11 @@ class Store:
             number, digit = divmod(number, len(_SUFFIX))
             letters.append(_SUFFIX[digit])
         return "".join(letters)
+
+
+@lru_cache(maxsize=1024)
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _counted(kind: Kind, obj: JsonObject) -> Any:
@@ -675,16 +630,3 @@ def _copied(value: JsonObject) -> JsonObject:
     except orjson.JSONEncodeError as error:
         raise errors.bad_request(str(error)) from None
     return copied
-
-
-def _write_token(version: int, last: str) -> str:
-    content = {"v": "meta.k8s.io/v1", "rv": version, "start": last}
-    return urlsafe_b64encode(orjson.dumps(content)).decode().rstrip("=")
-
-
-def _read_token(token: str) -> tuple[int, str]:
-    try:
-        content = orjson.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return int(content["rv"]), str(content["start"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise errors.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
