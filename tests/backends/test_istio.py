@@ -153,6 +153,11 @@ def test_what_leaves_is_served_with_what_stays() -> None:
     assert route(objects, "http://m.a/", gateway=old) is None
 
 
+def test_an_ingress_class_that_leaves_is_no_gateway() -> None:
+    door = serverless(backend="k8s_ingress", leaving_parents=("old-class",), path=PathDoor("example.com", "/m"))
+    assert all("old-class" not in str(each) for each in render("istio", door).objects)
+
+
 def test_a_leaving_local_gateway_keeps_the_in_cluster_hosts() -> None:
     old = "old/local"
     before = serverless(settings=Settings(local_gateway=old))

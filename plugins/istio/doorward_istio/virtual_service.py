@@ -71,10 +71,15 @@ def _outside_gateways(door: Door) -> list[str]:
     if door.exposure != "outside":
         return []
     if door.backend == "istio":
-        return _distinct((settings.ingress_gateway, settings.local_gateway, *door.leaving_parents))
+        return _distinct((settings.ingress_gateway, settings.local_gateway, *_leaving(door)))
     if door.serverless and door.backend not in _WITHOUT_HOSTS:
-        return _distinct((settings.local_gateway, *door.leaving_parents))
+        return _distinct((settings.local_gateway, *_leaving(door)))
     return []
+
+
+def _leaving(door: Door) -> list[str]:
+    """The leaving gateways; an Ingress of the same door may be leaving a class, which has no slash."""
+    return [parent for parent in door.leaving_parents if "/" in parent]
 
 
 def _distinct(items: Iterable[str]) -> list[str]:
@@ -135,7 +140,7 @@ def _leaving_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> 
         if match.get("authority") == {"regex": name}
         for gateway in match.get("gateways") or ()
     }
-    return [gateway for gateway in door.leaving_parents if gateway in inside]
+    return [gateway for gateway in _leaving(door) if gateway in inside]
 
 
 def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
