@@ -154,16 +154,25 @@ class Engine:
             records += self._configure(event)
         return records + self._decide()
 
-    def actions(self) -> list[Action]:
-        """What is to be done now; each action is given out once and is in flight until its outcome is received."""
-        drafts: list[tuple[int, str, int, Draft]] = []
+    def actions(self, limit: int | None = None) -> list[Action]:
+        """What is to be done now; each action is given out once and is in flight until its outcome is received.
+
+        At most ``limit`` of them, the most urgent first; what is left is handed out by a later call, unless by then
+        something else is to be done.
+        """
+        drafts: list[tuple[int, str, int, Draft, Ref]] = []
         for ref, (cause, pending) in self._pending.items():
             fact = self._facts.get(ref)
-            drafts += [(d.order, fact.uid if fact else "", cause, d) for d in pending]
-        drafts += [(REPORT, "", cause, draft) for cause, draft in self._notices]
-        self._pending, self._notices = {}, []
+            drafts += [(d.order, fact.uid if fact else "", cause, d, ref) for d in pending if d.ref not in self._busy]
         drafts.sort(key=lambda entry: entry[0])
-        return [self._issue(uid, cause, draft) for _, uid, cause, draft in drafts if draft.ref not in self._busy]
+        self._pending = {}
+        room = len(drafts) if limit is None else limit
+        for _, _, cause, draft, ref in drafts[room:]:
+            self._pending.setdefault(ref, (cause, []))[1].append(draft)
+        chosen = [(uid, cause, draft) for _, uid, cause, draft, _ in drafts[:room]]
+        chosen += [("", cause, draft) for cause, draft in self._notices]
+        self._notices = []
+        return [self._issue(uid, cause, draft) for uid, cause, draft in chosen if draft.ref not in self._busy]
 
     def wait(self) -> float | None:
         """Seconds until an :class:`Elapsed` is due; 0: at once, there is more to decide; None: nothing is timed."""
@@ -244,6 +253,10 @@ class Engine:
     def services(self) -> list[JsonObject]:
         """Every InferenceService that is known, trimmed to what matters."""
         return [fact.object() for fact in self._facts.of_kind(INFERENCE_SERVICE)]
+
+    def service(self, uid: str) -> Ref | None:
+        """The InferenceService with that UID, if it is known."""
+        return self._services.get(uid)
 
     def objects(self, uid: str) -> list[tuple[Ref, JsonObject]]:
         """What stands for a service: its objects, trimmed."""
