@@ -16,6 +16,8 @@ from doorward.model.settings import Settings
 
 ENTRY_POINT_GROUP = "doorward"
 
+_HOOKS = ("select", "supports", "accompanies", "needs", "render", "status", "claims")
+
 T = TypeVar("T")
 
 
@@ -29,37 +31,48 @@ class BackendError(Exception):
         self.traceback = details
 
 
+Observer = Callable[[str, str], Callable[[], None]]
+"""Told the plugin and the hook before a call; what it returns is called afterwards."""
+
+
 class Backend:
-    """One plugin by name, with its hooks ready to call."""
+    """One plugin by name, with its hooks ready to call.
+
+    pluggy finds and checks the hooks; a plain implementation is then called directly, since pluggy's own call costs
+    several times what a typical hook does (``python -m benchmarks.hook_calls``).  Wrappers go through pluggy.
+    """
 
     def __init__(self, manager: pluggy.PluginManager, name: str, plugin: object) -> None:
         self.name = name
-        self._hooks: dict[str, Callable[..., Any] | None] = {}
-        others = [p for p in manager.get_plugins() if p is not plugin]
-        implemented = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
-        for hook in ("select", "supports", "accompanies", "needs", "render", "status", "claims"):
-            self._hooks[hook] = manager.subset_hook_caller(hook, others) if hook in implemented else None
+        self.observer: Observer | None = None
+        self._hooks: dict[str, Callable[..., Any] | None] = dict.fromkeys(_HOOKS)
+        for caller in manager.get_hookcallers(plugin) or ():
+            if caller.name in _HOOKS:
+                self._hooks[caller.name] = _direct(manager, caller, plugin)
 
     def selects(self) -> bool:
         return self._hooks["select"] is not None
 
     def select(self, door: Door, settings: Settings) -> str | None:
-        return self._call("select", str, door=door, settings=settings)
+        return self._call("select", str, door, settings)
 
     def supports(self, door: Door) -> str | None:
-        return self._call("supports", str, door=door)
+        return self._call("supports", str, door)
 
     def accompanies(self, door: Door) -> bool:
-        return bool(self._call("accompanies", bool, door=door))
+        return bool(self._call("accompanies", bool, door))
+
+    def may_accompany(self) -> bool:
+        return self._hooks["accompanies"] is not None
 
     def needs(self, door: Door) -> Sequence[Ref]:
-        return self._sequence("needs", door=door)
+        return self._sequence("needs", door)
 
     def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-        return self._call("render", Rendering, door=door, needed=needed) or Rendering()
+        return self._call("render", Rendering, door, needed) or Rendering()
 
     def status(self, door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
-        return self._call("status", Standing, door=door, observed=observed) or Standing()
+        return self._call("status", Standing, door, observed) or Standing()
 
     def has_status(self) -> bool:
         return self._hooks["status"] is not None
@@ -68,10 +81,10 @@ class Backend:
         return self._hooks["claims"] is not None
 
     def claims(self, manifest: JsonObject) -> Sequence[Claim]:
-        return self._sequence("claims", manifest=manifest)
+        return self._sequence("claims", manifest)
 
-    def _sequence(self, hook: str, **arguments: object) -> Sequence[Any]:
-        answer = self._call(hook, object, **arguments)
+    def _sequence(self, hook: str, *arguments: object) -> Sequence[Any]:
+        answer = self._call(hook, object, *arguments)
         if answer is None:
             return ()
         if not isinstance(answer, list | tuple):
@@ -79,18 +92,38 @@ class Backend:
             raise BackendError(self.name, hook, what, what)
         return answer
 
-    def _call(self, hook: str, expected: type[T], **arguments: object) -> T | None:
+    def _call(self, hook: str, expected: type[T], *arguments: object) -> T | None:
         call = self._hooks[hook]
         if call is None:
             return None
+        done = self.observer(self.name, hook) if self.observer else None
         try:
-            answer = call(**arguments)
+            answer = call(*arguments)
         except Exception as error:
             raise BackendError(self.name, hook, f"{type(error).__name__}: {error}", traceback.format_exc()) from error
+        finally:
+            if done:
+                done()
         if answer is not None and not isinstance(answer, expected):
             what = f"{hook} returned {type(answer).__name__} where {expected.__name__} is due"
             raise BackendError(self.name, hook, what, what)
         return answer
+
+
+def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: object) -> Callable[..., Any]:
+    """The implementation itself where it takes the arguments of its hook and nothing wraps it, else pluggy's caller.
+
+    Either way it takes them by position.
+    """
+    assert caller.spec is not None
+    names = caller.spec.argnames
+    mine = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
+    wrapped = any(impl.hookwrapper or impl.wrapper for impl in caller.get_hookimpls())
+    if len(mine) == 1 and tuple(mine[0].argnames) == tuple(names) and not wrapped:
+        return mine[0].function
+    others = [p for p in manager.get_plugins() if p is not plugin]
+    subset = manager.subset_hook_caller(caller.name, others)
+    return lambda *arguments: subset(**dict(zip(names, arguments, strict=True)))
 
 
 class Backends:
@@ -110,6 +143,7 @@ class Backends:
         self.manager.check_pending()
         pairs = sorted(self.manager.list_name_plugin())
         self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs if plugin is not None}
+        self._beside = tuple(b for b in self.by_name.values() if b.may_accompany())
         self._selecting = [backend for backend in self.by_name.values() if backend.selects()]
         self.watches: dict[str, Watch] = {}
         self.claiming: dict[str, Backend] = {}
@@ -139,6 +173,15 @@ class Backends:
             if answer := backend.select(door, settings):
                 return answer
         return None
+
+    def beside(self, door: Door, selected: Backend | None) -> list[Backend]:
+        """The backends that accompany a door, the selected one left out."""
+        return [backend for backend in self._beside if backend is not selected and backend.accompanies(door)]
+
+    def observe_calls(self, observer: Observer | None) -> None:
+        """Have every call of every hook observed, as the daemon does to name those that take long."""
+        for backend in self.by_name.values():
+            backend.observer = observer
 
     def claims(self, kind: str, manifest: JsonObject) -> Sequence[Claim]:
         """The hosts that an object of this kind serves; none for kinds that serve no host."""

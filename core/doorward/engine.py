@@ -47,6 +47,7 @@ from doorward.graph.kinds import Kinds
 from doorward.graph.memory import FORGOTTEN, Flips, Mark, Memory, Retry, drop, put
 from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
+from doorward.graph.shape import exposure_of
 from doorward.graph.tracked_settings import changed as changed_settings
 from doorward.graph.trim import canonical, trim
 from doorward.model.action import Action
@@ -118,10 +119,12 @@ class Engine:
         self._reads: dict[Ref, int] = {}
         self._waiting: dict[str, dict[Ref, None]] = {}
         self._dirty: dict[Ref, int] = {}
+        self._deferred: dict[Ref, int] = {}
         self._pending: dict[Ref, tuple[int, list[Draft]]] = {}
         self._notices: list[tuple[int, Draft]] = []
         self._in_flight: dict[int, Action] = {}
         self._busy: dict[Ref, int] = {}
+        self._flying: dict[str, int] = {}
         self._doubts: dict[Ref, Action] = {}
         self._timers: list[tuple[float, Ref]] = []
         self._due: dict[Ref, float] = {}
@@ -152,7 +155,7 @@ class Engine:
         records = self._folds[type(event)](event)
         if isinstance(event, Observed | Deleted | Synced):
             records += self._configure(event)
-        return records + self._decide()
+        return records + self._decide() if self._dirty else records
 
     def actions(self, limit: int | None = None) -> list[Action]:
         """What is to be done now; each action is given out once and is in flight until its outcome is received.
@@ -176,7 +179,7 @@ class Engine:
 
     def wait(self) -> float | None:
         """Seconds until an :class:`Elapsed` is due; 0: at once, there is more to decide; None: nothing is timed."""
-        if self._dirty:
+        if self._dirty and self._listed:
             return 0.0
         while self._timers and self._due.get(self._timers[0][1]) != self._timers[0][0]:
             heappop(self._timers)
@@ -254,9 +257,15 @@ class Engine:
         """Every InferenceService that is known, trimmed to what matters."""
         return [fact.object() for fact in self._facts.of_kind(INFERENCE_SERVICE)]
 
-    def service(self, uid: str) -> Ref | None:
-        """The InferenceService with that UID, if it is known."""
-        return self._services.get(uid)
+    def service(self, uid: str) -> JsonObject | None:
+        """The InferenceService with this UID as it was last seen, trimmed."""
+        fact = self._facts.get(self._services[uid]) if uid in self._services else None
+        return fact.object() if fact else None
+
+    def seen(self, uid: str) -> str:
+        """The resourceVersion at which the InferenceService with this UID was last seen; empty where it wasn't."""
+        fact = self._facts.get(self._services[uid]) if uid in self._services else None
+        return str(fact.version) if fact else ""
 
     def objects(self, uid: str) -> list[tuple[Ref, JsonObject]]:
         """What stands for a service: its objects, trimmed."""
@@ -293,6 +302,7 @@ class Engine:
     def _fold_started(self, event: Started) -> list[Record]:
         self._kinds.forget()
         self._waiting.clear()
+        self._deferred.clear()
         record = self._record(event, 0)
         for action in list(self._in_flight.values()):
             self._doubt(action)
@@ -305,10 +315,10 @@ class Engine:
         return [record]
 
     def _fold_observed(self, event: Observed, cause: int = 0) -> list[Record]:
-        change, trimmed = self._facts.observe(event.kind, event.object, self.number + 1)
+        trimmed = trim(event.kind, event.object)
+        change = self._facts.observe(event.kind, trimmed, self.number + 1)
         if change is None:
             return []
-        trimmed["metadata"]["resourceVersion"] = str(change.after.version) if change.after else "0"
         record = self._record(Observed(at=event.at, kind=event.kind, object=trimmed), cause)
         self._changed(change)
         return [record]
@@ -334,6 +344,9 @@ class Engine:
                 records.append(self._record(deleted, 0))
                 self._changed(change)
         after = self._kinds.state(event.kind)
+        if self._deferred and self._kinds.all_known:
+            self._dirty = {**self._deferred, **self._dirty}
+            self._deferred = {}
         if after != before:
             if after in ("absent", "forbidden") or before in ("absent", "forbidden"):
                 bare = msgspec.structs.replace(event, keys=frozenset())
@@ -352,6 +365,7 @@ class Engine:
         record = self._record(event, action.cause)
         self._in_flight[action.id] = action
         self._busy[action.ref] = action.id
+        self._flying[action.service] = self._flying.get(action.service, 0) + 1
         if action.verb in ("create", "patch"):
             self._hold(action.ref, record.number)
         return [record]
@@ -362,6 +376,8 @@ class Engine:
             return []
         ref, key = action.ref, key_of(action.ref)
         trimmed = trim(ref.kind, event.object) if event.object is not None and action.verb != "event" else None
+        service = self._services.get(action.service)
+        already = service is None or service in self._dirty
         record = self._record(Applied(at=event.at, action=event.action, object=trimmed), action.id)
         memory = self._settled(action, self._memory(action.service))
         before = self._facts.get(ref)
@@ -376,12 +392,24 @@ class Engine:
             elif action.verb == "status":
                 memory = self._wrote(action, trimmed, memory)
             self._remember(action.service, memory)
-            change, _ = self._facts.observe(ref.kind, trimmed, record.number)
+            change = self._facts.observe(ref.kind, trimmed, record.number)
             if change:
-                self._changed(change)
-        self._hold(ref, record.number)
+                self._changed(change, own=True)
+        if not _as_asked(action, trimmed):
+            self._hold(ref, record.number)
         self._touch_uid(action.service, record.number)
+        if service and not already and self._nothing_new(action, before):
+            del self._dirty[service]
         return [record]
+
+    def _nothing_new(self, action: Action, before: Fact | None) -> bool:
+        """Whether there is nothing to decide after a success: more outcomes are due, or the status is as we asked."""
+        if self._flying.get(action.service):
+            return True
+        if action.verb != "status" or before is None or action.body is None:
+            return False
+        after = self._facts.get(action.ref)
+        return after is not None and after.body == canonical(merge(before.object(), {"status": action.body["status"]}))
 
     @staticmethod
     def _settled(action: Action, memory: Memory) -> Memory:
@@ -467,23 +495,26 @@ class Engine:
 
     # -- what a change of one object brings with it --------------------------------------------------------------
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: Change, *, own: bool = False) -> None:
+        """Tell whom a change concerns; ``own``: it is the outcome of an action, whose fold does the rest."""
         ref, before, after = change.ref, change.before, change.after
         number = self.number
         for key in change.keys:
             for reader in self._dependents.of(key):
                 self._touch(reader, number)
         if ref.kind == INFERENCE_SERVICE:
-            self._service_changed(change)
+            self._service_changed(change, own)
             return
         for owner in {fact.owner for fact in (before, after) if fact and fact.owner}:
             self._touch_uid(owner, number)
+        if own:
+            return
         if after and after.owner and ref not in self._busy:
             self._mark_observed(after, before)
         if ref.kind in self.backends.claiming:
             self._hold(ref, number)
 
-    def _service_changed(self, change: Change) -> None:
+    def _service_changed(self, change: Change, own: bool) -> None:
         ref, before, after = change.ref, change.before, change.after
         self._touch(ref, self.number)
         if before and (after is None or after.uid != before.uid):
@@ -501,7 +532,7 @@ class Engine:
             for fact in self._facts.owned_by(after.uid):
                 self._mark_observed(fact, None)
         memory = self._memory(after.uid)
-        if memory.wrote and before:
+        if memory.wrote and before and not own:
             self._count_flips(before, after, memory)
 
     def _mark_observed(self, fact: Fact, before: Fact | None) -> None:
@@ -575,18 +606,24 @@ class Engine:
         try:
             claims = list(self.backends.claims(ref.kind, fact.object())) if fact else []
             if action and action.body and action.verb in ("create", "patch"):
-                coming = merge(fact.object() if fact else {}, action.body)
+                coming = merge(fact.object(), action.body) if fact else action.body
                 claims += self.backends.claims(ref.kind, coming)
                 owner = action.service
         except BackendError:
             claims = []
+        mine = self._services.get(owner)
         for service in self._claims.hold(ref, owner, controller, claims):
-            self._touch(service, cause)
+            if service != mine:
+                self._touch(service, cause)
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 
     def _land(self, number: int) -> Action | None:
         action = self._in_flight.pop(number, None)
+        if action:
+            left = self._flying.pop(action.service, 1) - 1
+            if left:
+                self._flying[action.service] = left
         if action and self._busy.get(action.ref) == number:
             del self._busy[action.ref]
         return action
@@ -671,13 +708,29 @@ class Engine:
     def _decide(self) -> list[Record]:
         """Decide for what is dirty, as far as the budget goes."""
         records: list[Record] = []
+        if not self._listed:
+            return records
+        everything_known = self._kinds.all_known
         left = self._budget
         while self._dirty and left > 0:
             ref, cause = next(iter(self._dirty.items()))
             del self._dirty[ref]
+            if not everything_known and self._may_wait(ref):
+                self._deferred[ref] = cause
+                continue
             left -= 1
             records += self._decide_one(ref, cause)
         return records
+
+    @property
+    def _listed(self) -> bool:
+        """Whether enough is listed to decide anything at all."""
+        return all(self._kinds.known(kind) for kind in BASE_KINDS)
+
+    def _may_wait(self, ref: Ref) -> bool:
+        """Whether a service can wait until every kind is known; one whose door is to be closed can't."""
+        service = self._parsed(ref)
+        return service is not None and (self._settings is None or exposure_of(service, self._settings) == "outside")
 
     def _decide_one(self, ref: Ref, cause: int) -> list[Record]:
         self._pending.pop(ref, None)
@@ -786,6 +839,11 @@ class Engine:
             scopes[kind] = (namespaces or ("",)) if resource.namespaced else ("",)
         scopes[CONFIG_MAP] = (self._settings_ref.namespace,)
         return {kind: scopes[kind] for kind in (*BASE_KINDS, *(k for k in scopes if k not in BASE_KINDS))}
+
+
+def _as_asked(action: Action, returned: JsonObject | None) -> bool:
+    """Whether a create came back as it went out, so that the claims noted when it was issued still hold."""
+    return action.verb == "create" and returned is not None and returned.get("spec") == (action.body or {}).get("spec")
 
 
 def _same_but_status(before: Fact, after: Fact) -> bool:

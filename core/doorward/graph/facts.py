@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 import orjson
 
-from doorward.graph.trim import OWNER, canonical, trim
+from doorward.graph.trim import OWNER, ROUTED, canonical
 from doorward.model.reference import ENDPOINT_SLICE, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 
 SERVICE_LABEL = "ome.io/inferenceservice"
@@ -39,6 +39,8 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     controller: str = ""
     """UID of the controlling owner."""
     deleting: bool = False
+    routed: str = ""
+    """The components that an object of ours routes to, as its annotation lists them."""
     look_up: Ref | None = None
     """The look-up that finds it, where there is one."""
 
@@ -113,39 +115,41 @@ class Facts:
         """What a look-up (:func:`labelled`, :func:`slices`) finds, in the order in which it was first seen."""
         return [fact for ref in self._found.get(look_up, ()) if (fact := self.get(ref))]
 
-    def observe(self, kind: str, obj: JsonObject, number: int) -> tuple[Change | None, JsonObject]:
-        """Take in an observation; the change is None where it brings nothing new.  Also returns the trimmed object."""
-        trimmed = trim(kind, obj)
+    def observe(self, kind: str, trimmed: JsonObject, number: int) -> Change | None:
+        """Take in an observation, trimmed; None where it brings nothing new."""
         metadata = trimmed["metadata"]
         ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
-        version = version_of(metadata.pop("resourceVersion", 0))
-        uid = metadata.get("uid", "")
+        text = metadata.pop("resourceVersion", "0")
+        body = canonical(trimmed)
+        metadata["resourceVersion"] = text
+        version, uid = version_of(text), metadata.get("uid", "")
         known = self.get(ref)
         if known and version and version < known.version:
-            return None, trimmed
+            return None
         tombstone = self._tombstones.get(ref)
         if tombstone and not known and version <= tombstone.version and (version or uid == tombstone.uid):
-            return None, trimmed
-        body = canonical(trimmed)
+            return None
         if known and known.body == body:
             if version != known.version:
                 self._facts[kind][known.ref] = msgspec.structs.replace(known, version=version)
-            return None, trimmed
+            return None
+        annotations = metadata.get("annotations") or {}
         fact = Fact(
             known.ref if known else ref,
             uid,
             version,
             body,
             number,
-            metadata.get("annotations", {}).get(OWNER, ""),
+            str(annotations.get(OWNER, "")),
             controller_of(metadata),
             "deletionTimestamp" in metadata,
+            str(annotations.get(ROUTED, "")),
             _look_up(ref, metadata.get("labels")),
         )
         if tombstone:
             del self._tombstones[ref]
         self._facts.setdefault(kind, {})[fact.ref] = fact
-        return self._changed(known, fact), trimmed
+        return self._changed(known, fact)
 
     def delete(self, ref: Ref, uid: str, version: int) -> Change | None:
         """An object is gone; None where what is known is newer, or is another object of the same name."""

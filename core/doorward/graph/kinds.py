@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, cast
 
 from doorward.model.event import Synced
 
@@ -24,6 +24,7 @@ class Kinds:
     def __init__(self, scopes: dict[str, tuple[str, ...]]) -> None:
         self._scopes = scopes
         self._seen: dict[str, dict[str, Synced]] = {}
+        self._states: dict[str, State] = {}
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._scopes
@@ -34,6 +35,7 @@ class Kinds:
     def forget(self) -> None:
         """A new process: everything has to be listed again."""
         self._seen.clear()
+        self._states.clear()
 
     def note(self, synced: Synced) -> bool:
         """Take in a list; False where it is older than one that was taken in before."""
@@ -42,16 +44,24 @@ class Kinds:
         if before and before.state == synced.state == "listed" and synced.resource_version < before.resource_version:
             return False
         seen[synced.scope] = synced
+        self._states[synced.kind] = self._overall(synced.kind)
         return True
+
+    @property
+    def all_known(self) -> bool:
+        """Whether every kind was listed, or is known not to be there or not to be listed."""
+        return len(self._states) >= len(self._scopes) and "unknown" not in self._states.values()
 
     def state(self, kind: str) -> State:
         """``unknown`` until every scope was listed; ``forbidden`` where one of them may not be."""
-        scopes = self._scopes.get(kind, ())
-        seen = self._seen.get(kind, {})
+        return self._states.get(kind, "unknown" if kind in self._scopes else "absent")
+
+    def _overall(self, kind: str) -> State:
+        scopes, seen = self._scopes.get(kind, ()), self._seen.get(kind, {})
         states = {seen[scope].state if scope in seen else "unknown" for scope in scopes}
         for state in ("unknown", "forbidden", "listed"):
             if state in states:
-                return state
+                return cast(State, state)
         return "absent"
 
     def known(self, kind: str) -> bool:

@@ -58,8 +58,9 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
     """Whether the service is to be reached from outside, through ingress or a Service of its own."""
     labels = service.metadata.labels
-    if any(labels.get(key) == "cluster-local" for key in VISIBILITY):
-        return "cluster-local"
+    for key in VISIBILITY:
+        if labels.get(key) == "cluster-local":
+            return "cluster-local"
     return "disabled" if ingress_is_off(service, settings) and not service_type(service) else "outside"
 
 
@@ -77,6 +78,7 @@ def service_type(service: InferenceService) -> Literal["", "LoadBalancer", "Node
 def shape(
     service: InferenceService,
     settings: Settings,
+    exposure: Exposure,
     reader: Reader,
     kinds: Kinds,
     *,
@@ -90,7 +92,6 @@ def shape(
     ``stands`` and ``routed`` tell what stands now and which components it routes to.  ``choose`` asks the plugins.
     Raises Refusal where the service can't have the door that it asks for.
     """
-    exposure = exposure_of(service, settings)
     mode = mode_of(service, settings)
     serverless = mode == "Serverless"
     found = components.existing(service, reader)

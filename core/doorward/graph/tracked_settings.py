@@ -12,15 +12,15 @@ _BIT = {name: 1 << position for position, name in enumerate(Settings.model_field
 class TrackedSettings:
     """Reads like :class:`Settings`, one per door; ``read`` is the set of fields read so far, as bits."""
 
-    __slots__ = ("_settings", "read")
-
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.read = 0
 
     def __getattr__(self, name: str) -> Any:
+        """The first read of a field; later ones find it in the instance."""
         self.read |= _BIT.get(name, 0)
-        return getattr(self._settings, name)
+        value = self.__dict__[name] = getattr(self._settings, name)
+        return value
 
     def as_settings(self) -> Settings:
         """Itself, for code that is typed to read Settings."""

@@ -21,6 +21,9 @@ from doorward.model.reference import (
 )
 
 OWNER = "doorward.io/owner"
+"""Annotation: the UID of the service whose object it is."""
+ROUTED = "doorward.io/components"
+"""Annotation: the components that an object of ours routes to, so that a restart knows."""
 FIELD_MANAGER = "doorward"
 COMPONENTS = ("engine", "router", "decoder")
 
@@ -29,8 +32,11 @@ _SETTINGS_KEYS = ("ingress", "deploy", "doorward")
 
 
 def canonical(value: Any) -> bytes:
-    """JSON with sorted keys: equal values, equal bytes."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    """JSON with sorted keys: equal values, equal bytes.
+
+    Copied, since orjson's own answer keeps the buffer that it was written into, which is several times as large.
+    """
+    return bytes(memoryview(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)))
 
 
 def as_map(value: Any) -> JsonObject:
@@ -148,7 +154,7 @@ def _inference_service(obj: JsonObject) -> JsonObject:
         if component in spec:
             kept[component] = _component(spec[component])
     for key in ("runtime", "model"):
-        if spec.get(key):
+        if spec.get(key) is not None:
             kept[key] = {}
     trimmed: JsonObject = {"metadata": _metadata(obj), "spec": kept}
     trimmed["metadata"].pop("ownerReferences", None)

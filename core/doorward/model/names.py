@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 LABEL = 63
@@ -25,6 +26,7 @@ def cut(name: str) -> str:
     return f"{digest}-{name[-54:]}"
 
 
+@lru_cache(maxsize=4096)
 def mark(namespace: str, name: str, path: str = "") -> str:
     """The five hex digits that keep a derived name apart from every other service's."""
     return sha256(f"{namespace}/{name}{path}".encode()).hexdigest()[:5]

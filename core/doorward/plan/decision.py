@@ -24,11 +24,12 @@ from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import Shape, exposure_of, shape
 from doorward.graph.tracked_settings import TrackedSettings
-from doorward.model.door import Claim, Door, PathDoor, Rendering, Standing, Warning
+from doorward.hooks import Watch
+from doorward.model.door import Claim, Door, Exposure, PathDoor, Rendering, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
-from doorward.plan.desired import COMPONENTS, Desired, decorate, is_manifest, resource_kind
+from doorward.plan.desired import Desired, decorate, is_manifest, resource_kind
 from doorward.plan.plan import IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, overlap_is_over, plan
 from doorward.plan.status import Report, status_patch
 
@@ -157,9 +158,10 @@ class _Case:
             self._carry_out(service, self._held(service, ()), None, first)
             return
         settings = self.tracked.as_settings()
-        closed = exposure_of(service, settings) != "outside"
+        exposure = exposure_of(service, settings)
+        closed = exposure != "outside"
         try:
-            self._open(service, settings, closed, first)
+            self._open(service, settings, exposure, first)
         except Refusal as refusal:
             self._refuse(service, refusal, closed, first)
         except BackendError as error:
@@ -169,10 +171,12 @@ class _Case:
 
     # -- the way to an open door ---------------------------------------------------------------------------------
 
-    def _open(self, service: InferenceService, settings: Settings, closed: bool, first: bool) -> None:
+    def _open(self, service: InferenceService, settings: Settings, exposure: Exposure, first: bool) -> None:
+        closed = exposure != "outside"
         form = shape(
             service,
             settings,
+            exposure,
             self.reader,
             self.kinds,
             stands=bool(self.ours),
@@ -181,8 +185,7 @@ class _Case:
             choose=self.backends.select,
         )
         if not closed:
-            for kind in self.backends.claiming:
-                self.kinds.require(kind)
+            self._require_claiming_kinds()
         if not form.opens:
             assert form.waiting is not None
             self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
@@ -211,12 +214,17 @@ class _Case:
         told = self._report(form, door, rendered, denied, result)
         self._carry_out(service, result, told, first)
 
+    def _require_claiming_kinds(self) -> None:
+        """Hosts are settled when every kind that serves hosts is known."""
+        if not self.kinds.all_known:
+            for kind in self.backends.claiming:
+                self.kinds.require(kind)
+
     def _routed(self) -> tuple[str, ...]:
         """The components that what stands routes to."""
         routed: dict[str, None] = {}
         for fact in self.ours:
-            value = fact.object()["metadata"].get("annotations", {}).get(COMPONENTS, "")
-            routed.update(dict.fromkeys(part for part in value.split(",") if part))
+            routed.update(dict.fromkeys(part for part in fact.routed.split(",") if part))
         return tuple(routed)
 
     def _selected(self, door: Door) -> Backend | None:
@@ -303,11 +311,13 @@ class _Case:
 
     def _renderers(self, door: Door, selected: Backend | None) -> tuple[Backend, ...]:
         """Those that accompany come first: the outside door leads through what they make."""
-        beside = [b for b in self.backends.by_name.values() if b is not selected and b.accompanies(door)]
+        beside = self.backends.beside(door, selected)
         return (*beside, selected) if selected else tuple(beside)
 
     def _needed(self, backend: Backend, door: Door) -> dict[Ref, JsonObject]:
         refs = backend.needs(door)
+        if not refs:
+            return {}
         for ref in refs:
             self.kinds.require(ref.kind)
         facts = {ref: self.reader.get(ref) for ref in refs}
@@ -322,9 +332,7 @@ class _Case:
             rendering = backend.render(door, self._needed(backend, door))
             renderings[backend.name] = rendering
             for manifest in rendering.objects:
-                self._check(backend, manifest)
-                kind = resource_kind(manifest)
-                watch = self.backends.watches[kind]
+                kind, watch = self._check(backend, manifest)
                 one = decorate(manifest, service, routed, watch, self.kinds.version(kind), backend.name)
                 if one.ref in desired:
                     what = f"{one.ref} is rendered by {desired[one.ref].backend} and by {backend.name}"
@@ -332,8 +340,8 @@ class _Case:
                 desired[one.ref] = one
         return Rendered(desired=desired, renderings=renderings, backends=backends)
 
-    def _check(self, backend: Backend, manifest: JsonObject) -> None:
-        """Refuse rubbish, and kinds that can't be written."""
+    def _check(self, backend: Backend, manifest: JsonObject) -> tuple[str, Watch]:
+        """The kind of a manifest; refuses rubbish, and kinds that can't be written."""
         if not is_manifest(manifest):
             what = f"render returned something that is no manifest: {str(manifest)[:200]}"
             raise BackendError(backend.name, "render", what, what)
@@ -342,8 +350,9 @@ class _Case:
         if watch is None or watch.owned == "nothing":
             what = f"render returned a {kind}, which `watches` doesn't name as written"
             raise BackendError(backend.name, "render", what, what)
-        self.kinds.require(kind)
         state = self.kinds.state(kind)
+        if state == "listed":
+            return kind, watch
         if state == "absent":
             crd = f"{watch.resource.plural}.{watch.resource.group}"
             raise Refusal("KindNotServed", f"this cluster doesn't serve {kind}; install its CRD ({crd})")
@@ -351,6 +360,7 @@ class _Case:
             raise Refusal(
                 "KindForbidden", f"{kind} may not be listed: {self.kinds.message(kind)}; allow list and watch"
             )
+        raise NotListed(kind)
 
     # -- change --------------------------------------------------------------------------------------------------
 

@@ -13,13 +13,11 @@ import msgspec
 
 from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
-from doorward.graph.trim import OWNER, canonical
+from doorward.graph.trim import OWNER, ROUTED, canonical
 from doorward.hooks import Watch
 from doorward.model.reference import JsonObject, Ref, kind_of
 from doorward.plan.patch import changed_paths, merge_diff
 
-COMPONENTS = "doorward.io/components"
-"""Annotation: the components that an object of ours routes to, so that a restart knows."""
 LABEL = "ome.io/inferenceservice"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
@@ -46,7 +44,7 @@ def decorate(
         "name": given["name"],
         "namespace": meta.namespace,
         "labels": {**given.get("labels", {}), LABEL: service.label, MANAGED_BY: "doorward"},
-        "annotations": {**given.get("annotations", {}), OWNER: meta.uid, COMPONENTS: ",".join(routed)},
+        "annotations": {**given.get("annotations", {}), OWNER: meta.uid, ROUTED: ",".join(routed)},
         "ownerReferences": [controller_reference(service)],
     }
     whole = {

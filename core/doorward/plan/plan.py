@@ -29,13 +29,12 @@ import msgspec
 from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.memory import NOTHING, Mark, Memory, Pace, drop, put
-from doorward.graph.trim import OWNER
+from doorward.graph.trim import OWNER, ROUTED
 from doorward.hooks import Watch
 from doorward.model.action import Verb
 from doorward.model.door import Warning
 from doorward.model.reference import JsonObject, Ref
 from doorward.plan.desired import (
-    COMPONENTS,
     LABEL,
     MANAGED_BY,
     Desired,
@@ -242,7 +241,7 @@ def _kept(service: InferenceService, mark: Mark) -> JsonObject:
     """What of a marked object is ours, as a manifest to compare with."""
     obj = msgspec.json.decode(mark.body)
     metadata = obj["metadata"]
-    managed = {LABEL, MANAGED_BY, OWNER, COMPONENTS, *metadata.get("managed", ())}
+    managed = {LABEL, MANAGED_BY, OWNER, ROUTED, *metadata.get("managed", ())}
     kept: JsonObject = {
         part: {k: v for k, v in metadata.get(part, {}).items() if k in managed} for part in ("labels", "annotations")
     }

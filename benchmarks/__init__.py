@@ -1,0 +1,1 @@
+"""How fast the engine is, each figure as a ratio measured side by side in one run."""
