@@ -117,7 +117,7 @@ def test_without_damage_everything_is_there(whole: Path, killed: Path, path: Pat
 
 def test_a_file_cut_anywhere_keeps_what_is_whole(whole: Path, path: Path) -> None:
     content = whole.read_bytes()
-    for size in (*range(0, 120, 7), *range(120, len(content), len(content) // 60), len(content) - 1):
+    for size in (*range(0, 120, 17), *range(120, len(content), len(content) // 30), len(content) - 1):
         copy(whole, path)
         path.write_bytes(content[:size])
         survives(path)
@@ -126,7 +126,7 @@ def test_a_file_cut_anywhere_keeps_what_is_whole(whole: Path, path: Path) -> Non
 def test_a_log_cut_anywhere_keeps_what_is_whole(killed: Path, path: Path) -> None:
     wal = killed.with_name("journal.db-wal").read_bytes()
     kept = []
-    for size in (*range(0, 100, 9), *range(100, len(wal), len(wal) // 40), len(wal) - 1):
+    for size in (*range(0, 100, 19), *range(100, len(wal), len(wal) // 25), len(wal) - 1):
         copy(killed, path)
         path.with_name("journal.db-wal").write_bytes(wal[:size])
         kept.append(survives(path))
@@ -143,7 +143,7 @@ def test_a_byte_flipped_anywhere_keeps_what_is_whole(whole: Path, path: Path) ->
     content = whole.read_bytes()
     chosen = random.Random(1)
     kept = 0
-    positions = (*range(0, 100), *offsets(len(content), 120, seed=2))
+    positions = (*range(0, 100, 3), *offsets(len(content), 60, seed=2))
     for position in positions:
         copy(whole, path)
         damaged = bytearray(content)
@@ -164,13 +164,41 @@ def test_a_page_full_of_rubbish_anywhere_keeps_what_is_whole(whole: Path, path: 
         filling = chosen.choice([b"\0" * 4096, chosen.randbytes(4096), content[4096 * 2 : 4096 * 3]])
         path.write_bytes(content[:page] + filling + content[page + 4096 :])
         if page == 0:
-            continue  # Then nothing says that this file ever was a journal.
+            with pytest.raises(JournalError, match="no journal"):  # Nothing says any more that it ever was one.
+                SqliteJournal(path)
+            continue
         survives(path)
+
+
+@pytest.mark.parametrize("position", [0, 15, 16, 18, 19, 21])
+def test_a_header_that_is_no_header_any_more_costs_nothing(whole: Path, path: Path, position: int) -> None:
+    copy(whole, path)
+    damaged = bytearray(whole.read_bytes())
+    damaged[position] ^= 0x55
+    path.write_bytes(damaged)
+    assert survives(path) == LAST
+
+
+def test_damage_that_no_record_shows_is_found_when_the_file_is_opened(whole: Path, path: Path) -> None:
+    copy(whole, path)
+    damaged = bytearray(whole.read_bytes())
+    damaged[36:40] = (7).to_bytes(4)  # the count of free pages (SQLite file format, section 1.3.8)
+    path.write_bytes(damaged)
+    assert survives(path) == LAST
+    assert path.with_name("journal.db.corrupt-1").exists()
+
+
+@pytest.mark.parametrize("word", [b"CREATE TABLE records", b"snapshots (through", b"crc INTEGER NOT NULL, body BLOB"])
+@pytest.mark.parametrize("byte", [b"\xa6", b"\0", b"x"])
+def test_a_schema_with_rubbish_keeps_the_records(whole: Path, path: Path, word: bytes, byte: bytes) -> None:
+    copy(whole, path)
+    path.write_bytes(whole.read_bytes().replace(word, word[:9] + byte + word[10:], 1))
+    survives(path)
 
 
 def test_a_log_with_a_flipped_byte_keeps_what_is_whole(killed: Path, path: Path) -> None:
     wal = killed.with_name("journal.db-wal").read_bytes()
-    for position in offsets(len(wal), 60, seed=4):
+    for position in offsets(len(wal), 30, seed=4):
         copy(killed, path)
         damaged = bytearray(wal)
         damaged[position] ^= 0x41
@@ -213,6 +241,17 @@ def test_the_longest_run_around_the_newest_whole_snapshot_is_kept(
     assert warning["file"] == str(path)
     assert warning["kept_aside"] == str(path.with_name("journal.db.corrupt-1"))
     assert path.with_name("journal.db.corrupt-1").exists()
+
+
+def test_a_snapshot_from_which_the_records_do_not_go_on_is_not_kept(whole: Path, path: Path) -> None:
+    copy(whole, path)
+    for statement in ("DELETE FROM records WHERE number = 100", "DELETE FROM snapshots WHERE through = 160"):
+        edit(path, statement)
+        with capture_logs():
+            journal = SqliteJournal(path)
+            assert [each.number for each in journal.replay()] == list(range(101, LAST + 1))
+            assert journal.last_number == LAST
+            journal.close()
 
 
 def test_each_damaged_file_is_kept_under_a_name_of_its_own(whole: Path, path: Path) -> None:

@@ -33,8 +33,12 @@ class Damaged(Exception):
     """The file is a journal, but broken."""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite speaks of the file's content, not of rights, space or the disk."""
+READING_ERRORS = (sqlite3.Error, MemoryError, OverflowError, UnicodeDecodeError)
+"""What reading a damaged file can raise: a size gone wild, and SQLite's message with rubbish in it, are no Errors."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether one of READING_ERRORS speaks of the file's content, not of rights, space or the disk."""
     return (getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF) in _DAMAGE
 
 
@@ -104,7 +108,7 @@ def _identified(connection: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def refusal(path: Path, error: sqlite3.Error | OSError) -> JournalError:
+def refusal(path: Path, error: Exception) -> JournalError:
     """What to raise for an error that isn't about the content."""
     return JournalError(f"{path}: {error}; check that the directory exists, can be written and has space left")
 

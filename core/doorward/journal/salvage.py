@@ -24,13 +24,11 @@ import structlog
 
 from doorward.journal.encoding import checksum
 from doorward.journal.errors import NotAJournal
-from doorward.journal.file import APPLICATION, connect, pragma, prepare
+from doorward.journal.file import APPLICATION, READING_ERRORS, connect, pragma, prepare
 
 log = structlog.get_logger("doorward.journal")
 
 Row = tuple[int, int, bytes]
-_READING_ERRORS = (sqlite3.Error, MemoryError, OverflowError)
-
 _MAGIC = b"SQLite format 3\0"
 _HEADER_START = _MAGIC + b"\x10\x00\x02\x02\x00\x40\x20\x20"
 """The first 24 bytes of each of our files (SQLite file format, section 1.3): pages of 4096 bytes, WAL."""
@@ -58,7 +56,7 @@ def survey(connection: sqlite3.Connection, keep: Callable[[str, tuple[object, ..
     for through in _throughs(connection, damage):
         try:
             row = connection.execute("SELECT at, crc, body FROM snapshots WHERE through = ?", (through,)).fetchone()
-        except _READING_ERRORS as error:
+        except READING_ERRORS as error:
             damage.append(f"snapshot through {through}: {error}")
             continue
         if row is None or not intact(through, row[1], row[2]) or not isinstance(row[0], float):
@@ -84,7 +82,7 @@ def survey(connection: sqlite3.Connection, keep: Callable[[str, tuple[object, ..
 def _structure(connection: sqlite3.Connection) -> list[str]:
     try:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except _READING_ERRORS as error:
+    except READING_ERRORS as error:
         return [str(error)]
     return [] if verdict == b"ok" else [bytes(verdict).decode(errors="replace")]
 
@@ -94,7 +92,7 @@ def _throughs(connection: sqlite3.Connection, damage: list[str]) -> list[int]:
     found: list[int] = []
     try:
         found.extend(through for (through,) in connection.execute("SELECT through FROM snapshots"))
-    except _READING_ERRORS as error:
+    except READING_ERRORS as error:
         damage.append(str(error))
     return sorted(set(found), reverse=True)
 
@@ -102,7 +100,7 @@ def _throughs(connection: sqlite3.Connection, damage: list[str]) -> list[int]:
 def _first(connection: sqlite3.Connection, damage: list[str]) -> int:
     try:
         (number,) = connection.execute("SELECT min(number) FROM records").fetchone()
-    except _READING_ERRORS as error:
+    except READING_ERRORS as error:
         damage.append(str(error))
         return 1
     return number if isinstance(number, int) and number > 0 else 1
@@ -129,7 +127,7 @@ def _run(
             if keep:
                 keep("INSERT INTO records VALUES (?, ?, ?)", row)
             expected += step
-    except _READING_ERRORS as error:
+    except READING_ERRORS as error:
         damage.append(str(error))
     return expected - step
 
@@ -184,7 +182,7 @@ def _copied(path: Path, target: sqlite3.Connection) -> Sound:
     """Copy the whole part; where nothing can be read at all, try again with the file's header put right."""
     try:
         return _copy(path, target)
-    except _READING_ERRORS:
+    except READING_ERRORS:
         pass
     if not _was_a_journal(path):
         raise NotAJournal(f"{path}: is no journal of doorward; name another file")
@@ -197,7 +195,7 @@ def _copied(path: Path, target: sqlite3.Connection) -> Sound:
         with mended.open("r+b") as file:
             file.write(_HEADER_START)
         return _copy(mended, target)
-    except _READING_ERRORS as error:
+    except READING_ERRORS as error:
         target.execute("DELETE FROM records")
         target.execute("DELETE FROM snapshots")
         return Sound(1, 0, (), str(error))

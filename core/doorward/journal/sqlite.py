@@ -19,7 +19,7 @@ import structlog
 
 from doorward.journal.encoding import checksum, decode, decode_all, encode, without_secrets
 from doorward.journal.errors import JournalError
-from doorward.journal.file import VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
+from doorward.journal.file import READING_ERRORS, VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
 from doorward.journal.lock import Lock
 from doorward.journal.memory import in_turn, reached
 from doorward.journal.salvage import Sound, finish, intact, salvage, survey
@@ -210,7 +210,7 @@ class SqliteJournal:
                 if again:
                     raise JournalError(f"{self.path}: is damaged again after its repair ({damage}); check the disk")
                 salvage(self.path, damage)
-        except (sqlite3.Error, OSError) as error:
+        except (OSError, *READING_ERRORS) as error:
             raise refusal(self.path, error) from error
 
     def _ends(self) -> tuple[int, int]:
@@ -258,7 +258,7 @@ class SqliteJournal:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except READING_ERRORS as error:
             raise refusal(self.path, error) from error
 
     def _rows(self, query: str, *arguments: object) -> list[Any]:
@@ -267,10 +267,10 @@ class SqliteJournal:
         with self._database_lock:
             try:
                 rows.extend(self._database.execute(query, arguments))
-            except (sqlite3.Error, MemoryError) as error:
+            except READING_ERRORS as error:
                 if isinstance(error, sqlite3.ProgrammingError):
                     raise JournalError(f"{self.path}: is closed") from error
-                if isinstance(error, sqlite3.Error) and not is_damage(error):
+                if not is_damage(error):
                     raise refusal(self.path, error) from error
                 log.warning("the journal can't be read here", file=str(self.path), error=str(error))
         return rows
@@ -319,9 +319,9 @@ def _surveyed(connection: sqlite3.Connection, path: Path) -> Sound:
         return survey(connection)
     except Damaged as error:
         return Sound(1, 0, (), str(error))
-    except sqlite3.Error as error:
-        by_header = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK)
-        if not (is_damage(error) or by_header):
+    except READING_ERRORS as error:
+        read_only = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+        if not (is_damage(error) or (read_only and os.access(path, os.W_OK))):
             raise
         return Sound(1, 0, (), str(error))
 
@@ -337,7 +337,7 @@ def _opened_to_read(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
-    except (Damaged, sqlite3.Error) as error:
+    except (Damaged, *READING_ERRORS) as error:
         if isinstance(error, Damaged) or is_damage(error):
             raise JournalError(f"{path}: can't be read ({error}); the daemon repairs it when it starts") from error
         raise refusal(path, error) from error
