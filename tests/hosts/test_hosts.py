@@ -7,7 +7,7 @@ import re
 import pytest
 from doorward.model.hosts import clean_path, domain_problem, host_problem, overlaps, path_problem, segment_prefix
 from doorward.model.template import compile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 LABEL63 = "a" * 63
@@ -122,6 +122,7 @@ def test_prefixes_overlap_where_one_holds_the_other() -> None:
 PATHS = st.lists(st.sampled_from(["a", "b", "ab"]), max_size=4).map(lambda parts: "/" + "/".join(parts))
 
 
+@settings(deadline=None)
 @given(PATHS, PATHS, PATHS)
 def test_a_path_below_two_prefixes_means_that_they_overlap(a: str, b: str, path: str) -> None:
     assert overlaps(a, b) == overlaps(b, a)
@@ -130,6 +131,7 @@ def test_a_path_below_two_prefixes_means_that_they_overlap(a: str, b: str, path:
     assert segment_prefix(a, path) == ([*a.split("/")[1:]] == path.split("/")[1:][: a.count("/")] or a == "/")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aZ9-._/ é", max_size=12), st.text(alphabet="ab-.", max_size=70))
 def test_a_rendered_host_passes_or_is_refused(name: str, domain: str) -> None:
     host = compile("{{.Name}}.x{{.IngressDomain}}", frozenset({"Name", "IngressDomain"})).render(
@@ -142,6 +144,7 @@ def test_a_rendered_host_passes_or_is_refused(name: str, domain: str) -> None:
     assert (host_problem(host) is None) == fine
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_problem_is_a_phrase_and_never_an_exception(text: str) -> None:
     for check in (host_problem, domain_problem, path_problem):

@@ -14,7 +14,7 @@ from doorward.journal.encoding import checksum, decode, decode_all, encode, with
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Applied, Deleted, Issued, Observed, Record, Synced
 from doorward.model.reference import Ref
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TEXT = st.text(max_size=20)
@@ -57,6 +57,7 @@ EVENTS = [values(event) for event in get_args(AnyEvent)]
 RECORD = st.builds(Record, INTEGER, INTEGER, st.one_of(EVENTS))
 
 
+@settings(deadline=None)
 @given(RECORD)
 def test_a_record_comes_back_as_it_was(record: Record) -> None:
     back = decode(encode(record))
@@ -64,6 +65,7 @@ def test_a_record_comes_back_as_it_was(record: Record) -> None:
     assert type(back.event) is type(record.event)
 
 
+@settings(deadline=None)
 @given(st.lists(RECORD, max_size=4))
 def test_so_does_a_list_of_them(records: list[Record]) -> None:
     assert decode_all(encode(records)) == records

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from doorward.graph.configuration import Parsed, Problem, parse
 from doorward.model.settings import Settings
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -184,6 +184,7 @@ FIELDS = st.dictionaries(
 TEXT = st.text() | FIELDS.map(json.dumps) | st.text(alphabet="&a*[]{}:?-!<>|%0x'\" \n,")
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional={"ingress": TEXT, "deploy": TEXT, "doorward": TEXT}))
 def test_no_content_raises(data: dict[str, str]) -> None:
     parsed = parse(data)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from doorward.model.template import TemplateError, Values, compile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HOST = frozenset({"Name", "Namespace", "IngressDomain", "Annotations", "Labels"})
@@ -134,6 +134,7 @@ def test_go_renders_the_same() -> None:
         assert rendered == expected, source
 
 
+@settings(deadline=None)
 @given(
     st.text()
     | st.lists(st.sampled_from(["{{", "}}", "-", " ", ".Name", '"', "\\", "`", "index", "/*", "*/"])).map("".join)
@@ -149,12 +150,14 @@ def test_a_template_renders_or_is_refused_with_a_template_error(source: str) -> 
     assert 1 <= column <= len(source) + 1
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_values_are_inserted_as_they_are(before: str, name: str) -> None:
     text = before.replace("{", "(")
     assert compile(text + "{{.Name}}", PATH).render({"Name": name}) == text + name
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(blacklist_characters='"\\\n')))
 def test_a_quoted_string_is_itself(text: str) -> None:
     assert compile('{{ "' + text + '" }}', PATH).render({}) == text
