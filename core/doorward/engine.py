@@ -71,6 +71,7 @@ from doorward.model.event import (
 from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
+from doorward.plan.agenda import Agenda
 from doorward.plan.decision import BASE_KINDS, REPORT, Decider
 from doorward.plan.desired import ours_of
 from doorward.plan.patch import lacking, merge
@@ -120,7 +121,7 @@ class Engine:
         self._waiting: dict[str, dict[Ref, None]] = {}
         self._dirty: dict[Ref, int] = {}
         self._deferred: dict[Ref, int] = {}
-        self._pending: dict[Ref, tuple[int, list[Draft]]] = {}
+        self._agenda = Agenda()
         self._notices: list[tuple[int, Draft]] = []
         self._in_flight: dict[int, Action] = {}
         self._busy: dict[Ref, int] = {}
@@ -163,19 +164,10 @@ class Engine:
         At most ``limit`` of them, the most urgent first; what is left is handed out by a later call, unless by then
         something else is to be done.
         """
-        drafts: list[tuple[int, str, int, Draft, Ref]] = []
-        for ref, (cause, pending) in self._pending.items():
-            fact = self._facts.get(ref)
-            drafts += [(d.order, fact.uid if fact else "", cause, d, ref) for d in pending if d.ref not in self._busy]
-        drafts.sort(key=lambda entry: entry[0])
-        self._pending = {}
-        room = len(drafts) if limit is None else limit
-        for _, _, cause, draft, ref in drafts[room:]:
-            self._pending.setdefault(ref, (cause, []))[1].append(draft)
-        chosen = [(uid, cause, draft) for _, uid, cause, draft, _ in drafts[:room]]
-        chosen += [("", cause, draft) for cause, draft in self._notices]
+        taken: list[tuple[Ref | None, int, Draft]] = list(self._agenda.take(limit))
+        taken += [(None, cause, draft) for cause, draft in self._notices]
         self._notices = []
-        return [self._issue(uid, cause, draft) for uid, cause, draft in chosen if draft.ref not in self._busy]
+        return [self._issue(service, cause, draft) for service, cause, draft in taken if draft.ref not in self._busy]
 
     def wait(self) -> float | None:
         """Seconds until an :class:`Elapsed` is due; 0: at once, there is more to decide; None: nothing is timed."""
@@ -251,7 +243,7 @@ class Engine:
     @property
     def still(self) -> bool:
         """Whether nothing is in flight, due or undecided."""
-        return not (self._dirty or self._pending or self._in_flight or self._notices)
+        return not (self._dirty or self._agenda or self._in_flight or self._notices)
 
     def services(self) -> list[JsonObject]:
         """Every InferenceService that is known, trimmed to what matters."""
@@ -733,7 +725,7 @@ class Engine:
         return service is not None and (self._settings is None or exposure_of(service, self._settings) == "outside")
 
     def _decide_one(self, ref: Ref, cause: int) -> list[Record]:
-        self._pending.pop(ref, None)
+        self._agenda.drop(ref)
         fact = self._facts.get(ref)
         if fact is None:
             self._wake(ref, None)
@@ -765,15 +757,16 @@ class Engine:
             told = Remembered(at=self._now, uid=fact.uid, memory=memories.to_json(decision.memory))
             records.append(self._record(told, cause))
         if decision.drafts:
-            self._pending[ref] = (cause, list(decision.drafts))
+            self._agenda.put(ref, cause, decision.drafts)
         return records
 
-    def _issue(self, uid: str, cause: int, draft: Draft) -> Action:
+    def _issue(self, service: Ref | None, cause: int, draft: Draft) -> Action:
+        fact = self._facts.get(service) if service else None
         action = Action(
             id=self.number + 1,
             verb=draft.verb,
             ref=draft.ref,
-            service=uid,
+            service=fact.uid if fact else "",
             uid=draft.uid,
             resource_version=draft.resource_version,
             version=self._kinds.version(draft.ref.kind),

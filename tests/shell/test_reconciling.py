@@ -1,0 +1,167 @@
+"""The shell in good times: doors are opened, kept, changed and closed."""
+
+from __future__ import annotations
+
+import pytest
+from doorward.model.action import Action
+from doorward.model.event import Applied, Record
+from doorward.model.names import mark
+from doorward.runtime.listener import Listener
+from doorward.runtime.performing import Outcome
+
+from tests.shell.running import INGRESS, SERVICE, Running, Slow, until
+
+
+async def test_doors_open() -> None:
+    running = Running()
+    running.add("m", "n")
+    async with running.shell() as shell:
+        summary = await shell.once(5)
+    assert running.ready("m", "n")
+    assert (summary.services, summary.writes, summary.refused) == (2, {"create": 4, "status": 2}, 0)
+
+
+async def test_what_comes_later_gets_a_door() -> None:
+    running = Running()
+    async with running.shell() as shell:
+        await shell.once(5)
+        running.add("m")
+        await shell.wait_for(lambda: running.ready("m"), 5)
+
+
+async def test_an_edit_of_the_settings_takes_effect_at_once() -> None:
+    running = Running()
+    running.settings({"ingressDomain": "example.com"}, doorward="overlapSeconds: 0.05")
+    running.add("m")
+    async with running.shell() as shell:
+        await shell.once(5)
+        data = {"ingress": '{"ingressDomain": "example.org"}'}
+        running.store.patch(running.resource("ConfigMap"), "ome", "inferenceservice-config", {"data": data})
+        await shell.wait_for(lambda: running.host("m") == "m.a.example.org", 5)
+
+
+async def test_what_somebody_deletes_is_put_back() -> None:
+    running = Running()
+    running.add("m")
+    async with running.shell() as shell:
+        await shell.once(5)
+        running.delete(INGRESS, "m")
+        await shell.wait_for(lambda: running.host("m") == "m.a.example.com", 1)
+
+
+async def test_closing_removes_the_outside_door() -> None:
+    running = Running()
+    running.add("m")
+    async with running.shell() as shell:
+        await shell.once(5)
+        labels = {"networking.knative.dev/visibility": "cluster-local"}
+        running.patch(SERVICE, "m", {"metadata": {"labels": labels, "resourceVersion": version(running, "m")}})
+        await shell.wait_for(lambda: not running.get(INGRESS, "m"), 1)
+
+
+async def test_once_waits_for_an_overlap_to_be_over() -> None:
+    running = Running()
+    running.settings(doorward="overlapSeconds: 0.2")
+    running.add("m")
+    async with running.shell() as shell:
+        await shell.once(5)
+        annotations = {"ome.io/ingress-class": "nginx"}
+        body = {"metadata": {"annotations": annotations, "resourceVersion": version(running, "m")}}
+        running.patch(SERVICE, "m", body)
+        await shell.wait_for(lambda: running.get(INGRESS, f"m-alt-{mark('a', 'm')}") is not None, 1)
+        assert running.get(INGRESS, "m")
+        await shell.once(5)
+        assert not running.get(INGRESS, "m")
+
+
+async def test_once_gives_up_after_its_time() -> None:
+    running = Running(Slow())
+    running.add("m")
+    async with running.shell() as shell:
+        with pytest.raises(TimeoutError):
+            await shell.once(0.05)
+
+
+async def test_no_more_requests_than_allowed_are_made_at_a_time() -> None:
+    cluster = Slow()
+    running = Running(cluster)
+    running.add(*(f"m{i}" for i in range(10)))
+    async with running.shell(concurrency=3) as shell:
+        await until(lambda: cluster.waiting == 3)
+        cluster.gate.set()
+        await shell.once(5)
+    assert cluster.most == 3
+
+
+async def test_a_closing_door_does_not_queue_behind_those_that_open() -> None:
+    cluster = Slow(lambda ref: ref.name != "first")
+    running = Running(cluster)
+    running.add("first")
+    async with running.shell(concurrency=2) as shell:
+        await shell.wait_for(lambda: running.ready("first"), 5)
+        running.add(*(f"m{i}" for i in range(200)))
+        await until(lambda: cluster.waiting == 2)
+        seen = shell.engine.number
+        labels = {"networking.knative.dev/visibility": "cluster-local"}
+        running.patch(SERVICE, "first", {"metadata": {"labels": labels, "resourceVersion": version(running, "first")}})
+        await until(lambda: shell.engine.number > seen)
+        running.writes.clear()
+        cluster.gate.set()
+        await until(lambda: not running.get(INGRESS, "first"))
+        assert len(running.writes) < 20
+
+
+async def test_a_dry_run_writes_nothing_and_tells_what_it_would() -> None:
+    class Planned(Listener):
+        def __init__(self) -> None:
+            self.actions: list[Action] = []
+
+        def planned(self, action: Action) -> None:
+            self.actions.append(action)
+
+    running, planned = Running(), Planned()
+    running.add("m")
+    before = running.store.resource_version
+    async with running.shell(dry_run=True, listeners=[planned]) as shell:
+        summary = await shell.once(5)
+    assert running.store.resource_version == before
+    assert sorted(str(action.ref) for action in planned.actions) == ["Ingress a/m", "Service a/m"]
+    assert summary.writes == {"create": 2}
+
+
+async def test_listeners_are_told_of_records_and_outcomes() -> None:
+    class Told(Listener):
+        def __init__(self) -> None:
+            self.numbers: list[int] = []
+            self.outcomes: list[tuple[str, str]] = []
+
+        def recorded(self, records: object) -> None:
+            assert isinstance(records, list)
+            self.numbers += [record.number for record in records if isinstance(record, Record)]
+
+        def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
+            assert isinstance(outcome, Applied)
+            assert seconds >= 0
+            self.outcomes.append((action.verb, action.ref.kind.partition(".")[0]))
+
+    running, told = Running(), Told()
+    running.add("m")
+    async with running.shell(listeners=[told]) as shell:
+        await shell.once(5)
+        number = shell.engine.number
+    assert told.numbers == list(range(1, number + 1))
+    assert sorted(told.outcomes) == [("create", "Ingress"), ("create", "Service"), ("status", "InferenceService")]
+
+
+async def test_running_ends_with_what_it_waits_for() -> None:
+    running = Running()
+    running.add("m")
+    async with running.shell() as shell:
+        await shell.run(until=shell.wait_for(lambda: running.ready("m"), 5))
+    assert running.ready("m")
+
+
+def version(running: Running, name: str) -> str:
+    service = running.get(SERVICE, name)
+    assert service
+    return str(service["metadata"]["resourceVersion"])
