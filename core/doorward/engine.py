@@ -40,7 +40,7 @@ from doorward.backends import BackendError, Backends
 from doorward.graph import memory as memories
 from doorward.graph.claims import NOBODY, Age, Claims
 from doorward.graph.configuration import parse as parse_settings
-from doorward.graph.facts import Change, Fact, Facts
+from doorward.graph.facts import Change, Fact, Facts, version_of
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.inference_service import parse as parse_service
 from doorward.graph.kinds import Kinds
@@ -378,13 +378,13 @@ class Engine:
             if action.verb in ("delete", "look"):
                 self._gone(before)
         else:
+            change = self._facts.observe(ref.kind, trimmed, record.number)
             if action.verb in ("create", "patch"):
                 mark = self._marked(action, before, trimmed, memory.marks.get(key))
                 memory = msgspec.structs.replace(memory, marks=put(memory.marks, key, mark))
             elif action.verb == "status":
                 memory = self._wrote(action, trimmed, memory)
             self._remember(action.service, memory)
-            change = self._facts.observe(ref.kind, trimmed, record.number)
             if change:
                 self._changed(change, own=True)
         if not _as_asked(action, trimmed):
@@ -549,8 +549,12 @@ class Engine:
             asked = merge(before.object() if before else {}, asked)
         missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
         again = known.attempts if known and known.digest == action.digest else 0
-        metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
-        body = canonical({**returned, "metadata": metadata})
+        fact = self._facts.get(action.ref)
+        if fact and fact.version == version_of(returned["metadata"].get("resourceVersion")):
+            body = fact.body
+        else:
+            metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
+            body = canonical({**returned, "metadata": metadata})
         return Mark(action.digest, body, again + 1 if missing else 0, tuple(f"spec.{path}" for path in missing[:5]))
 
     def _wrote(self, action: Action, returned: JsonObject, memory: Memory) -> Memory:

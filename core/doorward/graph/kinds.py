@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, cast
 
+import msgspec
+
 from doorward.model.event import Synced
 
 State = Literal["unknown", "listed", "absent", "forbidden"]
@@ -43,7 +45,7 @@ class Kinds:
         before = seen.get(synced.scope)
         if before and before.state == synced.state == "listed" and synced.resource_version < before.resource_version:
             return False
-        seen[synced.scope] = synced
+        seen[synced.scope] = msgspec.structs.replace(synced, keys=frozenset())
         self._states[synced.kind] = self._overall(synced.kind)
         return True
 

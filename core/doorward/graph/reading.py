@@ -16,8 +16,10 @@ class Reader:
         self.keys: dict[Ref, None] = {}
 
     def get(self, ref: Ref) -> Fact | None:
-        self.keys[ref] = None
-        return self._facts.get(ref)
+        fact = self._facts.get(ref)
+        # The fact's own reference, where there is one: twenty thousand doors' keys are many tuples.
+        self.keys[fact.ref if fact else ref] = None
+        return fact
 
     def services_labelled(self, namespace: str, value: str) -> list[Fact]:
         key = labelled(namespace, value)

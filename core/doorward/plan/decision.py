@@ -248,7 +248,7 @@ class _Case:
                 denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
             else:
                 allowed.append((host, prefix))
-        self.decision.affected |= self.claims.want(self.fact.ref, service.age, allowed)
+        self.decision.affected |= self.claims.want(self.fact.ref, self.age(self.fact.uid), allowed)
         granted = []
         for host, prefix in allowed:
             owner = self._owner(service, host, prefix, door, selected)
