@@ -184,6 +184,14 @@ class Backends:
             backend.observer = observer
 
     def claims(self, kind: str, manifest: JsonObject) -> Sequence[Claim]:
-        """The hosts that an object of this kind serves; none for kinds that serve no host."""
+        """The hosts that an object of this kind serves; none for kinds that serve no host.
+
+        Facts are kept without their kind; backends are shown whole manifests.
+        """
         backend = self.claiming.get(kind)
-        return backend.claims(manifest) if backend else ()
+        if backend is None:
+            return ()
+        if "kind" not in manifest:
+            resource = self.resources[kind]
+            manifest = {"apiVersion": resource.api_version(), "kind": resource.name, **manifest}
+        return backend.claims(manifest)
