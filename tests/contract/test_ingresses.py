@@ -14,6 +14,7 @@ Refused = Callable[..., AbstractContextManager[None]]
 ENDPOINT_SLICE = Resource("EndpointSlice.discovery.k8s.io", "endpointslices")
 EVENT = Resource("Event", "events")
 INGRESS = Resource("Ingress.networking.k8s.io", "ingresses")
+LEASE = Resource("Lease.coordination.k8s.io", "leases")
 
 
 def path(**fields: object) -> JsonObject:
@@ -114,6 +115,16 @@ async def test_an_event_belongs_to_the_namespace_of_what_it_is_about(
         await cluster.create(EVENT, namespace, body | {"involvedObject": about | {"namespace": "elsewhere"}})
     named = await cluster.list(EVENT, namespace, field_selector="involvedObject.name=x")
     assert [item["metadata"]["name"] for item in named.items] == ["it"]
+
+
+async def test_the_times_of_a_lease_have_microseconds(cluster: Cluster, namespace: str, refused: Refused) -> None:
+    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "it"}}
+    with refused(400, "BadRequest", "cannot be handled as a Lease"):
+        await cluster.create(LEASE, namespace, body | {"spec": {"renewTime": "2026-01-01T00:00:00Z"}})
+    spec = {"holderIdentity": "me", "leaseDurationSeconds": 15, "renewTime": "2026-01-01T00:00:00.000000Z"}
+    made = await cluster.create(LEASE, namespace, body | {"spec": spec})
+    assert made["spec"] == spec
+    assert "generation" not in made["metadata"]
 
 
 async def test_an_endpoint_slice_counts_every_change(cluster: Cluster, namespace: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from doorward.cluster.protocol import Cluster
 from doorward.model.reference import JsonObject, Resource
 
+SERVICE = Resource("Service", "services")
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
 
 
@@ -75,6 +76,25 @@ async def test_the_status_side_is_an_entry_of_its_own(cluster: Cluster, namespac
         field_manager="one",
     )
     assert owners(changed) == {("one", ""): {"hosts", "gateways"}, ("one", "status"): {"observedGeneration"}}
+
+
+async def test_who_made_a_map_keeps_it_when_others_fill_it(cluster: Cluster, namespace: str) -> None:
+    await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service(), field_manager="one")
+    changed = await cluster.replace(
+        VIRTUAL_SERVICE,
+        namespace,
+        "it",
+        (await cluster.get(VIRTUAL_SERVICE, namespace, "it")) | {"spec": {"hosts": ["b.example.com"]}},
+        field_manager="two",
+    )
+    assert owners(changed) == {("one", ""): set(), ("two", ""): {"hosts"}}
+
+
+async def test_a_status_that_the_server_filled_in_is_nobodys(cluster: Cluster, namespace: str) -> None:
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "it"}, "spec": {"ports": [{"port": 80}]}}
+    made = await cluster.create(SERVICE, namespace, body, field_manager="one")
+    assert made["status"] == {"loadBalancer": {}}
+    assert all("f:status" not in entry["fieldsV1"] for entry in made["metadata"]["managedFields"])
 
 
 async def test_managed_fields_left_out_of_a_put_are_kept(cluster: Cluster, namespace: str) -> None:

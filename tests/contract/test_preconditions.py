@@ -12,6 +12,7 @@ from doorward.model.reference import JsonObject, Resource
 Refused = Callable[..., AbstractContextManager[None]]
 
 CONFIG_MAP = Resource("ConfigMap", "configmaps")
+SERVICE = Resource("Service", "services")
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
@@ -103,6 +104,27 @@ async def test_a_patch_never_creates(cluster: Cluster, namespace: str, refused: 
         await cluster.patch(CONFIG_MAP, namespace, "it", guard)
     with refused(404, "NotFound"):
         await cluster.replace(CONFIG_MAP, namespace, "it", config_map(**guard["metadata"]))
+
+
+async def test_a_put_of_a_service_creates_it_unless_a_uid_says_otherwise(
+    cluster: Cluster, namespace: str, refused: Refused
+) -> None:
+    """Services, Events, Leases and Endpoints: a resourceVersion alone doesn't guard against what is gone."""
+    body: JsonObject = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "it"}}
+    body["spec"] = {"ports": [{"port": 80}]}
+    former = await cluster.create(SERVICE, namespace, body)
+    await cluster.delete(SERVICE, namespace, "it")
+    with refused(
+        409, "Conflict", f"Precondition failed: UID in precondition: {former['metadata']['uid']}, UID in object"
+    ):
+        await cluster.replace(SERVICE, namespace, "it", former)
+    del former["metadata"]["uid"]
+    made = await cluster.replace(SERVICE, namespace, "it", former)
+    assert made["metadata"]["uid"]
+    assert await cluster.get(SERVICE, namespace, "it") == made
+    await cluster.delete(SERVICE, namespace, "it")
+    with refused(404, "NotFound"):
+        await cluster.patch(SERVICE, namespace, "it", {"spec": {"type": "LoadBalancer"}})
 
 
 async def test_an_object_cannot_be_created_with_a_resource_version(

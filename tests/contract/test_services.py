@@ -213,6 +213,14 @@ async def test_an_address_cannot_be_changed(cluster: Cluster, namespace: str, re
             "spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for LoadBalancer services",
         ),
         (
+            {"externalTrafficPolicy": "Local"},
+            'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services',
+        ),
+        (
+            {"allocateLoadBalancerNodePorts": False},
+            "spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer'",
+        ),
+        (
             {"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]},
             "provided port is not in the valid range. The range of valid ports is 30000-32767",
         ),

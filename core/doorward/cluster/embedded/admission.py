@@ -13,6 +13,7 @@ from typing import Any
 
 from doorward.cluster.embedded import services
 from doorward.cluster.embedded.discovery import CRD, NAMESPACE
+from doorward.cluster.embedded.errors import bad_request
 from doorward.cluster.embedded.metadata import service_name_problem, shown, subdomain_problem
 from doorward.cluster.embedded.services import Allocations
 from doorward.model.reference import SERVICE, JsonObject
@@ -92,6 +93,15 @@ def _event(new: JsonObject, _: JsonObject | None) -> list[str]:
     involved = (new.get("involvedObject") or {}).get("namespace") or ""
     if involved != new["metadata"]["namespace"] and (involved or new["metadata"]["namespace"] != "default"):
         return [f"involvedObject.namespace: Invalid value: {shown(involved)}: does not match event.namespace"]
+    return []
+
+
+def _lease(new: JsonObject, _: JsonObject | None) -> list[str]:
+    for field in ("acquireTime", "renewTime"):
+        time = (new.get("spec") or {}).get(field)
+        if time is not None and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)", time):
+            why = f'parsing time "{time}" as "2006-01-02T15:04:05.000000Z07:00"'
+            raise bad_request(f'Lease in version "v1" cannot be handled as a Lease: {why}')
     return []
 
 
@@ -235,6 +245,7 @@ _ADMIT: Mapping[str, Admit] = {
     "Secret": _secret,
     "Event": _event,
     NAMESPACE: _namespace,
+    "Lease.coordination.k8s.io": _lease,
     "EndpointSlice.discovery.k8s.io": _endpoint_slice,
     "Ingress.networking.k8s.io": _ingress,
     CRD: _definition,

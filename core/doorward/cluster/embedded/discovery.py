@@ -28,6 +28,8 @@ class Kind:
     """The versions with a status subresource."""
     generation: Literal["spec", "whole", "none"] = "none"
     """What ``metadata.generation`` counts changes of; ``whole``: everything but metadata and status."""
+    upsert: bool = False
+    """Whether a PUT creates what isn't there, uid and all else permitting."""
     custom: bool = False
     """Whether a CustomResourceDefinition brought it, which makes it behave differently in places."""
     schemas: Mapping[str, Schema] = field(default_factory=dict)
@@ -44,21 +46,22 @@ def _builtin(
     *,
     generation: Literal["spec", "whole", "none"] = "none",
     status: bool = False,
+    upsert: bool = False,
     namespaced: bool = True,
 ) -> Kind:
     statuses = frozenset({"v1"}) if status else frozenset()
-    return Kind(Resource(kind, plural, namespaced=namespaced), status=statuses, generation=generation)
+    return Kind(Resource(kind, plural, namespaced=namespaced), status=statuses, generation=generation, upsert=upsert)
 
 
 BUILT_IN: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         _builtin(NAMESPACE, "namespaces", status=True, namespaced=False),
-        _builtin("Service", "services", status=True),
+        _builtin("Service", "services", status=True, upsert=True),
         _builtin("ConfigMap", "configmaps"),
         _builtin("Secret", "secrets"),
-        _builtin("Event", "events"),
-        _builtin("Endpoints", "endpoints"),
+        _builtin("Event", "events", upsert=True),
+        _builtin("Endpoints", "endpoints", upsert=True),
         _builtin("ServiceAccount", "serviceaccounts"),
         _builtin("Pod", "pods", status=True, generation="spec"),
         _builtin("Node", "nodes", status=True, namespaced=False),
@@ -66,7 +69,7 @@ BUILT_IN: Mapping[str, Kind] = {
         _builtin("EndpointSlice.discovery.k8s.io", "endpointslices", generation="whole"),
         _builtin("Ingress.networking.k8s.io", "ingresses", status=True, generation="spec"),
         _builtin("IngressClass.networking.k8s.io", "ingressclasses", generation="spec", namespaced=False),
-        _builtin("Lease.coordination.k8s.io", "leases"),
+        _builtin("Lease.coordination.k8s.io", "leases", upsert=True),
         _builtin(CRD, "customresourcedefinitions", status=True, generation="spec", namespaced=False),
     )
 }

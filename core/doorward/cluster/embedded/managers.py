@@ -1,7 +1,8 @@
 """Who wrote what: ``metadata.managedFields`` (Kubernetes API concepts, "Server-Side Apply", "Field management").
 
-An Update gives its manager the fields that it changed and takes them from everyone else.  Lists count as one field
-each, where a real server looks into those that have keys: who wrote is right, how finely may differ.
+An Update gives its manager the fields that it changed and takes them from everyone else; who makes a map has the map
+itself too (``.``).  Lists count as one field each, where a real server looks into those that have keys: who wrote is
+right, how finely may differ.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from doorward.model.reference import JsonObject
 Paths = set[tuple[str, ...]]
 
 _UNTRACKED = frozenset({"apiVersion", "kind"})
+_MAPS = frozenset({("metadata", "labels"), ("metadata", "annotations"), ("data",)})
+"""What of a built-in object is a map; of custom resources it is everything that isn't a list or a scalar."""
 _TRACKED_METADATA = ("annotations", "finalizers", "generateName", "labels", "ownerReferences")
 
 
@@ -25,12 +28,13 @@ def managed(
     subresource: str,
     time: str,
     untracked: frozenset[str] = frozenset(),
+    custom: bool = False,
 ) -> list[JsonObject] | None:
     """The managedFields of ``after``; None for none.  ``untracked`` are top-level fields that the server resets."""
     entries: list[JsonObject] = (before or {}).get("metadata", {}).get("managedFields") or []
     if before is not None and not entries:
         return None  # a real server, too, doesn't begin to track in the middle of an object's life
-    written, gone = _difference(before or {}, after, untracked)
+    written, gone = _difference(before or {}, after, untracked, custom)
     if not written and not gone:
         return entries or None
     result: list[JsonObject] = []
@@ -64,7 +68,7 @@ def _taken(path: tuple[str, ...], changed: Paths) -> bool:
     return any(path[: len(other)] == other for other in changed) if changed else False
 
 
-def _difference(before: JsonObject, after: JsonObject, untracked: frozenset[str]) -> tuple[Paths, Paths]:
+def _difference(before: JsonObject, after: JsonObject, untracked: frozenset[str], custom: bool) -> tuple[Paths, Paths]:
     """Paths of leaves that were written, and of what was removed."""
     written: Paths = set()
     gone: Paths = set()
@@ -74,13 +78,13 @@ def _difference(before: JsonObject, after: JsonObject, untracked: frozenset[str]
         if key == "metadata":
             old, new = before.get(key, {}), after.get(key, {})
             for field in _TRACKED_METADATA:
-                _walk((key, field), old.get(field), new.get(field), written, gone)
+                _walk((key, field), old.get(field), new.get(field), written, gone, custom)
         else:
-            _walk((key,), before.get(key), after.get(key), written, gone)
+            _walk((key,), before.get(key), after.get(key), written, gone, custom)
     return written, gone
 
 
-def _walk(path: tuple[str, ...], before: Any, after: Any, written: Paths, gone: Paths) -> None:
+def _walk(path: tuple[str, ...], before: Any, after: Any, written: Paths, gone: Paths, custom: bool) -> None:
     if before == after:
         return
     if after is None:
@@ -88,9 +92,11 @@ def _walk(path: tuple[str, ...], before: Any, after: Any, written: Paths, gone: 
     elif isinstance(after, dict) and (after or isinstance(before, dict)):
         old = before if isinstance(before, dict) else {}
         for key in old.keys() | after.keys():
-            _walk((*path, key), old.get(key), after.get(key), written, gone)
+            _walk((*path, key), old.get(key), after.get(key), written, gone, custom)
         if not after:
             written.add(path)
+        elif not isinstance(before, dict) and (custom or path in _MAPS):
+            written.add((*path, "."))
     else:
         written.add(path)
 
@@ -100,7 +106,7 @@ def _tree(paths: Paths) -> JsonObject:
     for path in sorted(paths):
         node = root
         for part in path:
-            node = node.setdefault(f"f:{part}", {})
+            node = node.setdefault("." if part == "." else f"f:{part}", {})
     return root
 
 
@@ -112,7 +118,7 @@ def _paths(tree: JsonObject) -> Paths:
 
 def _collect(path: tuple[str, ...], tree: JsonObject, found: Paths) -> None:
     for key, inner in tree.items():
-        here = (*path, key[2:])
+        here = (*path, key.removeprefix("f:"))
         if inner:
             _collect(here, inner, found)
         else:

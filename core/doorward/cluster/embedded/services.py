@@ -105,6 +105,12 @@ def problems(spec: JsonObject, old: JsonObject | None) -> list[str]:
             found.append("spec.clusterIPs: Forbidden: may not be set for ExternalName services")
     elif not spec.get("ports") and address != "None":
         found.append("spec.ports: Required value")
+    if "externalTrafficPolicy" in spec and not _is_external(spec):
+        policy, why = spec["externalTrafficPolicy"], "may only be set for externally-accessible services"
+        found.append(f"spec.externalTrafficPolicy: Invalid value: {shown(policy)}: {why}")
+    if "allocateLoadBalancerNodePorts" in spec and spec["type"] != "LoadBalancer":
+        why = "may only be used when `type` is 'LoadBalancer'"
+        found.append(f"spec.allocateLoadBalancerNodePorts: Forbidden: {why}")
     if address == "None" and _is_external(spec):
         why = f"may not be set to 'None' for {spec['type']} services"
         found.append(f'spec.clusterIPs[0]: Invalid value: "None": {why}')

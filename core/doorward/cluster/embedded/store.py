@@ -222,29 +222,9 @@ class Store:
         kind, version = self._kind(resource, version)
         new = _copied(body)
         settle_identity(kind, version, new, namespace, None)
-        meta = new["metadata"]
-        if meta.get("resourceVersion"):
+        if new["metadata"].get("resourceVersion"):
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        if not meta.get("name") and meta.get("generateName"):
-            meta["name"] = meta["generateName"] + self._suffix()
-        self._check_namespace(kind, namespace, meta.get("name") or "")
-        for field in ("deletionTimestamp", "managedFields", "resourceVersion"):
-            meta.pop(field, None)
-        meta["creationTimestamp"] = self._time()
-        meta["uid"] = self._uids(self._version + 1)
-        if kind.generation != "none":
-            meta["generation"] = 1
-        if version in kind.status:
-            new.pop("status", None)
-        self._admit(request, kind, version, new, None)
-        key = (namespace, meta["name"])
-        if self.entry(kind.name, key) is not None:
-            raise errors.already_exists(resource, meta["name"])
-        self._track(kind, version, None, new, field_manager, "")
-        if dry_run:
-            return new
-        entry = self._commit(kind, key, new)
-        return self._done(request, self._out(kind, version, entry))
+        return self._create(request, kind, version, new)
 
     def replace(
         self,
@@ -273,8 +253,10 @@ class Store:
         kind, version = self._kind(resource, version, subresource)
         new = _copied(body)
         settle_identity(kind, version, new, namespace, name)
-        entry = self._standing(kind, namespace, name)
-        wanted, uid = new["metadata"].get("uid"), entry.object["metadata"]["uid"]
+        entry = self.entry(kind.name, (namespace, name))
+        if entry is None and (subresource or not kind.upsert):
+            raise errors.not_found(resource, name)
+        wanted, uid = new["metadata"].get("uid"), entry.object["metadata"]["uid"] if entry is not None else ""
         if wanted and wanted != uid:
             where = "/".join(filter(None, ("/registry", resource.group, resource.plural, namespace, name)))
             why = (
@@ -282,6 +264,8 @@ class Store:
                 f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}"
             )
             raise errors.conflict(resource, name, why)
+        if entry is None:
+            return self._create(request, kind, version, new)
         return self._update(request, kind, version, entry, new)
 
     def patch(
@@ -455,6 +439,29 @@ class Store:
         elif "deletionTimestamp" in entry.object["metadata"]:
             raise errors.terminating(kind.resource, name, namespace)
 
+    def _create(self, request: Request, kind: Kind, version: str, new: JsonObject) -> JsonObject:
+        meta = new["metadata"]
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = meta["generateName"] + self._suffix()
+        self._check_namespace(kind, request.namespace, meta.get("name") or "")
+        for field in ("deletionTimestamp", "managedFields", "resourceVersion"):
+            meta.pop(field, None)
+        meta["creationTimestamp"] = self._time()
+        meta["uid"] = self._uids(self._version + 1)
+        if kind.generation != "none":
+            meta["generation"] = 1
+        if version in kind.status:
+            new.pop("status", None)
+        self._admit(request, kind, version, new, None)
+        key = (request.namespace, meta["name"])
+        if self.entry(kind.name, key) is not None:
+            raise errors.already_exists(kind.resource, meta["name"])
+        self._track(kind, version, None, new, request.field_manager, "")
+        if request.dry_run:
+            return new | {"apiVersion": kind.resource.api_version(version)}
+        entry = self._commit(kind, key, new)
+        return self._done(request, self._out(kind, version, entry))
+
     def _update(self, request: Request, kind: Kind, version: str, entry: Entry, new: JsonObject) -> JsonObject:
         old = entry.object
         meta, standing = new["metadata"], old["metadata"]
@@ -526,6 +533,7 @@ class Store:
             subresource=subresource,
             time=self._time(),
             untracked=_STATUS if version in kind.status and not subresource else _NOTHING,
+            custom=kind.custom,
         )
         if entries:
             new["metadata"]["managedFields"] = entries
