@@ -136,9 +136,13 @@ class KubeCluster:
         async with aclosing(self._transport.stream(path, query, silence=SILENCE)) as chunks:
             async for line in lines(chunks):
                 event = decode(line)
-                if event["type"] == "ERROR":
-                    raise status_error(event["object"])
-                yield WatchEvent(event["type"], event["object"])
+                try:
+                    type, object = event["type"], event["object"]
+                except (TypeError, KeyError) as error:
+                    raise ApiError(0, "", f"not an event of a watch: {line[:200]!r}") from error
+                if type == "ERROR":
+                    raise status_error(object)
+                yield WatchEvent(type, object)
 
     async def get(self, resource: Resource, namespace: str, name: str, *, version: str | None = None) -> JsonObject:
         return await self._json("GET", resource.path(namespace, name, version=version))

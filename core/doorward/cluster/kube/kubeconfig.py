@@ -59,11 +59,12 @@ def read(files: list[Path], context: str | None = None) -> Access:
     return Access(cluster=cluster, user=user or {}, namespace=str(chosen.get("namespace") or ""), source=source)
 
 
-def in_cluster(environ: Mapping[str, str] = os.environ, account: Path = SERVICE_ACCOUNT) -> Access:
+def in_cluster(environ: Mapping[str, str] = os.environ, account: Path | None = None) -> Access:
     """The service account of the pod that this process runs in (Kubernetes, "Accessing the API from a Pod")."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port:
         raise AccessError("not in a pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
+    account = account or SERVICE_ACCOUNT
     token, authority = account / "token", account / "ca.crt"
     if not token.exists() or not authority.exists():
         raise AccessError(f"no service account is mounted at {account}")
