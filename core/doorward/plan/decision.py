@@ -29,7 +29,7 @@ from doorward.model.door import Claim, Door, Exposure, PathDoor, Rendering, Stan
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
-from doorward.plan.desired import Desired, decorate, is_manifest, resource_kind
+from doorward.plan.desired import Desired, decorate, digest_of, is_manifest, ours_of, resource_kind
 from doorward.plan.plan import IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, overlap_is_over, plan
 from doorward.plan.status import Report, status_patch
 
@@ -365,19 +365,30 @@ class _Case:
     # -- change --------------------------------------------------------------------------------------------------
 
     def _leaving(self, final: Rendered, denied: list[Denied], closed: bool) -> frozenset[str]:
-        """What objects that stay still carry and are to lose, as ``host:``, ``pathhost:`` and ``parent:`` keys."""
+        """What objects that stay still carry and are to lose, as keys.
+
+        ``host:``, ``pathhost:`` and ``parent:`` with what an object is to lose, ``type:`` with the name of a Service
+        that is to be reached from outside no more.
+        """
         if closed:
             return frozenset()
         lost = {d.host for d in denied}
         leaving: set[str] = set()
         for ref, desired in final.desired.items():
             fact = self.facts.get(ref)
-            if fact is None or ref.kind not in self.backends.claiming or not is_ours(fact, self.fact.uid):
+            if fact is None or not is_ours(fact, self.fact.uid):
                 continue
             mark = self.memory.marks.get(key_of(ref))
             if mark and mark.digest == desired.digest:
                 continue
-            stood = self.backends.claims(ref.kind, msgspec.json.decode(mark.body if mark else fact.body))
+            standing = msgspec.json.decode(mark.body if mark else fact.body)
+            if ref.kind == SERVICE:
+                type_ = standing["spec"].get("type")
+                if type_ in _EXTERNAL and desired.manifest["spec"].get("type") not in _EXTERNAL:
+                    leaving.add(f"type:{ref.name}")
+            if ref.kind not in self.backends.claiming:
+                continue
+            stood = self.backends.claims(ref.kind, standing)
             now = self.backends.claims(ref.kind, desired.manifest)
             leaving |= _difference(stood, now, lost)
         return frozenset(leaving)
@@ -392,7 +403,7 @@ class _Case:
         settings: Settings,
     ) -> Rendered:
         digest = final.digest if leaving else ""
-        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": []}
+        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": [], "type": []}
         for key in sorted(leaving):
             if not overlap_is_over(self.memory, digest, key, self.now, settings.overlap_seconds):
                 kind, _, value = key.partition(":")
@@ -405,7 +416,20 @@ class _Case:
             leaving_path_hosts=tuple(kept["pathhost"]),
             leaving_parents=tuple(kept["parent"]),
         )
-        return self._render(service, both, selected)
+        rendered = self._render(service, both, selected)
+        for name in kept["type"]:
+            ref = Ref(SERVICE, door.namespace, name)
+            if ref in rendered.desired:
+                rendered.desired[ref] = self._as_it_stands(rendered.desired[ref])
+        return rendered
+
+    def _as_it_stands(self, desired: Desired) -> Desired:
+        """An object that keeps the spec that it has until the overlap is over."""
+        mark, fact = self.memory.marks.get(key_of(desired.ref)), self.facts.get(desired.ref)
+        body = mark.body if mark else fact.body if fact else b"{}"
+        spec = ours_of(msgspec.json.decode(body), desired.watch)
+        manifest = {**desired.manifest, "spec": spec}
+        return msgspec.structs.replace(desired, manifest=manifest, digest=digest_of(manifest))
 
     def _closing(self, desired: dict[Ref, Desired], denied: list[Denied], closed: bool) -> frozenset[Ref]:
         """Objects that serve what is closed, or what now belongs to another."""

@@ -53,8 +53,12 @@ def decorate(
         "metadata": metadata,
         "spec": manifest["spec"],
     }
-    digest = blake2b(canonical([metadata, manifest["spec"]]), digest_size=9).hexdigest()
-    return Desired(Ref(resource.kind, meta.namespace, given["name"]), whole, digest, watch, backend)
+    return Desired(Ref(resource.kind, meta.namespace, given["name"]), whole, digest_of(whole), watch, backend)
+
+
+def digest_of(manifest: JsonObject) -> str:
+    """Tells what is written apart from what was written before; the API version is no part of it."""
+    return blake2b(canonical([manifest["metadata"], manifest["spec"]]), digest_size=9).hexdigest()
 
 
 def controller_reference(service: InferenceService) -> JsonObject:

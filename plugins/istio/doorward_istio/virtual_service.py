@@ -65,14 +65,15 @@ def _virtual_service(door: Door, name: str, spec: JsonObject) -> JsonObject:
 def _outside_gateways(door: Door) -> list[str]:
     """The gateways that the outside hosts and the path door are served on; none for a closed door.
 
-    Behind another backend they are on the local gateway, unless that backend leads elsewhere or opens none.
+    Behind another backend they are on the local gateway, unless that backend leads elsewhere or opens none; hosts that
+    are leaving for such a backend stay where they were.
     """
     settings = door.settings
     if door.exposure != "outside":
         return []
     if door.backend == "istio":
         return _distinct((settings.ingress_gateway, settings.local_gateway, *_leaving(door)))
-    if door.serverless and door.backend not in _WITHOUT_HOSTS:
+    if door.leaving_hosts or (door.serverless and door.backend not in _WITHOUT_HOSTS):
         return _distinct((settings.local_gateway, *_leaving(door)))
     return []
 
