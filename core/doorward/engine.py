@@ -126,6 +126,7 @@ class Engine:
         self._in_flight: dict[int, Action] = {}
         self._busy: dict[Ref, int] = {}
         self._flying: dict[str, int] = {}
+        self._changed_in_flight: set[Ref] = set()
         self._doubts: dict[Ref, Action] = {}
         self._timers: list[tuple[float, Ref]] = []
         self._due: dict[Ref, float] = {}
@@ -181,7 +182,8 @@ class Engine:
         """Fold records of a journal, decide nothing.  To be followed by :class:`Started`."""
         for record in records:
             self.number = record.number - 1
-            self._advance(record.event.at)
+            self._now = max(self._now, record.event.at)
+            self._clock = self._now
             self._folds[type(record.event)](record.event)
             self.number = max(self.number, record.number)
         self._dirty.clear()
@@ -283,7 +285,10 @@ class Engine:
     # -- folding -------------------------------------------------------------------------------------------------
 
     def _record(self, event: AnyEvent, cause: int) -> Record:
+        """The next record; it bears the engine's time, which differs from the shell's once that has jumped."""
         self.number += 1
+        if event.at != self._now:
+            event = msgspec.structs.replace(event, at=self._now)
         return Record(self.number, cause, event)
 
     def _touch(self, ref: Ref, cause: int) -> None:
@@ -341,8 +346,9 @@ class Engine:
             self._deferred = {}
         if after != before:
             if after in ("absent", "forbidden") or before in ("absent", "forbidden"):
-                bare = msgspec.structs.replace(event, keys=frozenset())
-                records.append(self._record(bare, 0))
+                # Without its keys a list that is folded again would sweep everything.
+                kept = event if event.state == "listed" else msgspec.structs.replace(event, keys=frozenset())
+                records.append(self._record(kept, 0))
             waiting = self._waiting.pop(event.kind, {})
             refs = waiting if before == "unknown" and after == "listed" else self._all_services()
             for ref in refs:
@@ -397,7 +403,7 @@ class Engine:
     def _nothing_new(self, action: Action, before: Fact | None) -> bool:
         """Whether there is nothing to decide after a success: more outcomes are due, or the status is as we asked."""
         if self._flying.get(action.service):
-            return True
+            return self._services[action.service] not in self._changed_in_flight
         if action.verb != "status" or before is None or action.body is None:
             return False
         after = self._facts.get(action.ref)
@@ -735,12 +741,17 @@ class Engine:
             self._wake(ref, None)
             self._dependents.record(ref, {})
             self._reads.pop(ref, None)
+            self._changed_in_flight.discard(ref)
             for other in self._claims.want(ref, NOBODY, ()):
                 self._touch(other, cause)
             return []
         self.decided += 1
         memory = self._memory(fact.uid)
         first = ref not in self._reads
+        if self._flying.get(fact.uid):
+            self._changed_in_flight.add(ref)  # what is put off now, because its object is busy, is due when that lands
+        else:
+            self._changed_in_flight.discard(ref)
         decision = self._decider.decide(fact, self._settings, memory, self._now, self._busy.__contains__, first=first)
         self._dependents.record(ref, decision.keys)
         if decision.waiting_for:
