@@ -1,0 +1,135 @@
+"""The rest of a healthy cluster, for rendering: what OME, gateways and clouds would do by themselves.
+
+Facts that were given are never changed: a condition, a Service, a route's status or an address that is there counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from doorward.cluster.embedded import Store
+from doorward.model import names
+from doorward.model.reference import SERVICE, JsonObject, Resource, kind_of
+
+__all__ = ["Healthy"]
+
+CONDITIONS = {"engine": ("EngineReady",), "router": ("RouterReady", "RoutesReady"), "decoder": ("DecoderReady",)}
+"""The conditions that tell of a component, the one to add first."""
+ADDRESSES = "203.0.113."
+"""TEST-NET-3 (RFC 5737): where simulated load balancers are reached."""
+SINCE = "2026-01-01T00:00:00Z"
+
+
+class Healthy:
+    """Plays what is missing into a store."""
+
+    def __init__(self, store: Store, resources: Mapping[str, Resource]) -> None:
+        self._store = store
+        self._resources = resources
+        self._addresses = 0
+
+    def deploy(self, services: Iterable[JsonObject]) -> None:
+        """Have every component of these InferenceServices ready, with a Service."""
+        known = self._store.list(self._resources[SERVICE]).items
+        for service in services:
+            components, brought = _components(service)
+            for component in components:
+                if not _has_service(service, component, known):
+                    self._create(_component_service(service, component))
+            status = _ready(service.get("status") or {}, components, brought)
+            self._write_status(service, status)
+
+    def answer(self, objects: Iterable[JsonObject]) -> bool:
+        """Accept routes and give addresses; False where nothing waits for either."""
+        answered = False
+        for obj in objects:
+            answer = self._answer(obj)
+            if answer:
+                self._write_status(obj, answer)
+                answered = True
+        return answered
+
+    def _answer(self, obj: JsonObject) -> JsonObject:
+        """What a controller would say of an object that it hasn't answered yet."""
+        status, spec = obj.get("status") or {}, obj.get("spec") or {}
+        if obj["kind"] == "HTTPRoute" and spec.get("parentRefs") and not status.get("parents"):
+            return {"parents": [_accepted(obj, parent) for parent in spec["parentRefs"]]}
+        balanced = obj["kind"] == "Service" and spec.get("type") == "LoadBalancer"
+        if balanced and not (status.get("loadBalancer") or {}).get("ingress"):
+            self._addresses = self._addresses % 254 + 1
+            return {"loadBalancer": {"ingress": [{"ip": f"{ADDRESSES}{self._addresses}"}]}}
+        return {}
+
+    def _create(self, obj: JsonObject) -> None:
+        self._store.create(self._resources[kind_of(obj)], obj["metadata"]["namespace"], obj)
+
+    def _write_status(self, obj: JsonObject, status: JsonObject) -> None:
+        metadata = obj["metadata"]
+        resource = self._resources[kind_of(obj)]
+        self._store.patch(resource, metadata["namespace"], metadata["name"], {"status": status}, subresource="status")
+
+
+def _components(service: JsonObject) -> tuple[list[str], list[str]]:
+    """The components that will be deployed, and those of them that the serving runtime brings."""
+    spec, status = service.get("spec") or {}, service.get("status") or {}
+    brought = [c for c in CONDITIONS if c in (status.get("components") or {}) and c not in spec]
+    if "engine" not in spec and "engine" not in brought:
+        brought = ["engine", *brought]
+    if not (spec.get("model") or spec.get("runtime")):
+        brought = []
+    return [c for c in CONDITIONS if c in spec or c in brought], brought
+
+
+def _has_service(service: JsonObject, component: str, known: Iterable[JsonObject]) -> bool:
+    metadata = service["metadata"]
+    exact = names.cut(f"{metadata['name']}-{component}")
+    wanted = {"ome.io/inferenceservice": names.cut(metadata["name"]), "component": component}
+    for each in known:
+        if each["metadata"]["namespace"] == metadata["namespace"]:
+            labels = each["metadata"].get("labels") or {}
+            if each["metadata"]["name"] == exact or wanted.items() <= labels.items():
+                return True
+    return False
+
+
+def _component_service(service: JsonObject, component: str) -> JsonObject:
+    metadata = service["metadata"]
+    labels = {"ome.io/inferenceservice": names.cut(metadata["name"]), "component": component}
+    name = names.service_name(f"{metadata['name']}-{component}", metadata["namespace"], metadata["name"])
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": metadata["namespace"], "labels": labels},
+        "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    }
+
+
+def _ready(status: JsonObject, components: list[str], brought: list[str]) -> JsonObject:
+    conditions = list(status.get("conditions") or ())
+    told = {condition.get("type") for condition in conditions}
+    for component in components:
+        types = CONDITIONS[component]
+        if not told & set(types):
+            conditions.append({"type": types[0], "status": "True", "lastTransitionTime": SINCE})
+    result: JsonObject = {"conditions": conditions}
+    if brought:
+        result["components"] = {c: {} for c in brought} | (status.get("components") or {})
+    return result
+
+
+def _accepted(route: JsonObject, parent: JsonObject) -> JsonObject:
+    return {
+        "parentRef": parent,
+        "controllerName": "doorward.io/simulated",
+        "conditions": [
+            {
+                "type": type_,
+                "status": "True",
+                "reason": type_,
+                "message": "",
+                "observedGeneration": route["metadata"].get("generation", 1),
+                "lastTransitionTime": SINCE,
+            }
+            for type_ in ("Accepted", "ResolvedRefs")
+        ],
+    }

@@ -1,0 +1,44 @@
+"""``doorward``: the front door of model serving on Kubernetes."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from doorward_daemon import render
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="doorward",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("render")(render.command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"doorward {version('doorward-daemon')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Give every OME InferenceService a front door, and keep it standing.
+
+    Begin with `doorward demo`: it shows doors opening, changing and being repaired in a cluster that exists in memory
+    only. `doorward render` prints what your own InferenceServices would get. `doorward run` does it.
+    """
+
+
+def main() -> None:
+    app()
