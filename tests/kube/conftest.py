@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -141,3 +142,12 @@ def streams(*pieces: bytes, drop: bool = False) -> Answer:
 def line(type: str, /, **object: Any) -> bytes:
     """A line of a watch."""
     return orjson.dumps({"type": type, "object": object}) + b"\n"
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    """One event of a watch, and then nothing."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(line("ADDED", kind="Service"))
+    await asyncio.sleep(3600)
+    return response

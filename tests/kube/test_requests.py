@@ -11,7 +11,7 @@ from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import JSON_PATCH, ApiError
 from doorward.model.reference import SERVICE, JsonObject, Resource
 
-from tests.kube.conftest import Connect, Server, refuses, says, streams
+from tests.kube.conftest import Connect, Server, refuses, says, silent, streams
 
 SERVICES = Resource(SERVICE, "services")
 ROUTES = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes")
@@ -170,7 +170,7 @@ async def test_requests_at_a_time_are_bounded_and_watches_do_not_count(server: S
     async def hold(request: web.Request) -> web.StreamResponse:
         nonlocal at_once, peak
         if "watch" in request.query:
-            return web.Response(body=b"")
+            return await silent(request)
         at_once += 1
         peak = max(peak, at_once)
         if at_once == 32:
@@ -183,7 +183,9 @@ async def test_requests_at_a_time_are_bounded_and_watches_do_not_count(server: S
     waiting = [asyncio.create_task(cluster.get(SERVICES, "team", f"a{number}")) for number in range(50)]
     async with asyncio.timeout(5):
         await full.wait()
-        assert [event async for event in cluster.watch(SERVICES, resource_version="1")] == []
+        watches = [cluster.watch(SERVICES, resource_version="1") for _ in range(40)]
+        await asyncio.gather(*(anext(watch) for watch in watches))
+        await asyncio.gather(*(watch.aclose() for watch in watches))
         release.set()
         await asyncio.gather(*waiting)
     assert peak == 32
@@ -242,7 +244,6 @@ async def test_another_kind_of_the_same_plural_is_not_it(server: Server, cluster
         [says("404 page not found", 404), refuses(503, "ServiceUnavailable")],
         [says("404 page not found", 404), says("404 page not found", 404)],
         [says("404 page not found", 404), says({"kind": "Surprise"})],
-        [says("404 page not found", 404), says(groups("networking.istio.io/v1"))],
         [says({"kind": "Surprise"})],
     ],
 )
@@ -272,3 +273,11 @@ async def test_a_kind_that_appears_in_a_known_group_is_found_at_once(server: Ser
     )
     await cluster.served(ISTIO)
     assert await cluster.served(gateways) == "v1"
+
+
+async def test_a_version_that_is_listed_but_answers_404_is_not_an_absence(server: Server, cluster: KubeCluster) -> None:
+    routes = groups("networking.istio.io/v1", "gateway.networking.k8s.io/v1")
+    server.will(says("404 page not found", 404), says(routes))
+    with pytest.raises(ApiError, match="but doesn't serve it") as caught:
+        await cluster.served(ROUTES)
+    assert caught.value.status == 503

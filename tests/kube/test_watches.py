@@ -11,7 +11,7 @@ from doorward.cluster.kube import KubeCluster, client
 from doorward.cluster.protocol import ApiError, WatchEvent
 from doorward.model.reference import SERVICE, Resource
 
-from tests.kube.conftest import Connect, Server, line, refuses, streams
+from tests.kube.conftest import Connect, Server, line, refuses, silent, streams
 
 SERVICES = Resource(SERVICE, "services")
 
@@ -103,14 +103,6 @@ async def test_a_line_that_makes_no_sense_ends_the_watch(server: Server, cluster
         assert caught.value.status == 0
 
 
-async def silent(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse()
-    await response.prepare(request)
-    await response.write(line("ADDED", kind="Service"))
-    await asyncio.sleep(3600)
-    return response
-
-
 async def test_a_silent_watch_is_taken_for_dead(
     server: Server, cluster: KubeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,3 +152,25 @@ async def test_a_watch_that_is_left_closes_its_connection(server: Server, cluste
     async with asyncio.timeout(5):
         while not transport.is_closing():  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0)
+
+
+async def test_closing_ends_what_is_under_way(server: Server, cluster: KubeCluster) -> None:
+    asked = asyncio.Event()
+
+    async def quiet(request: web.Request) -> web.StreamResponse:
+        if "watch" in request.query:
+            return await silent(request)
+        asked.set()
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    server.will(quiet)
+    events = cluster.watch(SERVICES, resource_version="7")
+    await anext(events)
+    pending = [asyncio.ensure_future(anext(events)), asyncio.ensure_future(cluster.get(SERVICES, "team", "a"))]
+    async with asyncio.timeout(5):
+        await asked.wait()
+        await cluster.close()
+        for outcome in await asyncio.gather(*pending, return_exceptions=True):
+            assert isinstance(outcome, ApiError)
+            assert outcome.status == 0

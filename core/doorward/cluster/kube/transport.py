@@ -67,6 +67,7 @@ class Transport:
         self._name: str | None = access.cluster.get("tls-server-name") or None
         self._pool: _Pool | None = None
         self._pools: set[_Pool] = set()
+        self._open: set[aiohttp.ClientResponse] = set()
         self._making = asyncio.Lock()
         self._files: tuple[object, ...] = ()
         self._looked = float("-inf")
@@ -95,6 +96,9 @@ class Transport:
 
     async def close(self) -> None:
         self._closed = True
+        # A closed session leaves those who still read from it waiting for ever.
+        for answer in list(self._open):
+            answer.close()
         for pool in list(self._pools):
             await pool.close()
         self._pools.clear()
@@ -134,7 +138,11 @@ class Transport:
                         allow_redirects=False,
                     ) as answer:
                         if answer.status < 300:
-                            yield answer
+                            self._open.add(answer)
+                            try:
+                                yield answer
+                            finally:
+                                self._open.discard(answer)
                             return
                         error = error_of(answer.status, answer.headers, await answer.read())
                 if error.status == 401:
