@@ -382,7 +382,7 @@ class Engine:
         if trimmed is None:
             self._remember(action.service, memory)
             if action.verb in ("delete", "look"):
-                self._gone(before)
+                self._gone(before, action)
         else:
             change = self._facts.observe(ref.kind, trimmed, record.number)
             if action.verb in ("create", "patch"):
@@ -436,7 +436,7 @@ class Engine:
             memory = msgspec.structs.replace(memory, retries=drop(memory.retries, key), doubts=drop(memory.doubts, key))
             if action.verb == "delete":
                 memory = forget(memory, ref)
-            self._gone(self._facts.get(ref))
+            self._gone(self._facts.get(ref), action)
         else:
             before = memory.retries.get(key)
             attempts = before.attempts + 1 if before else 1
@@ -556,7 +556,10 @@ class Engine:
         missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
         again = known.attempts if known and known.digest == action.digest else 0
         fact = self._facts.get(action.ref)
-        if fact and fact.version == version_of(returned["metadata"].get("resourceVersion")):
+        if missing:
+            # What was asked is what should stand: held to, shown to backends, and tried again.
+            body = canonical(trim(action.ref.kind, asked))
+        elif fact and fact.version == version_of(returned["metadata"].get("resourceVersion")):
             body = fact.body
         else:
             metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
@@ -606,9 +609,10 @@ class Engine:
         action = self._in_flight.get(self._busy.get(ref, 0)) or self._doubts.get(ref)
         owner, controller = (fact.owner, fact.controller) if fact else ("", "")
         try:
-            claims = list(self.backends.claims(ref.kind, fact.object())) if fact else []
+            standing = fact.object() if fact else {}
+            claims = list(self.backends.claims(ref.kind, standing)) if fact and not _solves_acme(standing) else []
             if action and action.body and action.verb in ("create", "patch"):
-                coming = merge(fact.object(), action.body) if fact else action.body
+                coming = merge(standing, action.body) if fact else action.body
                 claims += self.backends.claims(ref.kind, coming)
                 owner = action.service
         except BackendError:
@@ -647,9 +651,9 @@ class Engine:
         )
         self._remember(action.service, memory)
 
-    def _gone(self, before: Fact | None) -> None:
-        """The server says that an object isn't there (any more)."""
-        if before is None:
+    def _gone(self, before: Fact | None, action: Action) -> None:
+        """The server says that an object isn't there (any more); one that was seen since is another one."""
+        if before is None or (before.uid != action.uid and before.number > action.id):
             return
         change = self._facts.delete(before.ref, before.uid, before.version)
         if change:
@@ -852,6 +856,11 @@ class Engine:
 def _as_asked(action: Action, returned: JsonObject | None) -> bool:
     """Whether a create came back as it went out, so that the claims noted when it was issued still hold."""
     return action.verb == "create" and returned is not None and returned.get("spec") == (action.body or {}).get("spec")
+
+
+def _solves_acme(obj: JsonObject) -> bool:
+    """Whether cert-manager put an object there for a moment, to prove that a host is ours."""
+    return (obj["metadata"].get("labels") or {}).get("acme.cert-manager.io/http01-solver") == "true"
 
 
 def _same_but_status(before: Fact, after: Fact) -> bool:

@@ -6,7 +6,7 @@ them.  Two claims overlap when they name the same host and one prefix is below t
     somebody else's object holds it, ours doesn't   ->  not ours
     both hold it (after an adoption)                ->  the earliest service's
     nobody of doorward's holds it, somebody foreign ->  not ours, unless ours held it before
-    nobody holds it                                 ->  the earliest of the services that want it
+    nobody holds it                                 ->  the earliest of the services that want it, and could have it
 
 Look-ups cost what overlaps, not what shares the host: twenty thousand path doors on one base domain never see each
 other.
@@ -39,14 +39,23 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     via: tuple[str, ...] = ()
 
 
+class Want(msgspec.Struct, frozen=True, gc=False):
+    """A door that is ready to open asks for a claim."""
+
+    age: Age
+    service: Ref
+    blocked: bool = False
+    """Somebody else holds something that overlaps it, so that it stands in nobody's way."""
+
+
 class Claims:
     """The tables of holds and wants.  Every change returns the services whose claims it can decide."""
 
     def __init__(self) -> None:
         self._holds: dict[str, tuple[Hold, ...]] = {}
         self._held: dict[Ref, tuple[str, ...]] = {}
-        self._wants: dict[str, tuple[tuple[Age, Ref], ...]] = {}
-        self._wanted: dict[Ref, tuple[str, ...]] = {}
+        self._wants: dict[str, tuple[Want, ...]] = {}
+        self._wanted: dict[Ref, tuple[tuple[str, bool], ...]] = {}
         self._below: dict[str, dict[str, int]] = {}
 
     def hold(self, ref: Ref, owner: str, controller: str, claims: Iterable[Claim]) -> set[Ref]:
@@ -76,26 +85,26 @@ class Claims:
             del self._held[ref]
         return affected
 
-    def want(self, service: Ref, age: Age, claims: Iterable[tuple[str, str]]) -> set[Ref]:
-        """The door of this service wants exactly these ``(host, prefix)``; none while it isn't ready to open."""
-        new = tuple(dict.fromkeys(_key(host, prefix) for host, prefix in claims))
+    def want(self, service: Ref, age: Age, claims: Iterable[tuple[str, str, bool]]) -> set[Ref]:
+        """The door of this service wants exactly these ``(host, prefix, blocked)``; none while it isn't ready."""
+        new = tuple({_key(host, prefix): blocked for host, prefix, blocked in claims}.items())
         old = self._wanted.get(service, ())
         if old == new:
             return set()
         affected: set[Ref] = set()
-        for key in old:
-            rest = tuple(w for w in self._wants[key] if w[1] != service)
+        for key, blocked in old:
+            rest = tuple(w for w in self._wants[key] if w.service != service)
             if rest:
                 self._wants[key] = rest
             else:
                 del self._wants[key]
             self._count(key, -1)
-            if key not in new:
+            if (key, blocked) not in new:
                 affected |= self._concerned(key)
-        for key in new:
-            self._wants[key] = (*self._wants.get(key, ()), (age, service))
+        for key, blocked in new:
+            self._wants[key] = (*self._wants.get(key, ()), Want(age, service, blocked))
             self._count(key, 1)
-            if key not in old:
+            if (key, blocked) not in old:
                 affected |= self._concerned(key)
         if new:
             self._wanted[service] = new
@@ -108,10 +117,10 @@ class Claims:
         """Whether an object of this service serves the claim, itself or something above it."""
         return any(hold.owner == uid for key in _above(_key(host, prefix)) for hold in self._holds.get(key, ()))
 
-    def rivals(self, host: str, prefix: str) -> tuple[list[Hold], list[tuple[Age, Ref]]]:
+    def rivals(self, host: str, prefix: str) -> tuple[list[Hold], list[Want]]:
         """Everything that overlaps a claim: what holds, and who wants."""
         holds: list[Hold] = []
-        wants: list[tuple[Age, Ref]] = []
+        wants: list[Want] = []
         for key in self._overlapping(_key(host, prefix)):
             holds += self._holds.get(key, ())
             wants += self._wants.get(key, ())
@@ -128,7 +137,7 @@ class Claims:
                 yield below
 
     def _concerned(self, key: str) -> set[Ref]:
-        return {service for other in self._overlapping(key) for _, service in self._wants.get(other, ())}
+        return {want.service for other in self._overlapping(key) for want in self._wants.get(other, ())}
 
     def _count(self, key: str, step: int) -> None:
         """Keep, for each prefix above a claim, which claims lie below it."""

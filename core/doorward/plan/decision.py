@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from doorward.backends import Backend, BackendError, Backends
-from doorward.graph.claims import NOBODY, Age, Claims
+from doorward.graph.claims import NOBODY, Age, Claims, Hold
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, parse
 from doorward.graph.kinds import Kinds, NotListed
@@ -248,7 +248,8 @@ class _Case:
                 denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
             else:
                 allowed.append((host, prefix))
-        self.decision.affected |= self.claims.want(self.fact.ref, self.age(self.fact.uid), allowed)
+        wanted = [(host, prefix, self._blocked(host, prefix)) for host, prefix in allowed]
+        self.decision.affected |= self.claims.want(self.fact.ref, self.age(self.fact.uid), wanted)
         granted = []
         for host, prefix in allowed:
             owner = self._owner(service, host, prefix, door, selected)
@@ -277,19 +278,31 @@ class _Case:
                 f"InferenceService {earliest[1]}/{earliest[2]}" if earliest != NOBODY else "a deleted InferenceService"
             )
             return f"{name} ({ref})"
+        for hold in self.claims.foreign(host, prefix):
+            if hold.controller != uid and self._same_way(hold, host, prefix, door, selected):
+                if not mine:
+                    return f"{hold.ref}, which isn't doorward's"
+                message = f"{hold.ref}, which isn't doorward's, names {host} too; requests may go to either, remove one"
+                self.warnings.append(Warning("HostShared", message))
         if mine:
             return ""
-        for hold in self.claims.foreign(host, prefix):
-            if hold.controller != uid and self._same_way(hold.via, host, prefix, door, selected):
-                return f"{hold.ref}, which isn't doorward's"
-        earlier = [other for other, ref in wants if ref != self.fact.ref and other < age]
+        earlier = [want.age for want in wants if want.service != self.fact.ref and not want.blocked and want.age < age]
         if earlier:
             first = min(earlier)
             return f"InferenceService {first[1]}/{first[2]}, which asked for it first"
         return ""
 
-    def _same_way(self, via: tuple[str, ...], host: str, prefix: str, door: Door, selected: Backend | None) -> bool:
-        """Whether a foreign object serves a host by the class or gateway that this door would."""
+    def _blocked(self, host: str, prefix: str) -> bool:
+        """Whether somebody else holds what overlaps a claim, while this service holds nothing of it."""
+        uid = self.fact.uid
+        holds, _ = self.claims.rivals(host, prefix)
+        return any(h.owner and h.owner != uid for h in holds) and not self.claims.holds(uid, host, prefix)
+
+    def _same_way(self, hold: Hold, host: str, prefix: str, door: Door, selected: Backend | None) -> bool:
+        """Whether a foreign object serves a host by the class or gateway that this door would.
+
+        One that stands under a name that this door needs is a conflict of names, which tells more.
+        """
         if selected is None:
             return False
         only = msgspec.structs.replace(
@@ -300,10 +313,11 @@ class _Case:
         for backend in self._renderers(only, selected):
             for manifest in backend.render(only, self._needed(backend, only)).objects:
                 kind = resource_kind(manifest)
-                for claim in self.backends.claims(
-                    kind, {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}
-                ):
-                    if claim.host == host and set(claim.via) & set(via):
+                if hold.ref == Ref(kind, door.namespace, manifest["metadata"]["name"]):
+                    return False
+                placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}
+                for claim in self.backends.claims(kind, placed):
+                    if claim.host == host and set(claim.via) & set(hold.via):
                         return True
         return False
 
@@ -320,8 +334,13 @@ class _Case:
             return {}
         for ref in refs:
             self.kinds.require(ref.kind)
-        facts = {ref: self.reader.get(ref) for ref in refs}
-        return {ref: fact.object() for ref, fact in facts.items() if fact}
+        return {ref: self._shown(fact) for ref in refs if (fact := self.reader.get(ref))}
+
+    def _shown(self, fact: Fact) -> JsonObject:
+        """What a backend sees of an object: one of this door's as we last wrote it, so that an edit is no wish."""
+        mark = self.memory.marks.get(key_of(fact.ref)) if is_ours(fact, self.fact.uid) else None
+        body: JsonObject = msgspec.json.decode(mark.body if mark else fact.body)
+        return body
 
     def _render(self, service: InferenceService, door: Door, selected: Backend | None) -> Rendered:
         desired: dict[Ref, Desired] = {}

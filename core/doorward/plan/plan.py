@@ -29,11 +29,11 @@ import msgspec
 from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.memory import NOTHING, Mark, Memory, Pace, drop, put
-from doorward.graph.trim import OWNER, ROUTED
+from doorward.graph.trim import OWNER, ROUTED, canonical
 from doorward.hooks import Watch
 from doorward.model.action import Verb
 from doorward.model.door import Warning
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.plan.desired import (
     LABEL,
     MANAGED_BY,
@@ -51,6 +51,8 @@ ROUNDS = 5
 """Repairs of one object within a minute, before the pauses between them double."""
 MINUTE = 60.0
 LONGEST_PAUSE = 300.0
+
+EXTERNAL_NAME = "ExternalName"
 
 CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
 IN_DOUBT = "nobody knows what became of the last write"
@@ -105,6 +107,8 @@ class Plan(msgspec.Struct, kw_only=True):
     """When to look again, if nothing happens before."""
     applied: bool = True
     """Everything wanted stands as wanted."""
+    under_way: bool = False
+    """Something is being written, or will be before long."""
     conflicts: list[str] = []
     """Objects under names that we need, and whose they are."""
     collecting: list[str] = []
@@ -134,8 +138,10 @@ def plan(situation: Situation) -> Plan:
                 _hold(situation, fact, result)
         _revive(situation, result)
     else:
-        for desired in wanted.values():
-            _want(situation, desired, result)
+        for stage in _stages(situation):
+            waits = result.under_way
+            for desired in stage:
+                _want(situation, desired, waits, result)
     settled = _settled(situation, result)
     _overlap(situation, settled, result)
     for fact in situation.ours:
@@ -144,7 +150,36 @@ def plan(situation: Situation) -> Plan:
     return result
 
 
-def _want(s: Situation, desired: Desired, result: Plan) -> None:
+def _stages(s: Situation) -> list[list[Desired]]:
+    """What is wanted, in the order in which a door that stands has to change.
+
+    An Ingress of a Serverless service leads through Service DOOR, and that one to the local gateway, where a
+    VirtualService takes over.  So: everything else; a Service that appears or begins to lead elsewhere; what is to
+    lead through it; a Service that stops leading elsewhere, when nothing leads through it any more.
+    """
+    everything = list(s.desired.values())
+    appearing: list[Desired] = []
+    returning: list[Desired] = []
+    for desired in everything:
+        if desired.ref.kind != SERVICE:
+            continue
+        fact = s.look(desired.ref)
+        type_ = fact.object()["spec"].get("type") if fact else None
+        if type_ in (desired.manifest["spec"].get("type"), "LoadBalancer", "NodePort"):
+            continue  # one that opens the door itself has its overlap, or is closed at once
+        (returning if type_ == EXTERNAL_NAME else appearing).append(desired)
+    if not appearing and not returning:
+        return [everything]
+    backends = [canonical({"service": {"name": desired.ref.name}})[1:-2] for desired in appearing]
+    moving = {desired.ref for desired in (*appearing, *returning)}
+    others = [desired for desired in everything if desired.ref not in moving]
+    through = {d.ref for d in others if any(b in canonical(d.manifest["spec"]) for b in backends)}
+    first = [desired for desired in others if desired.ref not in through]
+    return [first, appearing, [desired for desired in others if desired.ref in through], returning]
+
+
+def _want(s: Situation, desired: Desired, waits: bool, result: Plan) -> None:
+    """Bring one object about; ``waits``: not yet by a change of one that stands."""
     fact = s.look(desired.ref)
     uid = s.service.metadata.uid
     if _put_off(s, desired.ref, result):
@@ -165,10 +200,10 @@ def _want(s: Situation, desired: Desired, result: Plan) -> None:
         result.applied = False
         result.collecting.append(f"{fact.ref} is being deleted")
     else:
-        _compare(s, desired, fact, mark, result)
+        _compare(s, desired, fact, mark, waits, result)
 
 
-def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, result: Plan) -> None:
+def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, waits: bool, result: Plan) -> None:
     ours = mark is not None and mark.digest == desired.digest
     if ours and mark and mark.difference:
         if mark.attempts >= ATTEMPTS:
@@ -184,6 +219,9 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, resu
         target = {"metadata": target["metadata"], "spec": msgspec.json.decode(mark.body).get("spec") or {}}
     patch = correction(target, observed, desired.watch)
     if not patch:
+        return
+    if waits and not ours:
+        result.applied = False
         return
     changed = fields(patch)
     if ours and not _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
@@ -274,7 +312,7 @@ def _overlap(s: Situation, settled: bool, result: Plan) -> None:
     if since != memory.overlap or s.final != memory.overlap_for:
         result.memory = msgspec.structs.replace(memory, overlap=since or NOTHING, overlap_for=s.final)
     for key, start in since.items():
-        if start + s.overlap > s.now:
+        if start + s.overlap > s.now or key not in known and key not in old:
             _wake(result, start + s.overlap)
         elif key in old and settled:
             _remove(s, old[key], REMOVE, "the overlap is over", result)
@@ -316,14 +354,14 @@ def _put_off(s: Situation, ref: Ref, result: Plan) -> bool:
     if retry and retry.message:
         result.refused.append(f"{ref}: {retry.message}")
     if s.busy(ref):
-        result.applied = False
+        result.applied, result.under_way = False, True
         return True
     if retry and retry.until > s.now:
-        result.applied = False
+        result.applied, result.under_way = False, True
         _wake(result, retry.until)
         return True
     if key in s.memory.doubts:
-        result.applied = False
+        result.applied, result.under_way = False, True
         result.drafts.append(Draft(verb="look", ref=ref, order=LOOK, reason=IN_DOUBT))
         return True
     return False
@@ -353,7 +391,7 @@ def _pace(s: Situation, ref: Ref, other: str, result: Plan) -> bool:
 
 
 def _do(result: Plan, draft: Draft) -> None:
-    result.applied = False
+    result.applied, result.under_way = False, True
     result.drafts.append(draft)
 
 

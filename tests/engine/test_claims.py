@@ -1,0 +1,281 @@
+"""Who owns a host: the standing door, the earliest of newcomers, and nobody by asking for it in a clever way."""
+
+from __future__ import annotations
+
+import pytest
+from doorward.model.reference import JsonObject
+
+from tests.engine.doors import DOORS, GATEWAY, add, ask, opened, reaches, settle, versions
+from tests.engine.stage import Stage, component_service, inference_service, settings
+
+SHARED = {"ome.io/ingress-domain-template": "shared.example.com"}
+HOST = "http://shared.example.com/"
+
+
+def two(first: str, second: str, door: str = "nginx") -> Stage:
+    """Two services that ask for the same host, neither of them ready; ``first`` is the older."""
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    for name in (first, second):
+        stage.create(inference_service(name, annotations={**DOORS[door], **SHARED}))
+        stage.create(component_service(name, "engine"))
+        stage.clock.now += 60
+    stage.start()
+    settle(stage)
+    return stage
+
+
+def make_ready(stage: Stage, *names: str) -> None:
+    for name in names:
+        conditions = [{"type": "EngineReady", "status": "True"}]
+        body = {"status": {"conditions": conditions}}
+        stage.patch("InferenceService.ome.io", "a", name, body, subresource="status")
+
+
+@pytest.mark.parametrize("door", ["istio", "nginx", "gateway_api"])
+def test_age_decides_between_newcomers(door: str) -> None:
+    stage = two("older", "younger", door)
+    make_ready(stage, "older", "younger")
+    settle(stage)
+    assert reaches(stage, HOST) == "older-engine"
+    loser = stage.condition("younger")
+    assert (loser["status"], loser["reason"]) == ("False", "HostConflict")
+    assert "shared.example.com" in loser["message"]
+    assert "a/older" in loser["message"]
+    assert stage.condition("older")["status"] == "True"
+    assert stage.service("younger")["status"]["url"] == "http://younger.a.svc.cluster.local"
+
+
+def test_the_standing_door_keeps_its_host_from_an_older_service() -> None:
+    stage = two("older", "younger")
+    make_ready(stage, "younger")
+    settle(stage)
+    assert reaches(stage, HOST) == "younger-engine"
+    make_ready(stage, "older")
+    settle(stage)
+    stage.rest()
+    assert reaches(stage, HOST) == "younger-engine"
+    assert stage.condition("older")["reason"] == "HostConflict"
+
+
+def test_a_door_that_is_not_ready_claims_nothing() -> None:
+    stage = two("older", "younger")
+    make_ready(stage, "younger")
+    settle(stage)
+    assert stage.condition("younger")["status"] == "True"
+
+
+def test_take_over_comes_when_the_owner_objects_are_gone() -> None:
+    stage = two("older", "younger")
+    make_ready(stage, "older", "younger")
+    settle(stage)
+    stage.store.collecting = False
+    stage.delete("InferenceService.ome.io", "a", "older")
+    settle(stage)
+    assert reaches(stage, HOST) == "older-engine"
+    assert stage.condition("younger")["reason"] == "HostConflict"
+    stage.store.collecting = True
+    stage.store.collect()
+    settle(stage)
+    assert reaches(stage, HOST) == "younger-engine"
+    assert stage.condition("younger")["status"] == "True"
+
+
+def test_a_loser_goes_without_that_host_alone() -> None:
+    stage = opened("nginx", name="owner")
+    add(stage, "nginx", name="other", **{"ome.io/ingress-additional-domains": "alt.example.com"})
+    add(stage, "nginx", name="third")
+    ask(stage, "nginx", "third", **{"ome.io/ingress-domain-template": "other.a.alt.example.com"})
+    stage.clock.now += 1
+    settle(stage)
+    assert reaches(stage, "http://other.a.example.com/") == "other-engine"
+    denied = [
+        n
+        for n in ("other", "third")
+        if stage.condition(n)["reason" if "reason" in stage.condition(n) else "type"] == "HostConflict"
+    ]
+    assert len(denied) == 1
+
+
+@pytest.mark.parametrize("door", ["istio", "nginx", "gateway_api"])
+def test_two_services_can_swap_hosts(door: str) -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    add(stage, door, name="one", **{"ome.io/ingress-domain-template": "one.example.com"})
+    add(stage, door, name="two", **{"ome.io/ingress-domain-template": "two.example.com"})
+    stage.start()
+    settle(stage)
+    ask(stage, door, "one", **{"ome.io/ingress-domain-template": "two.example.com"})
+    ask(stage, door, "two", **{"ome.io/ingress-domain-template": "one.example.com"})
+    settle(stage)
+    for _ in range(4):
+        stage.advance(11)
+        settle(stage)
+    assert reaches(stage, "http://one.example.com/") == "two-engine"
+    assert reaches(stage, "http://two.example.com/") == "one-engine"
+    assert {stage.condition(name)["status"] for name in ("one", "two")} == {"True"}
+
+
+def test_a_claim_covers_what_is_below_it() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    add(stage, "istio", name="path", **{"ome.io/ingress-path-template": "/models/{{.Name}}"})
+    stage.start()
+    settle(stage)
+    assert reaches(stage, "http://example.com/models/path/x") == "path-engine"
+    stage.clock.now += 60
+    add(stage, "istio", name="above", **{"ome.io/ingress-path-template": "/models"})
+    add(stage, "istio", name="below", **{"ome.io/ingress-path-template": "/models/path/deep"})
+    add(stage, "istio", name="whole", **{"ome.io/ingress-domain-template": "{{.IngressDomain}}"})
+    add(stage, "istio", name="beside", **{"ome.io/ingress-path-template": "/models/pathology"})
+    settle(stage)
+    for name in ("above", "below", "whole"):
+        assert stage.condition(name)["reason"] == "HostConflict", name
+    assert stage.condition("beside")["status"] == "True"
+    assert reaches(stage, "http://example.com/models/path/deep/x") == "path-engine"
+    assert reaches(stage, "http://example.com/models/pathology/x") == "beside-engine"
+
+
+def test_an_older_service_that_is_edited_takes_nothing() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    add(stage, "nginx", name="elder")
+    stage.clock.now += 60
+    add(stage, "nginx", name="victim")
+    stage.start()
+    settle(stage)
+    for hijack in (
+        {"ome.io/ingress-domain-template": "victim.a.example.com"},
+        {"ome.io/ingress-domain-template": "victim.{{.Namespace}}.{{.IngressDomain}}"},
+        {"ome.io/ingress-domain-template": "x.nowhere.test", "ome.io/ingress-additional-domains": "example.com"},
+    ):
+        ask(stage, "nginx", "elder", **hijack)
+        settle(stage)
+        stage.advance(30)
+        assert reaches(stage, "http://victim.a.example.com/") == "victim-engine", hijack
+        assert stage.condition("victim")["status"] == "True"
+
+
+def foreign_ingress(host: str, *, cls: str = "nginx", name: str = "theirs", **metadata: JsonObject) -> JsonObject:
+    backend = {"service": {"name": "theirs", "port": {"number": 80}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": "b", **metadata},
+        "spec": {"ingressClassName": cls, "rules": [{"host": host, "http": {"paths": [path]}}]},
+    }
+
+
+def test_a_foreign_object_that_was_there_owns_its_host() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    stage.create(foreign_ingress("m.a.example.com"))
+    add(stage, "nginx")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["reason"] == "HostConflict"
+    assert "Ingress b/theirs" in stage.condition()["message"]
+    assert "Ingress/m" not in stage.ours()
+    stage.delete("Ingress.networking.k8s.io", "b", "theirs")
+    settle(stage)
+    assert stage.condition()["status"] == "True"
+
+
+def test_a_foreign_object_of_another_class_owns_nothing_here() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    stage.create(foreign_ingress("m.a.example.com", cls="traefik"))
+    add(stage, "nginx")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["status"] == "True"
+
+
+def test_a_foreign_object_that_comes_later_is_a_warning_and_changes_nothing() -> None:
+    stage = opened("nginx")
+    before = versions(stage)
+    stage.create(foreign_ingress("m.a.example.com"))
+    settle(stage)
+    after = versions(stage)
+    assert all(after[key] == version for key, version in before.items())
+    events = [o for o in stage.store.list(stage.resource("Event")).items if o["reason"] == "HostShared"]
+    assert len(events) == 1
+    assert "Ingress b/theirs" in events[0]["message"]
+
+
+def test_an_acme_solver_owns_nothing() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    solver = foreign_ingress(
+        "m.a.example.com", name="cm-acme-http-solver-x", labels={"acme.cert-manager.io/http01-solver": "true"}
+    )
+    stage.create(solver)
+    add(stage, "nginx")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["status"] == "True"
+    assert stage.get("Ingress.networking.k8s.io", "b", "cm-acme-http-solver-x")["spec"] == solver["spec"]
+
+
+def test_a_foreign_path_elsewhere_on_the_host_owns_nothing_here() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    other = foreign_ingress("m.a.example.com")
+    other["spec"]["rules"][0]["http"]["paths"][0]["path"] = "/elsewhere"
+    stage.create(other)
+    add(stage, "nginx")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["status"] == "True"
+
+
+def test_namespace_domains_refuse_others() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY, doorward="namespaceDomains:\n  'a*': [apps.example.com]\n"))
+    add(stage, "nginx", **{"ome.io/ingress-additional-domains": "apps.example.com"})
+    stage.start()
+    settle(stage)
+    condition = stage.condition()
+    assert condition["reason"] == "DomainNotAllowed"
+    assert "apps.example.com" in condition["message"]
+    assert reaches(stage, "http://m.a.example.com/") is None
+    assert reaches(stage, "http://m.a.apps.example.com/") == "m-engine"
+
+
+def test_a_host_that_is_no_longer_allowed_goes_at_once() -> None:
+    stage = opened("nginx")
+    data = {"doorward": "namespaceDomains: {a: [apps.example.com]}\n"}
+    stage.patch("ConfigMap", "ome", "inferenceservice-config", {"data": data})
+    stage.settle()
+    assert reaches(stage, "http://m.a.example.com/") is None
+
+
+def test_a_claim_in_flight_is_held_against_an_older_rival() -> None:
+    stage = two("older", "younger")
+    make_ready(stage, "younger")
+    stage.deliver()
+    actions = stage.engine.actions()
+    assert any(a.verb == "create" and a.ref.kind.startswith("Ingress") for a in actions)
+    make_ready(stage, "older")
+    stage.deliver()
+    rivals = stage.engine.actions()
+    assert not any(a.ref.kind.startswith("Ingress") for a in rivals)
+    for action in (*actions, *rivals):
+        stage.receive(stage.perform(action))
+    settle(stage)
+    assert reaches(stage, HOST) == "younger-engine"
+
+
+def test_twenty_path_doors_on_one_host_do_not_wake_each_other() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    for index in range(20):
+        add(stage, "istio", name=f"m{index}", **{"ome.io/ingress-path-template": "/models/{{.Name}}"})
+    stage.start()
+    settle(stage)
+    decided = stage.engine.decided
+    add(stage, "istio", name="late", **{"ome.io/ingress-path-template": "/models/{{.Name}}"})
+    settle(stage)
+    assert stage.condition("late")["status"] == "True"
+    assert stage.engine.decided - decided <= 6
