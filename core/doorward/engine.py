@@ -366,6 +366,9 @@ class Engine:
         self._flying[action.service] = self._flying.get(action.service, 0) + 1
         if action.verb in ("create", "patch"):
             self._hold(action.ref, record.number)
+        elif action.verb == "event" and action.service:
+            memory = self._memory(action.service)
+            self._remember(action.service, msgspec.structs.replace(memory, told=(*memory.told, action.digest)))
         return [record]
 
     def _fold_applied(self, event: Applied) -> list[Record]:
@@ -476,8 +479,8 @@ class Engine:
         self._remember(event.uid, memories.from_json(event.memory))
         return [record]
 
-    def _fold_configured(self, event: Configured) -> list[Record]:
-        record = self._record(event, 0)
+    def _fold_configured(self, event: Configured, cause: int = 0) -> list[Record]:
+        record = self._record(event, cause)
         self._configured = event
         before = self._settings
         self._settings = None if event.good is None else parse_settings(event.good).settings
@@ -485,7 +488,7 @@ class Engine:
         if fields:
             for ref in self._all_services():
                 if before is None or self._reads.get(ref, -1) & fields:
-                    self._touch(ref, record.number)
+                    self._touch(ref, record.number if cause else self._cause_of(ref))
         return [record]
 
     def _fold_failed(self, event: Failed) -> list[Record]:
@@ -503,7 +506,7 @@ class Engine:
         if ref.kind == INFERENCE_SERVICE:
             self._service_changed(change, own)
             return
-        for owner in {fact.owner for fact in (before, after) if fact and fact.owner}:
+        for owner in dict.fromkeys(fact.owner for fact in (before, after) if fact and fact.owner):
             self._touch_uid(owner, number)
         if own:
             return
@@ -618,7 +621,7 @@ class Engine:
         except BackendError:
             claims = []
         mine = self._services.get(owner)
-        for service in self._claims.hold(ref, owner, controller, claims):
+        for service in sorted(self._claims.hold(ref, owner, controller, claims)):
             if service != mine:
                 self._touch(service, cause)
 
@@ -669,14 +672,18 @@ class Engine:
         if not self._kinds.known(CONFIG_MAP):
             return []
         fact = self._facts.get(self._settings_ref)
-        good = self._configured.good
+        before = self._configured
+        good, cause = before.good, 0
         problems: tuple[str, ...] = ()
+        warnings: tuple[str, ...] = ()
         if fact is not None:
+            cause = fact.number
             data = {key: str(value) for key, value in fact.object()["data"].items()}
             parsed = parse_settings(data)
             if parsed.settings is not None:
                 good = data
             problems = tuple(str(problem) for problem in parsed.problems)
+            warnings = tuple(str(warning) for warning in parsed.warnings)
         elif good is None:
             if not self._use_defaults and self.unsynced:
                 return []
@@ -686,28 +693,35 @@ class Engine:
                 problems = (f"there is no {self._settings_ref} while doors stand; create it, or start with --defaults",)
         elif good:
             problems = (f"{self._settings_ref} was deleted; the last good settings stay in force",)
-        if good == self._configured.good and problems == self._configured.problems:
+        now = Configured(at=event.at, good=good, problems=problems, warnings=warnings)
+        if msgspec.structs.replace(now, at=before.at) == before:
             return []
-        records = self._fold_configured(Configured(at=event.at, good=good, problems=problems))
-        for problem in problems:
-            self._tell_about_settings(problem, records[-1].number)
+        if isinstance(event, Deleted):
+            cause = self.number
+        records = self._fold_configured(now, cause)
+        for reason, new, old in (
+            ("InvalidSettings", problems, before.problems),
+            ("SettingsWarning", warnings, before.warnings),
+        ):
+            for message in new:
+                if message not in old:
+                    self._tell_about_settings(Warning(reason, message), records[-1].number)
         return records
 
     def _anything_of_ours(self) -> bool:
         return any(fact.owner for fact in self._facts.all())
 
-    def _tell_about_settings(self, problem: str, cause: int) -> None:
+    def _tell_about_settings(self, warning: Warning, cause: int) -> None:
         regarding = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "name": self._settings_ref.name,
             "namespace": self._settings_ref.namespace,
         }
-        fact = self._facts.get(self._settings_ref)
-        if fact is None:
-            return
-        ref, body = notice.event({**regarding, "uid": fact.uid}, Warning("InvalidSettings", problem), self._now)
-        self._notices.append((cause, Draft(verb="event", ref=ref, order=REPORT, reason="InvalidSettings", body=body)))
+        if fact := self._facts.get(self._settings_ref):
+            regarding["uid"] = fact.uid
+        ref, body = notice.event(regarding, warning, self._now)
+        self._notices.append((cause, Draft(verb="event", ref=ref, order=REPORT, reason=warning.reason, body=body)))
 
     # -- deciding ------------------------------------------------------------------------------------------------
 
@@ -746,7 +760,7 @@ class Engine:
             self._dependents.record(ref, {})
             self._reads.pop(ref, None)
             self._changed_in_flight.discard(ref)
-            for other in self._claims.want(ref, NOBODY, ()):
+            for other in sorted(self._claims.want(ref, NOBODY, ())):
                 self._touch(other, cause)
             return []
         self.decided += 1
@@ -763,7 +777,7 @@ class Engine:
         else:
             self._reads[ref] = decision.read
         self._wake(ref, decision.wake)
-        for other in decision.affected:
+        for other in sorted(decision.affected):
             if other != ref:
                 self._touch(other, cause)
         records = []

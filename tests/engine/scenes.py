@@ -1,4 +1,4 @@
-"""Short ways to a scene: services with their components, a stage that has come to rest, and what was said and written."""
+"""Short ways to a scene: services with their components, a stage at rest, and what was said and written there."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 from doorward.backends import Backends
-from doorward.cluster.embedded import Store
 from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.event import Failed, Synced
 from doorward.model.reference import EVENT, JsonObject, Resource
 
 from tests.cases.evaluate import route
-from tests.engine.stage import Stage, component_service, definitions, inference_service
+from tests.engine.stage import Stage, component_service, inference_service, settings
 
 SERVICES = "InferenceService.ome.io"
 VIRTUAL_SERVICE = "VirtualService.networking.istio.io"
@@ -96,15 +95,13 @@ class Scene(Stage):
 
     def configure(self, ingress: JsonObject | None = None, **keys: str) -> None:
         """Write the ConfigMap anew, and let the engine act."""
-        from tests.engine.stage import settings
-
         body = settings(ingress, **keys)
-        try:
-            standing = self.get("ConfigMap", "ome", "inferenceservice-config")
-        except Exception:
-            self.create(body)
+        standing = [o for o in self.objects() if o["kind"] == "ConfigMap"]
+        if standing:
+            data = {**dict.fromkeys(standing[0].get("data") or ()), **body["data"]}
+            self.patch("ConfigMap", "ome", "inferenceservice-config", {"data": data})
         else:
-            self.patch("ConfigMap", "ome", "inferenceservice-config", {"data": {**dict.fromkeys(standing["data"]), **body["data"]}})
+            self.create(body)
         self.settle()
 
     def verdict(self, name: str = "m", type_: str = "IngressReady") -> tuple[str, str]:
@@ -145,7 +142,9 @@ class Scene(Stage):
     def versions(self) -> dict[str, str]:
         """The resourceVersion of every object but Events."""
         return {
-            f"{o['kind']} {o['metadata'].get('namespace', '')}/{o['metadata']['name']}": o["metadata"]["resourceVersion"]
+            f"{o['kind']} {o['metadata'].get('namespace', '')}/{o['metadata']['name']}": o["metadata"][
+                "resourceVersion"
+            ]
             for o in self.objects()
             if o["kind"] != "Event"
         }
@@ -212,10 +211,6 @@ def opened(name: str = "m", *components: str, raw: bool = True, **more: Any) -> 
 
 def bytes_of(actions: Iterable[Action]) -> bytes:
     return msgspec.json.encode(list(actions))
-
-
-def empty_store(scene: Scene) -> Store:
-    return Store(definitions(), clock=scene.clock)
 
 
 def condition(type_: str, status: str = "True", **more: Any) -> JsonObject:

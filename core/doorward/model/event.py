@@ -99,10 +99,14 @@ class Remembered(Event, frozen=True, tag=True, kw_only=True):
 
 
 class Configured(Event, frozen=True, tag=True, kw_only=True):
-    """What the settings became: the last good content of the ConfigMap, and what is wrong with the newest."""
+    """What the settings became: the last good content of the ConfigMap, and what is wrong with the newest.
+
+    ``warnings`` tell of what is odd in it, and stand in nobody's way.
+    """
 
     good: dict[str, str] | None
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Failed(Event, frozen=True, tag=True, kw_only=True):

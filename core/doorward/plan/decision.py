@@ -582,7 +582,8 @@ class _Case:
         self.decision.report = report
         if report is not None and self.tracked is not None:
             drafts += self._status_drafts(service, report, memory)
-        told, events = self._notices(service, [*self.warnings, *result.warnings], memory, silent=first and not drafts)
+        silent = first and not drafts and not _known_from_journal(memory)
+        told, events = self._notices(service, [*self.warnings, *result.warnings], memory, silent=silent)
         if told != memory.told:
             memory = msgspec.structs.replace(memory, told=told)
         self.decision.drafts = [*drafts, *events]
@@ -621,15 +622,23 @@ class _Case:
     def _notices(
         self, service: InferenceService, warnings: list[Warning], memory: Memory, *, silent: bool
     ) -> tuple[tuple[str, ...], list[Draft]]:
-        told = []
+        """What counts as told from now on, and what is still to be told; that counts once it was issued."""
+        current = {notice.digest(service.metadata.uid, warning): warning for warning in warnings}
+        told = [digest for digest in memory.told if digest in current]
+        new = [digest for digest in current if digest not in told]
+        if silent:
+            return (*told, *new), []
         drafts = []
-        for warning in dict.fromkeys(warnings):
-            digest = notice.digest(service.metadata.uid, warning)
-            told.append(digest)
-            if digest not in memory.told and not silent:
-                ref, body = notice.about(service, warning, self.now)
-                drafts.append(Draft(verb="event", ref=ref, order=REPORT, reason=warning.reason, body=body))
+        for digest in new:
+            reason = current[digest].reason
+            ref, body = notice.about(service, current[digest], self.now)
+            drafts.append(Draft(verb="event", ref=ref, order=REPORT, reason=reason, body=body, digest=digest))
         return tuple(told), drafts
+
+
+def _known_from_journal(memory: Memory) -> bool:
+    """Whether what was told is remembered, so that whatever isn't among it is news."""
+    return bool(memory.told) or any(mark.digest for mark in memory.marks.values())
 
 
 def _status(refusal: Refusal) -> Literal["True", "False", "Unknown"]:
