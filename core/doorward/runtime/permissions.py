@@ -1,0 +1,62 @@
+"""What the daemon has to be allowed, worked out from what the engine and its backends say that they need."""
+
+from __future__ import annotations
+
+from doorward.backends import Backends
+from doorward.model.reference import (
+    CONFIG_MAP,
+    CORE_RESOURCES,
+    ENDPOINT_SLICE,
+    EVENT,
+    INFERENCE_SERVICE,
+    KNATIVE_SERVICE,
+    SERVICE,
+    JsonObject,
+)
+
+__all__ = ["cluster_rules", "settings_rules"]
+
+_READ = ("list", "watch")
+_OWN = {
+    INFERENCE_SERVICE: ("get", *_READ),
+    SERVICE: _READ,
+    ENDPOINT_SLICE: _READ,
+    KNATIVE_SERVICE: _READ,
+    EVENT: ("create",),
+}
+"""What the engine itself does, backends aside.  The ConfigMap is read in one namespace only: :func:`settings_rules`."""
+_ORDER = ("get", "list", "watch", "create", "update", "patch", "delete")
+
+
+def cluster_rules(backends: Backends) -> list[JsonObject]:
+    """The rules of a ClusterRole (``rbac.authorization.k8s.io/v1``): one per API group and set of verbs, sorted.
+
+    A kind that is written is also looked at, one object at a time, where nobody knows what became of a write.
+    """
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for resource in CORE_RESOURCES:
+        if resource.kind != CONFIG_MAP:
+            verbs[resource.group, resource.plural] = set(_OWN[resource.kind])
+    for watch in backends.watches.values():
+        own = verbs.setdefault((watch.resource.group, watch.resource.plural), set())
+        own.update(watch.verbs, () if watch.owned == "nothing" else ("get",))
+    group, plural = INFERENCE_SERVICE.partition(".")[2], "inferenceservices"
+    verbs[group, f"{plural}/status"] = {"patch"}
+    # Our objects block the deletion of their owner; where admission guards that, it asks for this.
+    verbs[group, f"{plural}/finalizers"] = {"update"}
+    return _rules(verbs)
+
+
+def settings_rules(name: str = "inferenceservice-config") -> list[JsonObject]:
+    """The rules of a Role in the namespace of the settings: that one ConfigMap, to be read."""
+    return [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": list(_READ)}]
+
+
+def _rules(verbs: dict[tuple[str, str], set[str]]) -> list[JsonObject]:
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (group, plural), allowed in sorted(verbs.items()):
+        together.setdefault((group, tuple(sorted(allowed, key=_ORDER.index))), []).append(plural)
+    return [
+        {"apiGroups": [group], "resources": plurals, "verbs": list(allowed)}
+        for (group, allowed), plurals in together.items()
+    ]
