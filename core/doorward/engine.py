@@ -30,6 +30,7 @@ Every record knows its cause: an action that of the observation which led to it,
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from zlib import crc32
@@ -119,7 +120,7 @@ class Engine:
         self._ages: dict[str, Age] = {}
         self._reads: dict[Ref, int] = {}
         self._waiting: dict[str, dict[Ref, None]] = {}
-        self._dirty: dict[Ref, int] = {}
+        self._dirty: OrderedDict[Ref, int] = OrderedDict()
         self._deferred: dict[Ref, int] = {}
         self._agenda = Agenda()
         self._notices: list[tuple[int, Draft]] = []
@@ -127,6 +128,8 @@ class Engine:
         self._busy: dict[Ref, int] = {}
         self._flying: dict[str, int] = {}
         self._changed_in_flight: set[Ref] = set()
+        self._owed: set[Ref] = set()
+        """Services of which something landed while more was in flight: to be decided with the last of it."""
         self._doubts: dict[Ref, Action] = {}
         self._timers: list[tuple[float, Ref]] = []
         self._due: dict[Ref, float] = {}
@@ -342,7 +345,7 @@ class Engine:
                 self._changed(change)
         after = self._kinds.state(event.kind)
         if self._deferred and self._kinds.all_known:
-            self._dirty = {**self._deferred, **self._dirty}
+            self._dirty = OrderedDict({**self._deferred, **self._dirty})
             self._deferred = {}
         if after != before:
             if after in ("absent", "forbidden") or before in ("absent", "forbidden"):
@@ -405,9 +408,13 @@ class Engine:
 
     def _nothing_new(self, action: Action, before: Fact | None) -> bool:
         """Whether there is nothing to decide after a success: more outcomes are due, or the status is as we asked."""
+        service = self._services.get(action.service)
+        if service is None or service in self._changed_in_flight:
+            return False
         if self._flying.get(action.service):
-            return self._services[action.service] not in self._changed_in_flight
-        if action.verb != "status" or before is None or action.body is None:
+            self._owed.add(service)
+            return True
+        if service in self._owed or action.verb != "status" or before is None or action.body is None:
             return False
         after = self._facts.get(action.ref)
         return after is not None and after.body == canonical(merge(before.object(), {"status": action.body["status"]}))
@@ -733,8 +740,7 @@ class Engine:
         everything_known = self._kinds.all_known
         left = self._budget
         while self._dirty and left > 0:
-            ref, cause = next(iter(self._dirty.items()))
-            del self._dirty[ref]
+            ref, cause = self._dirty.popitem(last=False)
             if not everything_known and self._may_wait(ref):
                 self._deferred[ref] = cause
                 continue
@@ -753,6 +759,7 @@ class Engine:
         return service is not None and (self._settings is None or exposure_of(service, self._settings) == "outside")
 
     def _decide_one(self, ref: Ref, cause: int) -> list[Record]:
+        self._owed.discard(ref)
         self._agenda.drop(ref)
         fact = self._facts.get(ref)
         if fact is None:

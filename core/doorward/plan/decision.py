@@ -193,8 +193,11 @@ class _Case:
             self._carry_out(service, Plan(memory=self.memory), report, first)
             return
         selected = self._selected(form.door)
-        door, denied = self._settle_claims(service, form.door, selected, settings)
-        final = self._render(service, door, selected)
+        final = self._render(service, form.door, selected)
+        opened = final.renderings.get(form.door.backend)
+        door, denied = self._settle_claims(service, form.door, selected, settings, path=opened is None or opened.path)
+        if door is not form.door:
+            final = self._render(service, door, selected)
         leaving = self._leaving(final, denied, closed)
         rendered = self._with_leaving(service, door, selected, final, leaving, settings)
         for rendering in rendered.renderings.values():
@@ -237,9 +240,12 @@ class _Case:
         return backend
 
     def _settle_claims(
-        self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings
+        self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings, *, path: bool
     ) -> tuple[Door, list[Denied]]:
-        asked = [(host, "/") for host in door.hosts] + ([(door.path.host, door.path.prefix)] if door.path else [])
+        """The door with what it may have, and what is denied; ``path``: its backend can open the path door."""
+        asked = [(host, "/") for host in door.hosts]
+        if door.path and path:
+            asked.append((door.path.host, door.path.prefix))
         denied: list[Denied] = []
         allowed = []
         for host, prefix in asked:
@@ -261,8 +267,8 @@ class _Case:
         if not denied:
             return door, denied
         hosts = tuple(host for host, prefix in granted if prefix == "/")
-        path = door.path if door.path and (door.path.host, door.path.prefix) in granted else None
-        return msgspec.structs.replace(door, hosts=hosts, path=path), denied
+        has_path = door.path and (not path or (door.path.host, door.path.prefix) in granted)
+        return msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None), denied
 
     def _owner(self, service: InferenceService, host: str, prefix: str, door: Door, selected: Backend | None) -> str:
         """Who owns a claim that this service wants; empty where it may have it."""
