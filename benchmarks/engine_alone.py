@@ -135,39 +135,46 @@ def as_the_daemon_does() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
-def measure(small: int = 2_000, large: int = 20_000) -> dict[str, float]:
-    """The figures of the engine alone, by name."""
+def measure(small: int = 2_000, large: int = 20_000, rounds: int = 3) -> dict[str, float]:
+    """The figures of the engine alone, by name; medians over the rounds, each round measuring both sides."""
     as_the_daemon_does()
     backends = Backends()
-    ratios, seconds, events = {}, {}, {}
-    for count in (small, large):
-        documents = fleet(count)
-        gc.collect()
-        gc.freeze()
-        run = converge(documents, backends)
-        codec = codec_seconds(documents, run.outputs)
-        ratios[count] = run.seconds / codec
-        seconds[count] = run.seconds
-        events[count] = one_event_seconds(run)
-        print(
-            f"  {count:>6} services: engine {run.seconds:.2f} s, codec {codec:.3f} s, {len(run.outputs)} writes, "
-            f"one event {events[count] * 1e6:.0f} us",
-            file=sys.stderr,
-        )
-        del run
-        gc.unfreeze()
-    return {
-        f"engine / decoding and encoding, {small} services": ratios[small],
-        f"engine / decoding and encoding, {large} services": ratios[large],
-        f"growth, {large} / {small} services": seconds[large] / seconds[small],
-        f"one event, {large} / {small} services": events[large] / events[small],
-        "bytes a service": bytes_a_service(small, backends),
+    converge(fleet(200), backends)
+    figures: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        runs = {count: _run(count, backends) for count in (small, large)}
+        for count, run in runs.items():
+            figures.setdefault(f"engine / decoding and encoding, {count} services", []).append(run.ratio)
+        growth, event = runs[large].seconds / runs[small].seconds, runs[large].event / runs[small].event
+        figures.setdefault(f"growth, {large} / {small} services", []).append(growth)
+        figures.setdefault(f"one event, {large} / {small} services", []).append(event)
+    return {name: median(each) for name, each in figures.items()} | {
+        "bytes a service": bytes_a_service(small, backends)
     }
 
 
-if __name__ == "__main__":
-    for name, figure in measure().items():
-        print(f"{name}: {figure:,.2f}")
+class Run(msgspec.Struct):
+    """One fleet, measured: CPU seconds of the engine, its ratio to the codec, seconds of one event."""
+
+    seconds: float
+    ratio: float
+    event: float
+
+
+def _run(count: int, backends: Backends) -> Run:
+    documents = fleet(count)
+    gc.collect()
+    gc.freeze()
+    converged = converge(documents, backends)
+    codec = median(codec_seconds(documents, converged.outputs) for _ in range(3))
+    event = one_event_seconds(converged)
+    gc.unfreeze()
+    print(
+        f"  {count:>6} services: engine {converged.seconds:.2f} s, codec {codec:.3f} s, "
+        f"{len(converged.outputs)} writes, one event {event * 1e6:.0f} us",
+        file=sys.stderr,
+    )
+    return Run(converged.seconds, converged.seconds / codec, event)
 
 
 __all__ = ["converge", "measure"]

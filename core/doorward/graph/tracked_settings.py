@@ -7,21 +7,30 @@ from typing import Any, cast
 from doorward.model.settings import Settings
 
 _BIT = {name: 1 << position for position, name in enumerate(Settings.model_fields)}
-_ALL = (1 << len(_BIT)) - 1
 
 
 class TrackedSettings:
-    """Reads like :class:`Settings`, one per door; ``read`` is the set of fields read so far, as bits."""
+    """Reads like :class:`Settings`, one per door.
+
+    The first read of a field copies it into the instance, where later reads find it without a call: that is half of
+    what tracking costs.  What the instance holds is what was read.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.read = 0
+        self._fields = settings.__dict__
 
     def __getattr__(self, name: str) -> Any:
-        """The first read of a field, or of something that may read any; later ones find it in the instance."""
-        self.read |= _BIT.get(name, _ALL)
-        value = self.__dict__[name] = getattr(self._settings, name)
+        try:
+            value = self._fields[name]
+        except KeyError:
+            raise AttributeError(name) from None
+        self.__dict__[name] = value
         return value
+
+    @property
+    def read(self) -> int:
+        """The fields read so far, as bits."""
+        return sum(_BIT[name] for name in self.__dict__ if name != "_fields")
 
     def as_settings(self) -> Settings:
         """Itself, for code that is typed to read Settings."""
@@ -31,5 +40,5 @@ class TrackedSettings:
 def changed(before: Settings | None, after: Settings | None) -> int:
     """The fields that differ, as bits; all of them where one side is missing."""
     if before is None or after is None:
-        return 0 if before is after else _ALL
+        return 0 if before is after else (1 << len(_BIT)) - 1
     return sum(bit for name, bit in _BIT.items() if getattr(before, name) != getattr(after, name))

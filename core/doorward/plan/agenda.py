@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ class Agenda:
     """Drafts by order, and within one order by the time at which their service was decided."""
 
     def __init__(self) -> None:
-        self._lanes: dict[int, dict[Ref, tuple[int, list[Draft]]]] = {}
+        self._lanes: dict[int, OrderedDict[Ref, tuple[int, list[Draft]]]] = {}
 
     def __bool__(self) -> bool:
         return any(self._lanes.values())
@@ -32,7 +33,7 @@ class Agenda:
         """What is to be done for a service, in place of all that was."""
         self.drop(service)
         for draft in drafts:
-            lane = self._lanes.setdefault(draft.order, {})
+            lane = self._lanes.setdefault(draft.order, OrderedDict())
             lane.setdefault(service, (cause, []))[1].append(draft)
 
     def drop(self, service: Ref) -> None:

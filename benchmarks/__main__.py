@@ -1,0 +1,35 @@
+"""``python -m benchmarks``: every figure, each a ratio (or a size) that one run measures side by side."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import convergence, engine_alone
+
+AIMS = {
+    "engine / decoding": "at most 15",
+    "growth": "at most 11",
+    "one event": "1",
+    "bytes a service": "at most 10,000",
+    "convergence": "at least 0.8",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round of each, some minutes in all")
+    parser.add_argument("--only", choices=("engine", "server"), help="the engine alone, or before a real API server")
+    arguments = parser.parse_args()
+    figures: dict[str, float] = {}
+    if arguments.only != "server":
+        figures |= engine_alone.measure(rounds=1 if arguments.quick else 5)
+    if arguments.only != "engine":
+        figures |= convergence.measure(rounds=2 if arguments.quick else 5)
+    width = max(len(name) for name in figures)
+    for name, figure in figures.items():
+        aim = next((aim for start, aim in AIMS.items() if name.startswith(start)), "")
+        print(f"{name:<{width}}  {figure:>10,.2f}  (aim: {aim})")
+
+
+if __name__ == "__main__":
+    main()
