@@ -1,0 +1,56 @@
+"""What is installed is pinned, wherever it comes from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PIN = re.compile(r"([a-z0-9-]+)==\S+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
+MEMBERS = sorted(file.parent for file in (*ROOT.glob("*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")))
+
+
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text())
+
+
+def pins(name: str) -> set[str]:
+    """The names that a file pins; every line is a pin or one of its hashes, so that it names no address."""
+    matches = [PIN.fullmatch(line) for line in (ROOT / "requirements" / name).read_text().splitlines()]
+    assert all(matches)
+    return {match[1] for match in matches if match and match[1]}
+
+
+def asked() -> set[str]:
+    """What the members of the workspace depend on, themselves left out."""
+    required = {names(each) for member in MEMBERS for each in project(member)["project"]["dependencies"]}
+    return {name for name in required if not name.startswith("doorward")}
+
+
+def names(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9-]+", requirement)
+    assert found
+    return found[0]
+
+
+@pytest.mark.parametrize("name", ["doorward.txt", "dev.txt"])
+def test_every_dependency_is_pinned_with_hashes(name: str) -> None:
+    assert asked() <= pins(name)
+
+
+def test_the_tools_are_pinned_for_developers_only() -> None:
+    tools = {names(each) for each in project(ROOT)["dependency-groups"]["dev"]}
+    assert tools <= pins("dev.txt")
+    assert not {"pytest", "ruff", "uv"} & pins("doorward.txt")
+
+
+def test_the_way_in_installs_every_member() -> None:
+    text = (ROOT / "dev").read_text()
+    listed = re.search(r"MEMBERS = \((.*?)\)", text, re.DOTALL)
+    assert listed
+    expected = {str(member.relative_to(ROOT)) for member in MEMBERS} | {"."}
+    assert set(re.findall(r'"([^"]+)"', listed[1])) == expected
