@@ -258,6 +258,27 @@ async def test_a_virtual_service_is_held_to_its_schema(cluster: Cluster, namespa
         await cluster.create(VIRTUAL_SERVICE, namespace, body(VIRTUAL_SERVICE, spec))
 
 
+@pytest.mark.parametrize(
+    ("timeout", "words"),
+    [
+        ("0s", 'spec.http[0].timeout: Invalid value: "0s": must be a valid duration greater than 1ms'),
+        (
+            "long",
+            "spec.http[0].timeout: Invalid value: \"string\": type conversion error from 'string' to 'google.protobuf",
+        ),
+    ],
+)
+async def test_a_virtual_service_takes_no_timeout_of_nothing(
+    cluster: Cluster, namespace: str, refused: Refused, timeout: str, words: str
+) -> None:
+    http = {"route": [{"destination": {"host": "x"}}]}
+    with refused(422, "Invalid", words):
+        spec = {"hosts": ["a"], "http": [http | {"timeout": timeout}]}
+        await cluster.create(VIRTUAL_SERVICE, namespace, body(VIRTUAL_SERVICE, spec))
+    spec = {"hosts": ["a"], "http": [http | {"timeout": "1h2m3.5s"}]}
+    assert (await cluster.create(VIRTUAL_SERVICE, namespace, body(VIRTUAL_SERVICE, spec)))["spec"] == spec
+
+
 async def test_a_definition_must_be_named_for_what_it_defines(cluster: Cluster, refused: Refused) -> None:
     kind = Resource("Thing.other.example.com", "things", ("v1",))
     wrong = definition(kind)

@@ -74,7 +74,9 @@ async def test_a_finalizer_holds_the_deletion_up(cluster: Cluster, namespace: st
     assert left["metadata"]["generation"] == made["metadata"]["generation"] + 1
     assert int(left["metadata"]["resourceVersion"]) > int(made["metadata"]["resourceVersion"])
     assert await cluster.delete(VIRTUAL_SERVICE, namespace, "it") == left
-    with refused(409, "AlreadyExists"):
+    with refused(
+        409, "AlreadyExists", 'object is being deleted: virtualservices.networking.istio.io "it" already exists'
+    ):
         await cluster.create(VIRTUAL_SERVICE, namespace, virtual_service())
     await cluster.patch(VIRTUAL_SERVICE, namespace, "it", {"metadata": {"finalizers": None}})
     assert await is_gone(cluster, VIRTUAL_SERVICE, namespace, "it")

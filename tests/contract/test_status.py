@@ -125,6 +125,6 @@ async def test_conditions_are_one_atomic_list(cluster: Cluster, namespace: str, 
 
 async def test_a_kind_without_the_subresource_has_none(cluster: Cluster, namespace: str, refused: Refused) -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}
-    await cluster.create(CONFIG_MAP, namespace, body)
+    assert "status" not in await cluster.create(CONFIG_MAP, namespace, body | {"status": {"a": "b"}})
     with refused(404):
         await cluster.patch(CONFIG_MAP, namespace, "it", {"status": {"a": "b"}}, subresource="status")

@@ -64,6 +64,9 @@ def _service(new: JsonObject, old: JsonObject | None, subresource: str, allocati
 
 def _config_map(new: JsonObject, old: JsonObject | None) -> list[str]:
     found = []
+    for field in ("data", "binaryData"):
+        if not new.get(field, True):
+            del new[field]
     for key in new.get("data") or {}:
         if not re.fullmatch(r"[-._a-zA-Z0-9]+", key):
             why = (

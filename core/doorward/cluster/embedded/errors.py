@@ -33,8 +33,9 @@ def terminating(resource: Resource, name: str, namespace: str) -> ApiError:
     return ApiError(403, "Forbidden", f"{quoted(resource, name)} is forbidden: {why}")
 
 
-def already_exists(resource: Resource, name: str) -> ApiError:
-    return ApiError(409, "AlreadyExists", f"{quoted(resource, name)} already exists")
+def already_exists(resource: Resource, name: str, *, leaving: bool = False) -> ApiError:
+    prefix = "object is being deleted: " if leaving else ""
+    return ApiError(409, "AlreadyExists", f"{prefix}{quoted(resource, name)} already exists")
 
 
 def conflict(resource: Resource, name: str, why: str = MODIFIED) -> ApiError:

@@ -45,6 +45,8 @@ def default(spec: JsonObject) -> None:
         spec.setdefault("externalTrafficPolicy", "Cluster")
     if _has_address(spec):
         spec.setdefault("internalTrafficPolicy", "Cluster")
+    else:
+        spec.pop("internalTrafficPolicy", None)
     if spec["type"] == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
     for field in ("selector", "ports", "clusterIP", "externalName", "loadBalancerIP", "clusterIPs"):
@@ -95,28 +97,37 @@ def problems(spec: JsonObject, old: JsonObject | None) -> list[str]:
         return [f"spec.type: Unsupported value: {shown(spec['type'])}: supported values: {choices}"]
     found = []
     address = spec.get("clusterIP")
+    if old is not None and _has_address(old) and _has_address(spec) and address != old.get("clusterIP"):
+        found.append(f"spec.clusterIPs[0]: Invalid value: {shown([address])}: may not change once set")
     if spec["type"] == "ExternalName":
         name = spec.get("externalName", "").rstrip(".")
+        if address:
+            found.append("spec.clusterIPs: Forbidden: may not be set for ExternalName services")
         if not name:
             found.append("spec.externalName: Required value")
         elif problem := subdomain_problem(name):
             found.append(f"spec.externalName: Invalid value: {shown(name)}: {problem}")
-        if address:
-            found.append("spec.clusterIPs: Forbidden: may not be set for ExternalName services")
     elif not spec.get("ports") and address != "None":
         found.append("spec.ports: Required value")
-    if "externalTrafficPolicy" in spec and not _is_external(spec):
-        policy, why = spec["externalTrafficPolicy"], "may only be set for externally-accessible services"
-        found.append(f"spec.externalTrafficPolicy: Invalid value: {shown(policy)}: {why}")
-    if "allocateLoadBalancerNodePorts" in spec and spec["type"] != "LoadBalancer":
-        why = "may only be used when `type` is 'LoadBalancer'"
-        found.append(f"spec.allocateLoadBalancerNodePorts: Forbidden: {why}")
     if address == "None" and _is_external(spec):
         why = f"may not be set to 'None' for {spec['type']} services"
         found.append(f'spec.clusterIPs[0]: Invalid value: "None": {why}')
-    if old is not None and _has_address(old) and _has_address(spec) and address != old.get("clusterIP"):
-        found.append(f"spec.clusterIPs[0]: Invalid value: {shown([address])}: may not change once set")
-    return found + list(_port_problems(spec))
+    found += _port_problems(spec)
+    if "allocateLoadBalancerNodePorts" in spec and spec["type"] != "LoadBalancer":
+        why = "may only be used when `type` is 'LoadBalancer'"
+        found.append(f"spec.allocateLoadBalancerNodePorts: Forbidden: {why}")
+    if "externalTrafficPolicy" in spec and not _is_external(spec):
+        policy, why = spec["externalTrafficPolicy"], "may only be set for externally-accessible services"
+        found.append(f"spec.externalTrafficPolicy: Invalid value: {shown(policy)}: {why}")
+    if not found and spec.get("ipFamilyPolicy") == "RequireDualStack" and not _is_dual(spec):
+        why = "this cluster is not configured for dual-stack services"
+        found.append(f'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": {why}')
+    return found
+
+
+def _is_dual(spec: JsonObject) -> bool:
+    """Whether a Service, in a cluster with one family of addresses, has both: none of its own, and no endpoints."""
+    return spec.get("clusterIP") == "None" and not spec.get("selector")
 
 
 def _port_problems(spec: JsonObject) -> Iterator[str]:
@@ -165,7 +176,7 @@ class Allocations:
                     message = f"Invalid value: {shown([address])}: failed to allocate IP {address}: {why}"
                     found.append(f"spec.clusterIPs: {message}")
             spec.setdefault("clusterIPs", [address])
-            dual = address == "None" and not spec.get("selector")
+            dual = _is_dual(spec)
             spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if dual else ["IPv4"])
             spec.setdefault("ipFamilyPolicy", "RequireDualStack" if dual else "SingleStack")
         for position, port in enumerate(spec.get("ports") or () if _has_node_ports(spec) else ()):

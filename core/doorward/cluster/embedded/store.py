@@ -454,8 +454,10 @@ class Store:
             new.pop("status", None)
         self._admit(request, kind, version, new, None)
         key = (request.namespace, meta["name"])
-        if self.entry(kind.name, key) is not None:
-            raise errors.already_exists(kind.resource, meta["name"])
+        there = self.entry(kind.name, key)
+        if there is not None:
+            leaving = "deletionTimestamp" in there.object["metadata"]
+            raise errors.already_exists(kind.resource, meta["name"], leaving=leaving)
         self._track(kind, version, None, new, request.field_manager, "")
         if request.dry_run:
             return new | {"apiVersion": kind.resource.api_version(version)}
@@ -510,6 +512,8 @@ class Store:
         return self._done(request, self._out(kind, version, written))
 
     def _admit(self, request: Request, kind: Kind, version: str, new: JsonObject, old: JsonObject | None) -> None:
+        if not kind.custom and not kind.status:
+            new.pop("status", None)  # typed, and without one
         for mutate in self.faults.mutators:
             mutate(request, new)
         found = metadata.problems(kind.name, new["metadata"], custom=kind.custom)
