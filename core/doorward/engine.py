@@ -42,7 +42,7 @@ from doorward.graph import memory as memories
 from doorward.graph.claims import NOBODY, Age, Claims
 from doorward.graph.configuration import parse as parse_settings
 from doorward.graph.facts import Change, Fact, Facts, version_of
-from doorward.graph.inference_service import InferenceService
+from doorward.graph.inference_service import InferenceService, legible
 from doorward.graph.inference_service import parse as parse_service
 from doorward.graph.kinds import Kinds
 from doorward.graph.memory import FORGOTTEN, Flips, Mark, Memory, Retry, drop, put
@@ -578,7 +578,7 @@ class Engine:
 
     def _wrote(self, action: Action, returned: JsonObject, memory: Memory) -> Memory:
         """What the status has of ours after a write: the fields that this or an earlier write set."""
-        service = msgspec.convert(returned, InferenceService)
+        service = legible(returned)
         if self._settings is None:
             return memory
         type_ = condition_type(self._settings.condition_type, memory, service.metadata.generation)
@@ -590,9 +590,9 @@ class Engine:
 
     def _count_flips(self, before: Fact, after: Fact, memory: Memory) -> None:
         """Somebody overwrote what we wrote into the status: five times within a minute, and the field is theirs."""
-        old, new = self._read_service(before), self._read_service(after)
-        if old is None or new is None or self._settings is None or after.ref in self._busy:
+        if self._settings is None or after.ref in self._busy:
             return
+        old, new = legible(before.object()), legible(after.object())
         generation = new.metadata.generation
         type_ = condition_type(self._settings.condition_type, memory, generation)
         was, now = observed_values(old, type_), observed_values(new, type_)
@@ -755,8 +755,12 @@ class Engine:
 
     def _may_wait(self, ref: Ref) -> bool:
         """Whether a service can wait until every kind is known; one whose door is to be closed can't."""
-        service = self._parsed(ref)
-        return service is not None and (self._settings is None or exposure_of(service, self._settings) == "outside")
+        service, settings = self._parsed(ref), self._settings
+        if settings is None:
+            return True
+        if service is None or settings.namespace_domains:
+            return False
+        return exposure_of(service, settings) == "outside"
 
     def _decide_one(self, ref: Ref, cause: int) -> list[Record]:
         self._owed.discard(ref)

@@ -10,7 +10,7 @@ from doorward.graph.facts import Fact
 from doorward.graph.refusal import Refusal
 from doorward.graph.trim import COMPONENTS
 from doorward.model import names
-from doorward.model.reference import Ref
+from doorward.model.reference import JsonObject, Ref
 
 MODE_ANNOTATIONS = ("ome.io/deployment-mode", "ome.io/deploymentMode")
 
@@ -123,6 +123,26 @@ def parse(fact: Fact) -> InferenceService:
         if spec and spec.malformed:
             raise _malformed(fact.ref, f"Expected `object`, got `{spec.malformed}` - at `$.spec.{component}`")
     return service
+
+
+def legible(obj: JsonObject) -> InferenceService:
+    """What can be read of a service (trimmed) that can't be read whole: its metadata and what is reported on it."""
+    whole = obj.get("status")
+    status: JsonObject = whole if isinstance(whole, dict) else {}
+    address, conditions = status.get("address"), status.get("conditions")
+    kept: JsonObject = {}
+    if isinstance(status.get("url"), str):
+        kept["url"] = status["url"]
+    if isinstance(address, dict) and isinstance(address.get("url"), str):
+        kept["address"] = {"url": address["url"]}
+    if isinstance(conditions, list):
+        kept["conditions"] = [condition for condition in conditions if isinstance(condition, dict)]
+    metadata = obj["metadata"]
+    try:
+        return msgspec.convert({"metadata": metadata, "status": kept}, InferenceService)
+    except msgspec.ValidationError:
+        bare = {key: value for key, value in metadata.items() if key not in ("labels", "annotations")}
+        return msgspec.convert({"metadata": bare, "status": kept}, InferenceService)
 
 
 def _malformed(ref: Ref, problem: str) -> Refusal:

@@ -38,6 +38,7 @@ DISABLE_INGRESS = "ome.io/disable-ingress"
 DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
 ISTIO_CLASS = "istio"
+_WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,9 +120,11 @@ def shape(
         settings=settings,
     )
     backend = _backend(service, settings, door, backends, choose) if exposure == "outside" else ""
+    if backend == "loadbalancer" and not door.service_type:
+        door = msgspec.structs.replace(door, service_type="LoadBalancer")
     in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
     asked = Addresses(hosts=(), path=None, scheme="http")
-    if backend and backend != "loadbalancer":
+    if backend not in _WITHOUT_HOSTS:
         asked = addresses(service, settings, serverless=serverless, entry=entry)
     status = service.status.components.get(entry)
     url = status.url if status and serverless and not virtual_services and not backend else ""
@@ -238,10 +241,10 @@ def _in_cluster(
         return "none", (status.address.url if status else "") or own
     url = f"http://{door.door_service}.{door.namespace}.svc.{settings.cluster_domain}"
     fact = reader.get(Ref(SERVICE, door.namespace, door.door_service))
-    if fact is None or fact.owner == door.uid:
+    if fact is None or (fact.owner == door.uid and fact.controller in ("", door.uid)):
         return "ours", url
     known: Service = components.read_service(fact)
-    if fact.owner:
+    if fact.owner and fact.owner != door.uid:
         former = known.metadata.labels.get("ome.io/inferenceservice") == service.label
         return ("ours", url) if former else ("conflict", own)
     if known.tied_to(service):

@@ -7,6 +7,7 @@ A refusal anywhere on the way holds what stands.  Closing is never held.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from hashlib import blake2b
@@ -15,9 +16,10 @@ from typing import Literal
 import msgspec
 
 from doorward.backends import Backend, BackendError, Backends
+from doorward.graph.addresses import door_service
 from doorward.graph.claims import NOBODY, Age, Claims, Hold
 from doorward.graph.facts import Fact, Facts
-from doorward.graph.inference_service import InferenceService, parse
+from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
 from doorward.graph.memory import Memory
 from doorward.graph.reading import Reader
@@ -30,7 +32,7 @@ from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, Jso
 from doorward.model.settings import Settings
 from doorward.plan import notice
 from doorward.plan.desired import Desired, decorate, digest_of, is_manifest, ours_of, resource_kind
-from doorward.plan.plan import IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, overlap_is_over, plan
+from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, overlap_is_over, plan
 from doorward.plan.status import Report, status_patch
 
 BASE_KINDS = (CONFIG_MAP, INFERENCE_SERVICE, SERVICE)
@@ -149,25 +151,40 @@ class _Case:
         self.warnings: list[Warning] = []
 
     def run(self, first: bool) -> None:
+        unread: Refusal | None = None
         try:
             service = parse(self.fact)
         except Refusal as refusal:
-            self._hold_unread(refusal, first)
-            return
+            service, unread = legible(self.fact.object()), refusal
         if self.tracked is None:
-            self._carry_out(service, self._held(service, ()), None, first)
+            self._carry_out(service, self._held(service, None, closed=False), None, first)
             return
         settings = self.tracked.as_settings()
         exposure = exposure_of(service, settings)
-        closed = exposure != "outside"
+        try:
+            if why := unread or self._try_to_open(service, settings, exposure, first):
+                self._refuse(service, settings, why, exposure != "outside", first)
+        except NotListed as missing:
+            self._close_alone(service, settings, exposure != "outside", missing.kind)
+
+    def _try_to_open(
+        self, service: InferenceService, settings: Settings, exposure: Exposure, first: bool
+    ) -> Refusal | None:
+        """Open the door, or tell why not; whatever goes wrong with one service stays with it."""
         try:
             self._open(service, settings, exposure, first)
         except Refusal as refusal:
-            self._refuse(service, refusal, closed, first)
+            return refusal
+        except NotListed:
+            raise
         except BackendError as error:
             self.decision.error = error
-            what = f"backend {error.plugin}, hook {error.hook}: {error}"
-            self._refuse(service, Refusal("BackendError", what), closed, first)
+            return Refusal("BackendError", f"backend {error.plugin}, hook {error.hook}: {error}")
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            self.decision.error = BackendError("doorward", "decide", what, traceback.format_exc())
+            return Refusal("InternalError", f"{what}; this is a defect of doorward, the journal has the traceback")
+        return None
 
     # -- the way to an open door ---------------------------------------------------------------------------------
 
@@ -206,6 +223,7 @@ class _Case:
         situation = self._situation(
             service,
             desired=rendered.desired,
+            closed=closed,
             closing=self._closing(rendered.desired, denied, closed),
             adopt=settings.adopt,
             overlap=settings.overlap_seconds,
@@ -473,37 +491,50 @@ class _Case:
 
     # -- doors that can't be as asked ----------------------------------------------------------------------------
 
-    def _hold_unread(self, refusal: Refusal, first: bool) -> None:
-        """The service itself can't be read: keep what stands; its status is written from what can be read."""
-        obj = self.fact.object()
-        bare = {"metadata": {k: v for k, v in obj["metadata"].items() if k not in ("labels", "annotations")}}
-        if isinstance(obj.get("status", {}).get("conditions"), list):
-            bare["status"] = {"conditions": [c for c in obj["status"]["conditions"] if isinstance(c, dict)]}
-        service = msgspec.convert(bare, InferenceService)
-        report = Report(status="False", reason=refusal.reason, message=self._held_message(refusal))
-        self._carry_out(service, self._held(service, ()), report if self.tracked else None, first)
-
-    def _refuse(self, service: InferenceService, refusal: Refusal, closed: bool, first: bool) -> None:
+    def _refuse(
+        self, service: InferenceService, settings: Settings, refusal: Refusal, closed: bool, first: bool
+    ) -> None:
+        """Keep what stands, but for what is closed, and say why."""
+        for kind in self.kinds.all():
+            self.kinds.require(kind)
         self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
-        closing: tuple[Ref, ...] = ()
-        if closed:
-            claiming = self.backends.claiming
-            closing = tuple(f.ref for f in self.ours if f.ref.kind in claiming and self._serves(f))
         report = Report(status=_status(refusal), reason=refusal.reason, message=self._held_message(refusal))
-        self._carry_out(service, self._held(service, closing), report, first)
+        self._carry_out(service, self._held(service, settings, closed=closed), report, first)
 
-    def _serves(self, fact: Fact) -> bool:
-        """Whether an object serves a host; one that can't be read counts as one that does."""
-        try:
-            return bool(self.backends.claims(fact.ref.kind, fact.object()))
-        except BackendError:
-            return True
+    def _close_alone(self, service: InferenceService, settings: Settings, closed: bool, missing: str) -> None:
+        """Not everything is listed yet: nothing comes out but what closes."""
+        self.decision.waiting_for = missing
+        drafts = self._held(service, settings, closed=closed).drafts
+        self.decision.drafts = [draft for draft in drafts if draft.order == CLOSE]
 
-    def _held(self, service: InferenceService, closing: tuple[Ref, ...]) -> Plan:
-        return plan(self._situation(service, desired={}, held=True, closing=closing))
+    def _held(self, service: InferenceService, settings: Settings | None, *, closed: bool) -> Plan:
+        leads_in = door = None
+        if settings is not None and (closed or settings.namespace_domains):
+            leads_in = self._leads_in(service.namespace, settings, closed)
+            door = Ref(SERVICE, service.namespace, door_service(service, settings))
+        return plan(self._situation(service, desired={}, held=True, leads_in=leads_in, door=door))
+
+    def _leads_in(self, namespace: str, settings: Settings, closed: bool) -> Callable[[str, JsonObject], bool]:
+        """Which objects serve what is closed; no rendering is needed to tell, and what can't be read counts as one."""
+
+        def leads_in(kind: str, obj: JsonObject) -> bool:
+            if kind == SERVICE:
+                return closed and (obj.get("spec") or {}).get("type") in _EXTERNAL
+            if kind not in self.backends.claiming:
+                return closed
+            try:
+                claims = self.backends.claims(kind, obj)
+            except BackendError:
+                return closed
+            if closed:
+                return bool(claims)
+            return any(_domain_problem(claim.host, namespace, settings) for claim in claims)
+
+        return leads_in
 
     def _held_message(self, refusal: Refusal) -> str:
-        return f"{refusal.message} (the door that stands is kept as it was)" if self.ours else refusal.message
+        stands = self.ours or self.memory.marks
+        return f"{refusal.message} (the door that stands is kept as it was)" if stands else refusal.message
 
     def _situation(self, service: InferenceService, **more: object) -> Situation:
         return Situation(

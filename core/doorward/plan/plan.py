@@ -56,6 +56,7 @@ EXTERNAL_NAME = "ExternalName"
 
 CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
 IN_DOUBT = "nobody knows what became of the last write"
+CLOSED = "the door is closed"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,8 +87,14 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     watch: Callable[[str], Watch]
     memory: Memory
     held: bool = False
+    closed: bool = False
+    """There is to be no outside door: what takes it away waits for nothing, and goes out first."""
     closing: Collection[Ref] = ()
     """Objects of ours that have to go at once."""
+    leads_in: Callable[[str, JsonObject], bool] | None = None
+    """Which objects of a held door have to go at once, by kind and content; None: none of them."""
+    door: Ref | None = None
+    """Service DOOR, which only stops to lead in from outside."""
     adopt: bool = False
     overlap: float = 10.0
     accepted: Callable[[], bool] = lambda: True
@@ -134,19 +141,23 @@ def plan(situation: Situation) -> Plan:
     wanted = situation.desired
     if situation.held:
         for fact in situation.ours:
-            if fact.ref not in situation.closing:
+            if situation.leads_in is None or not situation.leads_in(fact.ref.kind, fact.object()):
                 _hold(situation, fact, result)
+            elif fact.ref == situation.door:
+                _narrow(situation, fact, result)
+            else:
+                _remove(situation, fact, CLOSE, CLOSED, result)
         _revive(situation, result)
     else:
         for stage in _stages(situation):
-            waits = result.under_way
+            waits = result.under_way and not situation.closed
             for desired in stage:
                 _want(situation, desired, waits, result)
     settled = _settled(situation, result)
     _overlap(situation, settled, result)
     for fact in situation.ours:
         if fact.ref in situation.closing and fact.ref not in wanted:
-            _remove(situation, fact, CLOSE, "the door is closed", result)
+            _remove(situation, fact, CLOSE, CLOSED, result)
     return result
 
 
@@ -227,7 +238,7 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, wait
     if ours and not _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
         return
     reason = f"drift: {', '.join(changed)}" if ours else "the door changes"
-    _do(result, _patch(fact, patch, OPEN, reason, changed, desired.digest))
+    _do(result, _patch(fact, patch, CLOSE if s.closed else OPEN, reason, changed, desired.digest))
 
 
 def _meet(s: Situation, desired: Desired, fact: Fact, result: Plan) -> None:
@@ -258,17 +269,25 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
         _do(result, _patch(fact, patch, OPEN, f"drift of a held door: {', '.join(changed)}", changed, mark.digest))
 
 
+def _narrow(s: Situation, fact: Fact, result: Plan) -> None:
+    """Service DOOR of a held door stays for those inside the cluster, and stops to lead in from outside."""
+    if fact.deleting or _put_off(s, fact.ref, result):
+        return
+    patch: JsonObject = {"spec": {"type": "ClusterIP", "loadBalancerIP": None}}
+    _do(result, _patch(fact, patch, CLOSE, CLOSED, ("spec.type",), ""))
+
+
 def _revive(s: Situation, result: Plan) -> None:
     """Make anew the objects of a held door that somebody deleted."""
     present = {key_of(fact.ref) for fact in s.ours}
     for key, mark in s.memory.marks.items():
         kind, _, name = key.partition("/")
         ref = Ref(kind, s.service.namespace, name)
-        if key in present or s.look(ref) is not None or ref in s.closing or _put_off(s, ref, result):
-            continue
-        if not _pace(s, ref, "", result):
+        if key in present or s.look(ref) is not None or _put_off(s, ref, result):
             continue
         watch, kept = s.watch(kind), _kept(s.service, mark)
+        if (s.leads_in and s.leads_in(kind, kept)) or not _pace(s, ref, "", result):
+            continue
         spec = {k: v for k, v in kept["spec"].items() if watch.owned == "spec" or k in watch.fields}
         body = {"apiVersion": watch.resource.api_version(), "kind": watch.resource.name, **kept, "spec": spec}
         reason = "drift of a held door: somebody deleted it"

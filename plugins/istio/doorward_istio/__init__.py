@@ -31,7 +31,7 @@ def watches() -> Sequence[Watch]:
 
 @hookimpl
 def supports(door: Door) -> str | None:
-    if door.virtual_services or door.serverless:
+    if door.virtual_services:
         return None
     return (
         "VirtualServices are disabled for this service "
