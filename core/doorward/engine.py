@@ -50,7 +50,7 @@ from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of
 from doorward.graph.tracked_settings import changed as changed_settings
-from doorward.graph.trim import canonical, trim
+from doorward.graph.trim import OWNER, canonical, trim
 from doorward.model.action import Action
 from doorward.model.door import Warning
 from doorward.model.event import (
@@ -383,6 +383,7 @@ class Engine:
         service = self._services.get(action.service)
         already = service is None or service in self._dirty
         record = self._record(Applied(at=event.at, action=event.action, object=trimmed), action.id)
+        doubted = self._memory(action.service).doubts.get(key)
         memory = self._settled(action, self._memory(action.service))
         before = self._facts.get(ref)
         if trimmed is None:
@@ -396,6 +397,8 @@ class Engine:
                 memory = msgspec.structs.replace(memory, marks=put(memory.marks, key, mark))
             elif action.verb == "status":
                 memory = self._wrote(action, trimmed, memory)
+            elif doubted and doubted.verb in ("create", "patch"):
+                memory = self._cleared(doubted, before, trimmed, memory)
             self._remember(action.service, memory)
             if change:
                 self._changed(change, own=True)
@@ -575,6 +578,18 @@ class Engine:
             metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
             body = canonical({**returned, "metadata": metadata})
         return Mark(action.digest, body, again + 1 if missing else 0, tuple(f"spec.{path}" for path in missing[:5]))
+
+    def _cleared(self, doubted: Action, before: Fact | None, returned: JsonObject, memory: Memory) -> Memory:
+        """A look at an object that nobody but us has written shows that the write in doubt took effect."""
+        metadata = returned["metadata"]
+        if metadata.get("annotations", {}).get(OWNER) != doubted.service or metadata.get("otherManager"):
+            return memory
+        key = key_of(doubted.ref)
+        known = memory.marks.get(key)
+        mark = self._marked(doubted, before, returned, known)
+        if mark.difference or (known and known.body == mark.body):
+            return memory
+        return msgspec.structs.replace(memory, marks=put(memory.marks, key, mark))
 
     def _wrote(self, action: Action, returned: JsonObject, memory: Memory) -> Memory:
         """What the status has of ours after a write: the fields that this or an earlier write set."""
