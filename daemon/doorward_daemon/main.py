@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon import render
+from doorward_daemon import render, run, simulate
 
 __all__ = ["app", "main"]
 
@@ -18,7 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+app.command("run")(run.command)
 app.command("render")(render.command)
+app.command("simulate")(simulate.command)
 
 
 def _version(wanted: bool) -> None:

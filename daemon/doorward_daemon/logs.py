@@ -1,0 +1,86 @@
+"""The daemon's log: one line of JSON per event, or a readable one on a terminal; one line per write."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+import orjson
+import structlog
+from doorward.model.action import Action
+from doorward.model.event import Applied, Refused
+from doorward.model.reference import JsonObject
+from doorward.runtime.listener import Listener
+from doorward.runtime.performing import Outcome
+from doorward.runtime.shell import Shell
+
+__all__ = ["Format", "WriteLog", "configure"]
+
+Format = Literal["auto", "json", "pretty"]
+
+_log = structlog.get_logger("doorward")
+_DONE = {
+    "create": "created",
+    "patch": "updated",
+    "status": "status written",
+    "delete": "deleted",
+    "event": "event told",
+}
+
+
+def configure(format: Format = "auto") -> None:
+    """Log to standard error; ``auto``: readable on a terminal, JSON elsewhere."""
+    terminal = sys.stderr.isatty()
+    pretty = format == "pretty" or (format == "auto" and terminal)
+    shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.StackInfoRenderer()]
+    if pretty:
+        stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+        processors = [*shared, stamp, structlog.dev.ConsoleRenderer(colors=terminal)]
+    else:
+        stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+        renderer = structlog.processors.JSONRenderer(serializer=_json)
+        processors = [*shared, stamp, structlog.processors.format_exc_info, renderer]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _json(event: dict[str, Any], **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+class WriteLog(Listener):
+    """Logs every write: for which service, to which object, why, which fields, and the record that it is.
+
+    ``number`` and ``cause`` are numbers of the journal's records: ask it for the chain that led there.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        self._engine = shell.engine
+
+    def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
+        known = {
+            "service": named(self._engine.service(action.service)),
+            "object": str(action.ref),
+            "reason": action.reason,
+            "fields": list(action.fields),
+            "number": action.id,
+            "cause": action.cause,
+            "seconds": round(seconds, 4),
+        }
+        if isinstance(outcome, Applied):
+            log = _log.debug if action.verb == "look" else _log.info
+            log(_DONE.get(action.verb, action.verb), **known)
+        elif isinstance(outcome, Refused):
+            why = outcome.message or outcome.reason
+            _log.warning(f"{action.verb} refused", **known, status=outcome.status, message=why)
+        else:
+            _log.warning(f"{action.verb} unanswered", **known, message=outcome.message)
+
+
+def named(service: JsonObject | None) -> str:
+    """``namespace/name``; empty for what is no service's."""
+    return f"{service['metadata'].get('namespace', '')}/{service['metadata']['name']}" if service else ""

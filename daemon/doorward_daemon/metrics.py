@@ -1,0 +1,158 @@
+"""What the daemon measures, for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import prometheus_client
+from doorward.model.action import Action
+from doorward.model.event import Applied, Configured, Deleted, Observed, Record
+from doorward.model.reference import INFERENCE_SERVICE, JsonObject
+from doorward.runtime.listener import Listener
+from doorward.runtime.performing import Outcome
+from doorward.runtime.shell import Shell
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+__all__ = ["Metrics"]
+
+prometheus_client.disable_created_metrics()
+
+LAG_EVERY = 1.0
+"""Seconds between two measurements of the loop's lag."""
+
+
+class Metrics(Listener, Collector):
+    """Counts what the shell tells, and looks at the engine when asked."""
+
+    def __init__(self, shell: Shell, journal: Path | None = None) -> None:
+        self.registry = CollectorRegistry()
+        self._shell = shell
+        self._journal = journal
+        self._conditions: dict[tuple[str, str], list[JsonObject]] = {}
+        self._events = self._counter("doorward_records", "Records: what changed, what was done.", "type")
+        self._actions = self._counter(
+            "doorward_actions", "Requests to the API server, by what came of them.", "verb", "outcome"
+        )
+        self._seconds = Histogram(
+            "doorward_action_seconds", "How long requests took.", ["verb"], registry=self.registry
+        )
+        self._rejected = self._counter("doorward_settings_rejected", "Edits of the settings that were refused.")
+        self._slow = Histogram(
+            "doorward_slow_hook_seconds",
+            "Calls of a plugin's hook that held everything else up.",
+            ["plugin", "hook"],
+            buckets=(0.1, 0.25, 0.5, 1, 5, 30),
+            registry=self.registry,
+        )
+        self._lag = Histogram(
+            "doorward_loop_lag_seconds",
+            "How much later than asked the event loop woke up.",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+            registry=self.registry,
+        )
+        self.registry.register(self)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def text(self) -> bytes:
+        return prometheus_client.generate_latest(self.registry)
+
+    async def measure_lag(self) -> None:
+        """Measure, again and again; to be cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_EVERY
+            await asyncio.sleep(LAG_EVERY)
+            self._lag.observe(max(0.0, loop.time() - due))
+
+    # -- what the shell tells ------------------------------------------------------------------------------------
+
+    def seed(self) -> None:
+        """Begin with what the engine was restored to."""
+        for service in self._shell.engine.services():
+            self._note(service)
+
+    def recorded(self, records: Sequence[Record]) -> None:
+        for record in records:
+            event = record.event
+            self._events.labels(type(event).__name__).inc()
+            if isinstance(event, Observed) and event.kind == INFERENCE_SERVICE:
+                self._note(event.object)
+            elif isinstance(event, Deleted) and event.ref.kind == INFERENCE_SERVICE:
+                self._conditions.pop((event.ref.namespace, event.ref.name), None)
+            elif isinstance(event, Configured) and event.problems:
+                self._rejected.inc()
+
+    def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
+        self._actions.labels(action.verb, type(outcome).__name__).inc()
+        self._seconds.labels(action.verb).observe(seconds)
+        if action.verb == "status" and isinstance(outcome, Applied) and outcome.object:
+            self._note(outcome.object)
+
+    def planned(self, action: Action) -> None:
+        self._actions.labels(action.verb, "Planned").inc()
+
+    def slow_hook(self, plugin: str, hook: str, seconds: float) -> None:
+        self._slow.labels(plugin, hook).observe(seconds)
+
+    def _note(self, service: JsonObject) -> None:
+        metadata = service["metadata"]
+        conditions = (service.get("status") or {}).get("conditions")
+        known = [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []
+        self._conditions[metadata.get("namespace", ""), metadata["name"]] = known
+
+    # -- what is looked at when somebody asks --------------------------------------------------------------------
+
+    def collect(self) -> Iterator[Metric]:
+        engine = self._shell.engine
+        doors = GaugeMetricFamily(
+            "doorward_doors", "InferenceServices by the state of their door.", labels=["status", "reason"]
+        )
+        for (status, reason), count in sorted(self._doors().items()):
+            doors.add_metric([status, reason], count)
+        yield doors
+        yield CounterMetricFamily("doorward_decided", "Times that a door was decided.", value=engine.decided)
+        yield _gauge("doorward_settings_problems", "Problems of the newest settings.", len(engine.problems))
+        yield _gauge("doorward_ready", "1: everything is listed and settings are in force.", int(engine.ready))
+        yield _gauge("doorward_backlog", "Events that wait for the engine.", self._shell.backlog)
+        yield CounterMetricFamily("doorward_errors", "Unexpected failures; see the log.", value=self._shell.errors)
+        missing = GaugeMetricFamily("doorward_missing_kinds", "Kinds that can't be seen.", labels=["kind", "state"])
+        for kind, state in sorted(engine.missing.items()):
+            missing.add_metric([kind, state], 1)
+        yield missing
+        failing = bool(self._shell.journal_problem)
+        yield _gauge("doorward_journal_failing", "1: records aren't kept just now.", int(failing))
+        if self._journal is not None:
+            yield _gauge("doorward_journal_bytes", "Size of the journal's file.", _size(self._journal))
+
+    def _doors(self) -> Tally[tuple[str, str]]:
+        settings = self._shell.engine.settings
+        type_ = settings.condition_type if settings else "IngressReady"
+        states: Tally[tuple[str, str]] = Tally()
+        for conditions in self._conditions.values():
+            mine = next((c for c in conditions if c.get("type") in (type_, "doorward.io/DoorReady")), None)
+            states[_state(mine)] += 1
+        return states
+
+
+def _state(condition: dict[str, Any] | None) -> tuple[str, str]:
+    if condition is None:
+        return "None", ""
+    return str(condition.get("status") or ""), str(condition.get("reason") or "")
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _size(path: Path) -> int:
+    """Of the file and the log beside it."""
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
