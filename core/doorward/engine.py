@@ -50,7 +50,7 @@ from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of
 from doorward.graph.tracked_settings import changed as changed_settings
-from doorward.graph.trim import OWNER, canonical, trim
+from doorward.graph.trim import OWNER, canonical, mended, trim
 from doorward.model.action import Action
 from doorward.model.door import Warning
 from doorward.model.event import (
@@ -316,7 +316,11 @@ class Engine:
 
     def _fold_observed(self, event: Observed, cause: int = 0) -> list[Record]:
         trimmed = trim(event.kind, event.object)
-        change = self._facts.observe(event.kind, trimmed, self.number + 1)
+        try:
+            change = self._facts.observe(event.kind, trimmed, self.number + 1)
+        except TypeError:  # what JSON can't hold
+            trimmed = mended(trim(event.kind, event.object))
+            change = self._facts.observe(event.kind, trimmed, self.number + 1)
         if change is None:
             return []
         record = self._record(Observed(at=event.at, kind=event.kind, object=trimmed), cause)
@@ -721,6 +725,8 @@ class Engine:
         if isinstance(event, Deleted):
             cause = self.number
         records = self._fold_configured(now, cause)
+        if fact is None and good is None:
+            return records  # nothing that an Event could be about: the daemon's readiness and metrics tell
         for reason, new, old in (
             ("InvalidSettings", problems, before.problems),
             ("SettingsWarning", warnings, before.warnings),
