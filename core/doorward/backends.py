@@ -10,7 +10,7 @@ import pluggy
 
 from doorward import hooks
 from doorward.hooks import Watch
-from doorward.model.door import Claim, Door, Rendering, Standing
+from doorward.model.door import Claim, Door, Rendering, Standing, Warning
 from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 
@@ -66,10 +66,13 @@ class Backend:
         return self._hooks["accompanies"] is not None
 
     def needs(self, door: Door) -> Sequence[Ref]:
-        return self._sequence("needs", door)
+        return self._sequence("needs", Ref, door)
 
     def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-        return self._call("render", Rendering, door, needed) or Rendering()
+        rendering = self._call("render", Rendering, door, needed) or Rendering()
+        self._check_items("render", rendering.objects, dict)
+        self._check_items("render", rendering.warnings, Warning)
+        return rendering
 
     def status(self, door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
         return self._call("status", Standing, door, observed) or Standing()
@@ -81,16 +84,21 @@ class Backend:
         return self._hooks["claims"] is not None
 
     def claims(self, manifest: JsonObject) -> Sequence[Claim]:
-        return self._sequence("claims", manifest)
+        return self._sequence("claims", Claim, manifest)
 
-    def _sequence(self, hook: str, *arguments: object) -> Sequence[Any]:
+    def _sequence(self, hook: str, item: type[T], *arguments: object) -> Sequence[T]:
         answer = self._call(hook, object, *arguments)
-        if answer is None:
-            return ()
-        if not isinstance(answer, list | tuple):
-            what = f"{hook} returned {type(answer).__name__} where a list or tuple is due"
-            raise BackendError(self.name, hook, what, what)
-        return answer
+        return () if answer is None else self._check_items(hook, answer, item)
+
+    def _check_items(self, hook: str, items: object, item: type[T]) -> Sequence[T]:
+        if isinstance(items, list | tuple):
+            wrong = [each for each in items if not isinstance(each, item)]
+            if not wrong:
+                return items
+            what = f"{hook} returned {type(wrong[0]).__name__} among what should be {item.__name__}"
+        else:
+            what = f"{hook} returned {type(items).__name__} where a list or tuple of {item.__name__} is due"
+        raise BackendError(self.name, hook, what, what)
 
     def _call(self, hook: str, expected: type[T], *arguments: object) -> T | None:
         call = self._hooks[hook]

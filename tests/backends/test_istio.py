@@ -205,6 +205,10 @@ def foreign(**changes: Any) -> dict[str, Any]:
             [Claim("x.example.com", "/", ("istio-system/gw",))],
         ),
         ({"http": [{"match": [{"authority": {"regex": "("}}]}]}, [Claim("x.example.com", "/", ("istio-system/gw",))]),
+        (
+            {"http": [{"match": [{"authority": {"regex": r"((\w+)*)+!"}}]}]},
+            [Claim("x.example.com", "/", ("istio-system/gw",))],
+        ),
         ({"http": [{"match": [{"gateways": ["other/gw"]}]}]}, [Claim("x.example.com", "/", ("other/gw",))]),
         ({"http": None}, []),
     ],

@@ -93,7 +93,10 @@ def _primary(service: InferenceService, settings: Settings, domain: str, *, serv
 def _given_by_knative(service: InferenceService, settings: Settings, entry: str) -> str:
     """The host of the entry's own URL without its suffix, where it has one and isn't in-cluster."""
     status = service.status.components.get(entry)
-    host = (urlsplit(status.url).hostname or "") if status else ""
+    try:
+        host = (urlsplit(status.url).hostname or "") if status else ""
+    except ValueError:
+        return ""
     first, dot, rest = host.partition(".")
     if not dot or rest.endswith((f".svc.{settings.cluster_domain}", ".svc")):
         return ""

@@ -87,7 +87,7 @@ def existing(service: InferenceService, reader: Reader) -> dict[str, Service | N
 def look_up(service: InferenceService, component: str, reader: Reader) -> Service | None:
     """A component's Service: by its exact name, else by labels, the oldest; for the router at last ``NAME`` itself."""
     namespace = service.namespace
-    exact = reader.get(Ref(SERVICE, namespace, names.cut(f"{service.name}-{component}")))
+    exact = reader.get(Ref(SERVICE, namespace, _name(service, component)))
     if exact and not exact.owner:
         return read_service(exact)
     candidates = []
@@ -102,7 +102,7 @@ def look_up(service: InferenceService, component: str, reader: Reader) -> Servic
     if candidates:
         return min(candidates, key=lambda s: (s.metadata.creationTimestamp, s.metadata.name))
     if component == "router":
-        named = reader.get(Ref(SERVICE, namespace, names.cut(service.name)))
+        named = reader.get(Ref(SERVICE, namespace, names.service_name(service.name, namespace, service.name)))
         if named and not named.owner:
             candidate = read_service(named)
             if candidate.tied_to(service) and candidate.spec.type != "ExternalName":
@@ -110,12 +110,16 @@ def look_up(service: InferenceService, component: str, reader: Reader) -> Servic
     return None
 
 
+def _name(service: InferenceService, component: str) -> str:
+    return names.service_name(f"{service.name}-{component}", service.namespace, service.name)
+
+
 def target(service: InferenceService, component: str, known: Service | None, settings: Settings) -> Target:
     """Where requests for a component go; port 80 to 8080 before its Service is known."""
     spec = service.component(component)
     timeout = spec.timeoutSeconds if spec and spec.timeoutSeconds else settings.request_timeout_seconds
     if known is None:
-        return Target(component=component, service=names.cut(f"{service.name}-{component}"), timeout=timeout)
+        return Target(component=component, service=_name(service, component), timeout=timeout)
     port = known.port
     return Target(
         component=component,

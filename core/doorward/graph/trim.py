@@ -53,6 +53,23 @@ def trim(kind: str, obj: JsonObject) -> JsonObject:
     return _TRIMMERS.get(kind, _whole)(obj)
 
 
+def mended(value: Any, depth: int = 0) -> Any:
+    """``value`` as JSON that every encoder can hold: for what a server that checks nothing lets through.
+
+    Integers beyond 64 bits become text, halves of surrogate pairs question marks, and what is nested over a hundred
+    levels deep is left out.
+    """
+    if depth > 100:
+        return None
+    if isinstance(value, dict):
+        return {mended(str(key)): mended(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [mended(each, depth + 1) for each in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
 def _metadata(obj: JsonObject) -> JsonObject:
     whole = as_map(obj.get("metadata"))
     kept: JsonObject = {"name": whole.get("name", "")}

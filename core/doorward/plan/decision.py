@@ -33,7 +33,7 @@ from doorward.model.settings import Settings
 from doorward.plan import notice
 from doorward.plan.desired import Desired, decorate, digest_of, is_manifest, ours_of, resource_kind
 from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, overlap_is_over, plan
-from doorward.plan.status import Report, status_patch
+from doorward.plan.status import DOOR_READY, Report, status_patch, yielded
 
 BASE_KINDS = (CONFIG_MAP, INFERENCE_SERVICE, SERVICE)
 """What has to be listed before anything is decided."""
@@ -376,7 +376,11 @@ class _Case:
             renderings[backend.name] = rendering
             for manifest in rendering.objects:
                 kind, watch = self._check(backend, manifest)
-                one = decorate(manifest, service, routed, watch, self.kinds.version(kind), backend.name)
+                try:
+                    one = decorate(manifest, service, routed, watch, self.kinds.version(kind), backend.name)
+                except (TypeError, ValueError) as error:
+                    what = f"render returned a {kind} that can't be written as JSON: {error}"
+                    raise BackendError(backend.name, "render", what, traceback.format_exc()) from error
                 if one.ref in desired:
                     what = f"{one.ref} is rendered by {desired[one.ref].backend} and by {backend.name}"
                     raise BackendError(backend.name, "render", what, what)
@@ -617,6 +621,8 @@ class _Case:
         memory = result.memory
         self.decision.wake = result.wake
         self.decision.report = report
+        for field in yielded(memory, service.metadata.generation):
+            self.warnings.append(_left_to_another(field, service.metadata.generation))
         if report is not None and self.tracked is not None:
             drafts += self._status_drafts(service, report, memory)
         silent = first and not drafts and not _known_from_journal(memory)
@@ -630,7 +636,7 @@ class _Case:
         assert self.tracked is not None
         ref = self.fact.ref
         setting = self.tracked.as_settings().condition_type
-        patch, _ = status_patch(service, report, setting, memory, self.now)
+        patch = status_patch(service, report, setting, memory, self.now)
         if not patch or self.busy(ref):
             return []
         key = key_of(ref)
@@ -680,6 +686,16 @@ def _known_from_journal(memory: Memory) -> bool:
 
 def _status(refusal: Refusal) -> Literal["True", "False", "Unknown"]:
     return "Unknown" if refusal.status == "Unknown" else "False"
+
+
+def _left_to_another(field: str, generation: int) -> Warning:
+    what = {"condition": "the condition", "url": "status.url", "address": "status.address"}[field]
+    message = (
+        f"another writer keeps overwriting {what} that doorward reports; it is left to that writer until the service "
+        f"changes (generation {generation}), and doorward reports in condition {DOOR_READY}. Stop one of the two, or "
+        "set conditionType"
+    )
+    return Warning("StatusContested", message)
 
 
 def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: set[str]) -> set[str]:

@@ -37,56 +37,63 @@ def condition_type(setting: str, memory: Memory, generation: int) -> str:
     return DOOR_READY if memory.yielded.get("condition") == generation else setting
 
 
-def status_patch(
-    service: InferenceService, report: Report, setting: str, memory: Memory, now: float
-) -> tuple[JsonObject, dict[str, str]]:
-    """The merge patch of the status, empty where nothing differs, and our values by field (url, address, condition)."""
-    generation = service.metadata.generation
-    yielded = {field for field, at in memory.yielded.items() if at == generation}
-    type_ = condition_type(setting, memory, generation)
+def yielded(memory: Memory, generation: int) -> tuple[str, ...]:
+    """The fields (url, address, condition) that are left to another writer for this generation of the service."""
+    return tuple(sorted(field for field, at in memory.yielded.items() if at == generation))
+
+
+def status_patch(service: InferenceService, report: Report, setting: str, memory: Memory, now: float) -> JsonObject:
+    """The merge patch of the status, empty where nothing differs."""
+    left = yielded(memory, service.metadata.generation)
     shared = setting == INGRESS_READY
     patch: JsonObject = {}
-    values: dict[str, str] = {}
-    if shared and report.url is not None and "url" not in yielded:
-        values["url"] = report.url
-        if service.status.url != report.url:
-            patch["url"] = report.url
-    if shared and report.address is not None and "address" not in yielded:
-        values["address"] = report.address
-        if service.status.address.url != report.address:
-            patch["address"] = {"url": report.address}
-    message = report.message
-    if not shared and report.url:
-        message = f"{report.url}: {message}" if message else report.url
+    if shared and report.url is not None and "url" not in left and service.status.url != report.url:
+        patch["url"] = report.url
+    if shared and report.address is not None and "address" not in left and service.status.address.url != report.address:
+        patch["address"] = {"url": report.address}
+    types = [] if "condition" in left else [setting]
+    if left and DOOR_READY not in types:
+        types.append(DOOR_READY)
+    conditions = service.status.conditions
+    for type_ in types:
+        named = report.url if type_ == DOOR_READY or not shared else ""
+        message = ": ".join(part for part in (named, report.message) if part)
+        conditions = _with(conditions, type_, report, message, now)
+    if DOOR_READY not in types and any(c.get("type") == DOOR_READY for c in conditions):
+        conditions = [c for c in conditions if c.get("type") != DOOR_READY]
+    if conditions is not service.status.conditions:
+        patch["conditions"] = conditions
+    return patch
+
+
+def _with(conditions: list[JsonObject], type_: str, report: Report, message: str, now: float) -> list[JsonObject]:
+    """These conditions with ours among them; the same list where it says so already."""
+    standing = [c for c in conditions if c.get("type") == type_]
     wanted: JsonObject = {"type": type_, "status": report.status}
     if report.reason:
         wanted["reason"] = report.reason
     if message:
         wanted["message"] = message
-    values["condition"] = f"{report.status} {report.reason}"
-    standing = [c for c in service.status.conditions if c.get("type") == type_]
-    stale = type_ != DOOR_READY and any(c.get("type") == DOOR_READY for c in service.status.conditions)
-    if len(standing) != 1 or stale or _said(standing[0]) != _said(wanted):
-        same = standing[0] if standing and standing[0].get("status") == report.status else {}
-        wanted["lastTransitionTime"] = same.get("lastTransitionTime") or rfc3339(now)
-        patch["conditions"] = _merged(service.status.conditions, wanted, drop=DOOR_READY if stale else "")
-    return patch, values
+    if len(standing) == 1 and _said(standing[0]) == _said(wanted):
+        return conditions
+    same = standing[0] if standing and standing[0].get("status") == report.status else {}
+    wanted["lastTransitionTime"] = same.get("lastTransitionTime") or rfc3339(now)
+    return _merged(conditions, wanted)
 
 
 def _said(condition: JsonObject) -> tuple[str, str, str]:
     return tuple(str(condition.get(key) or "") for key in ("status", "reason", "message"))  # type: ignore[return-value]
 
 
-def _merged(conditions: list[JsonObject], wanted: JsonObject, drop: str) -> list[JsonObject]:
+def _merged(conditions: list[JsonObject], wanted: JsonObject) -> list[JsonObject]:
     merged: list[JsonObject] = []
     placed = False
     for condition in conditions:
-        if condition.get("type") == wanted["type"]:
-            if not placed:
-                merged.append(wanted)
-            placed = True
-        elif not drop or condition.get("type") != drop:
+        if condition.get("type") != wanted["type"]:
             merged.append(condition)
+        elif not placed:
+            merged.append(wanted)
+            placed = True
     return merged if placed else [*merged, wanted]
 
 

@@ -6,6 +6,7 @@ Source: networking.istio.io HTTPMatchRequest: ``regex`` is RE2 and matches the w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 ANY_PORT = r"(:\d+)?"
 
@@ -29,6 +30,7 @@ def in_cluster(hosts: tuple[str, str, str], bare: bool) -> str:
     return rf"{name}(\.{namespace}{forms})?{ANY_PORT}" if bare else rf"{name}\.{namespace}{forms}{ANY_PORT}"
 
 
+@lru_cache(maxsize=64)
 def hosts_of(regex: str) -> frozenset[str] | None:
     """The hosts outside the cluster that an expression of this module stands for; None where another hand wrote it."""
     if not regex.endswith(ANY_PORT):
