@@ -44,7 +44,7 @@ def measure(count: int = 500, rounds: int = 3) -> dict[str, float]:
 
 
 async def _measure(kubeconfig: Path, count: int, rounds: int) -> dict[str, float]:
-    cluster = await KubeCluster.from_kubeconfig(kubeconfig)
+    cluster = KubeCluster.from_kubeconfig(kubeconfig)
     backends = Backends()
     ratios = []
     try:

@@ -702,7 +702,10 @@ class Engine:
         good, cause = before.good, 0
         problems: tuple[str, ...] = ()
         warnings: tuple[str, ...] = ()
-        if fact is not None:
+        if self._kinds.state(CONFIG_MAP) == "forbidden":
+            why = self._kinds.message(CONFIG_MAP)
+            problems = (f"{self._settings_ref} may not be read: {why}; allow get, list and watch",)
+        elif fact is not None:
             cause = fact.number
             data = {key: str(value) for key, value in fact.object()["data"].items()}
             parsed = parse_settings(data)
@@ -737,6 +740,10 @@ class Engine:
         return records
 
     def _anything_of_ours(self) -> bool:
+        """Whether a door of ours stands, or may stand where we can't look."""
+        written = (kind for kind, watch in self.backends.watches.items() if watch.owned != "nothing")
+        if any(self._kinds.state(kind) == "forbidden" for kind in written):
+            return True
         return any(fact.owner for fact in self._facts.all())
 
     def _tell_about_settings(self, warning: Warning, cause: int) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
+from doorward.engine import Engine
+from doorward.model.event import Started, Synced
 from doorward.model.reference import JsonObject
 
 from tests.engine.scenes import INGRESS, VIRTUAL_SERVICE, Scene, opened, service
@@ -294,3 +298,16 @@ def test_what_settings_became_is_caused_by_what_was_observed() -> None:
     records = {record.number: record for record in scene.records}
     (configured,) = (r for r in scene.records if type(r.event).__name__ == "Configured" and r.cause)
     assert records[configured.cause].event.kind == "ConfigMap"  # type: ignore[union-attr]
+
+
+def test_a_config_map_that_may_not_be_read_is_not_one_that_is_missing() -> None:
+    scene = Scene(*service(raw=True))
+    engine = Engine(scene.engine.backends)
+    engine.receive(Started(at=0.0))
+    for kind, scopes in engine.scopes.items():
+        for scope in scopes:
+            state: Literal["forbidden", "listed"] = "forbidden" if kind == "ConfigMap" else "listed"
+            engine.receive(Synced(at=0.0, kind=kind, scope=scope, state=state, message="no rights"))
+    assert not engine.ready
+    assert "no rights" in engine.problems[0]
+    assert engine.settings is None

@@ -168,6 +168,16 @@ async def test_a_kind_that_may_not_be_listed_is_forbidden_until_a_grant_comes() 
     assert told[0] == Synced(at=1.5, kind=SERVICE, state="forbidden", message="may not list")
 
 
+async def test_a_kind_that_the_server_fails_to_list_is_given_up_after_some_attempts_until_it_can() -> None:
+    failing = [ApiError(500, "InternalError", "conversion webhook failed")] * 4
+    told = await play(Script(list=[*failing, page(7, item("a", 3))]), attempts=3)
+    assert names(told) == ["forbidden", "+a", "=a"]
+    told = await play(Script(list=[*failing, page(7, item("a", 3))]))
+    assert names(told) == ["+a", "=a"], "without a number of attempts it is waited for"
+    told = await play(Script(list=[DROPPED, DROPPED, DROPPED, page(7, item("a", 3))]), attempts=2)
+    assert names(told) == ["+a", "=a"], "a server that isn't there says nothing of one kind"
+
+
 async def test_a_kind_that_may_be_listed_but_not_watched_is_listed_again_and_again() -> None:
     refused = ApiError(403, "Forbidden", "may not watch")
     script = Script(list=[page(7, item("a", 3)), page(9, item("a", 3), item("b", 8))], watch=[[refused]])

@@ -34,6 +34,7 @@ from doorward.journal import Journal
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Elapsed, Record, Started, Unknown
 from doorward.model.reference import CONFIG_MAP, Resource
+from doorward.plan.decision import BASE_KINDS
 from doorward.runtime.clock import SteadyClock
 from doorward.runtime.keeper import Keeper
 from doorward.runtime.listener import Listener
@@ -56,6 +57,8 @@ GRACE = 5.0
 """Seconds that requests in flight are given when the shell stops."""
 PATIENCE = 15.0
 """Seconds: what is timed for later than that, beyond an overlap, isn't waited for by :meth:`Shell.once`."""
+LIST_ATTEMPTS = 6
+"""Failed first lists of a kind, about half a minute's worth, after which doors that don't need it open without it."""
 RESTART = 1.0
 """Seconds before a task that failed begins again."""
 
@@ -384,6 +387,7 @@ class Shell:
                 emit=self._emit,
                 field_selector=selector,
                 pauses=self._pauses,
+                attempts=None if resource.kind in BASE_KINDS else LIST_ATTEMPTS,
             )
 
         return watch

@@ -58,15 +58,19 @@ async def watch_kind(
     label_selector: str = "",
     page: int = PAGE,
     pauses: wait_base = PAUSES,
+    attempts: int | None = None,
 ) -> None:
     """Give ``emit`` one kind's Observed, Deleted and Synced, in order, until cancelled.
 
     ``namespace`` is the scope of the list; empty means all, and is all there is for a cluster-scoped kind.  ``clock``
     gives the time that events are stamped with, in seconds since the epoch.  Raises what ``emit`` raises; nothing that
-    the cluster does ends it.
+    the cluster does ends it.  A kind whose first list the server fails to give so many ``attempts`` in a row is told as
+    one that can't be listed, so that what doesn't depend on it can go on; None: it is waited for.
     """
     scope = namespace if resource.namespaced else ""
-    watcher = _Watcher(cluster, resource, scope, field_selector, label_selector, clock, emit, page, _Pauses(pauses))
+    watcher = _Watcher(
+        cluster, resource, scope, field_selector, label_selector, clock, emit, page, _Pauses(pauses), attempts
+    )
     await watcher.run()
 
 
@@ -98,6 +102,7 @@ class _Watcher:
         emit: Emit,
         page: int,
         pauses: _Pauses,
+        attempts: int | None,
     ) -> None:
         self._cluster = cluster
         self._resource = resource
@@ -108,6 +113,8 @@ class _Watcher:
         self._emit = emit
         self._page = page
         self._pauses = pauses
+        self._attempts = attempts
+        """How often the first list may still fail; None: as often as it likes, or it was given."""
         self._known: dict[tuple[str, str], tuple[str, str]] = {}
         """What was told last: the uid and resourceVersion of each object that exists."""
         self._halt: tuple[str, str] = ("", "")
@@ -160,10 +167,15 @@ class _Watcher:
                 await self._tell_halt("forbidden", error.message)
             elif error.status == 410:
                 self._page = 0  # The pages that were to come have expired; next time in one piece.
+            elif self._attempts is not None and error.status >= 500:
+                self._attempts -= 1
+                if self._attempts <= 0:
+                    await self._tell_halt("forbidden", f"the server fails to list it: {error.message}")
             raise
         self._known = {key: seen for key, seen in self._known.items() if key in keys}
         self._since = page.resource_version
         self._halt = ("", "")
+        self._attempts = None
         await self._tell(
             Synced(
                 at=self._clock(),
