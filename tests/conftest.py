@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -41,7 +42,7 @@ def kubectl(api_server: ApiServer) -> Kubectl:
     """Runs kubectl against the shared server: ``kubectl("get", "services", stdin="")`` gives what it prints."""
     binary = providers.kubectl()
     if binary is None:
-        pytest.fail("no kubectl") if providers.required() else pytest.skip("no kubectl on PATH")
+        _do_without("no kubectl on PATH")
 
     def run(*arguments: str, stdin: str = "") -> str:
         command = [str(binary), "--kubeconfig", str(api_server.kubeconfig), *arguments]
@@ -60,9 +61,13 @@ def _start(request: pytest.FixtureRequest, *, own: bool) -> providers.Start:
             print(f"\n{message}", end="", file=sys.stderr, flush=True)
 
     start = providers.find(tell, own=own)
-    if start is None:
-        pytest.fail(providers.HOW) if providers.required() else pytest.skip(providers.HOW)
-    return start
+    return _do_without(providers.HOW) if start is None else start
+
+
+def _do_without(what: str) -> NoReturn:
+    if providers.required():
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

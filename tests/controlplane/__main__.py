@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -47,7 +47,10 @@ def build() -> int:
 
 
 def up(port: int, folder: Path | None) -> int:
-    with ExitStack() as stack:
+    ends = {signal.SIGINT, signal.SIGTERM}
+    for end in ends:
+        signal.signal(end, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
         folder = folder or Path(stack.enter_context(TemporaryDirectory(prefix="doorward-")))
         start = find(tell, own=True, port=port)
         if start is None:
@@ -55,8 +58,9 @@ def up(port: int, folder: Path | None) -> int:
             return 1
         server = stack.enter_context(start(folder))
         install(server.kubeconfig, default_files())
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
         print(server.kubeconfig, flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)
     return 0
 
 

@@ -47,7 +47,7 @@ def find(tell: Tell, *, own: bool = False, port: int = 0) -> Start | None:
     assets = Binaries(Path(os.environ.get("KUBEBUILDER_ASSETS") or "/usr/local/kubebuilder/bin"))
     if assets.complete:
         return lambda folder: _binaries(assets, folder, port, "binaries")
-    if _docker_answers():
+    if _k3s_at_hand(tell):
         return _k3s
     ready = built(None, tell) or built(find_go(install=required(), tell=tell), tell)
     return (lambda folder: _binaries(ready, folder, port, "built")) if ready else None
@@ -82,16 +82,20 @@ def _k3s(folder: Path) -> Iterator[ApiServer]:
         yield ApiServer(kubeconfig, "k3s")
 
 
-def _docker_answers() -> bool:
+def _k3s_at_hand(tell: Tell) -> bool:
+    """Whether a Docker engine answers and has, or can get, the image."""
     try:
-        import docker
+        from testcontainers.core.docker_client import DockerClient
 
-        client = docker.from_env(timeout=5)
+        engine = DockerClient(timeout=5).client
+        engine.ping()
     except Exception:  # The package may be missing, and the engine fail in any way that HTTP and sockets have.
         return False
     try:
-        return bool(client.ping())
-    except Exception:
+        if not engine.images.list(name=K3S):
+            tell(f"pulling {K3S}")
+            engine.images.pull(K3S)
+    except Exception as error:
+        tell(f"Docker answers, but {K3S} can't be had: {error}")
         return False
-    finally:
-        client.close()
+    return True
