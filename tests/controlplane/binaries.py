@@ -79,9 +79,6 @@ def find_go(*, install: bool, tell: Tell) -> Path | None:
         if shutil.which(command[0]) and subprocess.run(arguments, capture_output=True).returncode == 0:
             found = target / "go" / "bin" / "go"
             if found.exists():
-                for tool in (target / "go").rglob("*"):
-                    if tool.parent.name == "bin" or "tool" in tool.parts:
-                        tool.chmod(tool.stat().st_mode | 0o111)
                 return found
     return None
 
