@@ -32,8 +32,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
-from zlib import crc32
 
 import msgspec
 
@@ -41,16 +39,18 @@ from doorward.backends import BackendError, Backends
 from doorward.graph import memory as memories
 from doorward.graph.claims import NOBODY, Age, Claims
 from doorward.graph.configuration import parse as parse_settings
-from doorward.graph.facts import Change, Fact, Facts, version_of
-from doorward.graph.inference_service import InferenceService, legible
+from doorward.graph.facts import Change, Fact, Facts
+from doorward.graph.in_force import in_force
+from doorward.graph.inference_service import InferenceService
 from doorward.graph.inference_service import parse as parse_service
 from doorward.graph.kinds import Kinds
-from doorward.graph.memory import FORGOTTEN, Flips, Mark, Memory, Retry, drop, put
+from doorward.graph.memory import FORGOTTEN, Memory
 from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of
+from doorward.graph.timers import Timers
 from doorward.graph.tracked_settings import changed as changed_settings
-from doorward.graph.trim import OWNER, canonical, mended, trim
+from doorward.graph.trim import canonical, mended, trim
 from doorward.model.action import Action
 from doorward.model.door import Warning
 from doorward.model.event import (
@@ -71,13 +71,11 @@ from doorward.model.event import (
 )
 from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
-from doorward.plan import notice
+from doorward.plan import insistence, marking, notice, outcome
 from doorward.plan.agenda import Agenda
 from doorward.plan.decision import BASE_KINDS, REPORT, Decider
-from doorward.plan.desired import ours_of
-from doorward.plan.patch import lacking, merge
-from doorward.plan.plan import Draft, forget, key_of
-from doorward.plan.status import FLIP_WINDOW, FLIPS, condition_type, observed_values
+from doorward.plan.patch import merge
+from doorward.plan.plan import Draft, key_of
 
 __all__ = ["Engine"]
 
@@ -131,8 +129,7 @@ class Engine:
         self._owed: set[Ref] = set()
         """Services of which something landed while more was in flight: to be decided with the last of it."""
         self._doubts: dict[Ref, Action] = {}
-        self._timers: list[tuple[float, Ref]] = []
-        self._due: dict[Ref, float] = {}
+        self._timers = Timers()
         self._configured = Configured(at=0.0, good=None)
         self._settings: Settings | None = None
         self._now = 0.0
@@ -177,9 +174,8 @@ class Engine:
         """Seconds until an :class:`Elapsed` is due; 0: at once, there is more to decide; None: nothing is timed."""
         if self._dirty and self._listed:
             return 0.0
-        while self._timers and self._due.get(self._timers[0][1]) != self._timers[0][0]:
-            heappop(self._timers)
-        return max(0.0, self._timers[0][0] - self._now) if self._timers else None
+        next_ = self._timers.next()
+        return None if next_ is None else max(0.0, next_ - self._now)
 
     def restore(self, records: Iterable[Record]) -> None:
         """Fold records of a journal, decide nothing.  To be followed by :class:`Started`."""
@@ -277,13 +273,6 @@ class Engine:
         elif at > self._clock:
             self._now += at - self._clock
         self._clock = at
-
-    def _wake(self, ref: Ref, at: float | None) -> None:
-        if at is None:
-            self._due.pop(ref, None)
-        elif self._due.get(ref) != at:
-            self._due[ref] = at
-            heappush(self._timers, (at, ref))
 
     # -- folding -------------------------------------------------------------------------------------------------
 
@@ -388,7 +377,7 @@ class Engine:
         already = service is None or service in self._dirty
         record = self._record(Applied(at=event.at, action=event.action, object=trimmed), action.id)
         doubted = self._memory(action.service).doubts.get(key)
-        memory = self._settled(action, self._memory(action.service))
+        memory = outcome.after_success(self._memory(action.service), action)
         before = self._facts.get(ref)
         if trimmed is None:
             self._remember(action.service, memory)
@@ -396,17 +385,17 @@ class Engine:
                 self._gone(before, action)
         else:
             change = self._facts.observe(ref.kind, trimmed, record.number)
+            known = self._facts.get(ref)
             if action.verb in ("create", "patch"):
-                mark = self._marked(action, before, trimmed, memory.marks.get(key))
-                memory = msgspec.structs.replace(memory, marks=put(memory.marks, key, mark))
-            elif action.verb == "status":
-                memory = self._wrote(action, trimmed, memory)
+                memory = marking.after_write(memory, action, before, trimmed, known, self.backends.watches[ref.kind])
+            elif action.verb == "status" and self._settings:
+                memory = insistence.after_status(memory, action, trimmed, self._settings.condition_type)
             elif doubted and doubted.verb in ("create", "patch"):
-                memory = self._cleared(doubted, before, trimmed, memory)
+                memory = marking.after_look(memory, doubted, before, trimmed, known, self.backends.watches[ref.kind])
             self._remember(action.service, memory)
             if change:
                 self._changed(change, own=True)
-        if not _as_asked(action, trimmed):
+        if not marking.as_asked(action, trimmed):
             self._hold(ref, record.number)
         self._touch_uid(action.service, record.number)
         if service and not already and self._nothing_new(action, before):
@@ -426,46 +415,19 @@ class Engine:
         after = self._facts.get(action.ref)
         return after is not None and after.body == canonical(merge(before.object(), {"status": action.body["status"]}))
 
-    @staticmethod
-    def _settled(action: Action, memory: Memory) -> Memory:
-        """An action succeeded: no doubt about its object any more, and after a write nothing to retry."""
-        key = key_of(action.ref)
-        if action.verb == "delete":
-            return forget(memory, action.ref)
-        retries = memory.retries
-        if action.verb != "look":
-            retries = drop(retries, key)
-        elif key in retries:
-            retries = put(retries, key, msgspec.structs.replace(retries[key], message=""))
-        return msgspec.structs.replace(memory, retries=retries, doubts=drop(memory.doubts, key))
-
     def _fold_refused(self, event: Refused) -> list[Record]:
         action = self._land(event.action)
         if action is None:
             return []
         record = self._record(event, action.id)
-        ref, key = action.ref, key_of(action.ref)
-        memory = self._memory(action.service)
         if action.verb == "event":
             return [record]
-        missing = event.status == 404 and action.verb != "create"
-        if missing:
-            memory = msgspec.structs.replace(memory, retries=drop(memory.retries, key), doubts=drop(memory.doubts, key))
-            if action.verb == "delete":
-                memory = forget(memory, ref)
+        ref, memory = action.ref, self._memory(action.service)
+        if event.status == 404 and action.verb != "create":
+            memory = outcome.after_absence(memory, action)
             self._gone(self._facts.get(ref), action)
         else:
-            before = memory.retries.get(key)
-            attempts = before.attempts + 1 if before else 1
-            conflict = event.status == 409
-            pause = _pause(ref, attempts, event)
-            told = event.message or event.reason or f"HTTP {event.status}"
-            permanent = 400 <= event.status < 500 and event.status not in (408, 409, 429)
-            message = told if permanent or attempts > 3 else ""
-            retry = Retry(attempts, self._now + pause, event.status, message)
-            memory = msgspec.structs.replace(memory, retries=put(memory.retries, key, retry))
-            if conflict:
-                memory = msgspec.structs.replace(memory, doubts=put(memory.doubts, key, action))
+            memory = outcome.after_refusal(memory, action, event, self._now)
         self._remember(action.service, memory)
         self._hold(ref, record.number)
         self._touch_uid(action.service, record.number)
@@ -481,11 +443,8 @@ class Engine:
         return [record]
 
     def _fold_elapsed(self, _: Elapsed) -> list[Record]:
-        while self._timers and self._timers[0][0] <= self._now:
-            at, ref = heappop(self._timers)
-            if self._due.get(ref) == at:
-                del self._due[ref]
-                self._touch(ref, self._cause_of(ref))
+        for ref in self._timers.take(self._now):
+            self._touch(ref, self._cause_of(ref))
         return []
 
     def _fold_remembered(self, event: Remembered) -> list[Record]:
@@ -547,88 +506,15 @@ class Engine:
             for fact in self._facts.owned_by(after.uid):
                 self._mark_observed(fact, None)
         memory = self._memory(after.uid)
-        if memory.wrote and before and not own:
-            self._count_flips(before, after, memory)
+        if memory.wrote and before and not own and self._settings and after.ref not in self._busy:
+            setting = self._settings.condition_type
+            self._remember(after.uid, insistence.after_change(memory, before, after, setting, self._now))
 
     def _mark_observed(self, fact: Fact, before: Fact | None) -> None:
         """An object of ours that stood before we looked is kept as first observed; a change of status is no edit."""
         if fact.owner not in self._services or fact.controller not in ("", fact.owner):
             return
-        memory, key = self._memory(fact.owner), key_of(fact.ref)
-        mark = memory.marks.get(key)
-        if mark is None:
-            mark = Mark("", fact.body)
-        elif before and mark.body == before.body and _same_but_status(before, fact):
-            mark = msgspec.structs.replace(mark, body=fact.body)
-        else:
-            return
-        self._remember(fact.owner, msgspec.structs.replace(memory, marks=put(memory.marks, key, mark)))
-
-    def _marked(self, action: Action, before: Fact | None, returned: JsonObject, known: Mark | None) -> Mark:
-        """The mark that a write leaves: what was asked, what came back, and what is missing of it."""
-        watch = self.backends.watches[action.ref.kind]
-        asked = action.body or {}
-        if action.verb == "patch":
-            asked = merge(before.object() if before else {}, asked)
-        missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
-        again = known.attempts if known and known.digest == action.digest else 0
-        fact = self._facts.get(action.ref)
-        if missing:
-            # What was asked is what should stand: held to, shown to backends, and tried again.
-            body = canonical(trim(action.ref.kind, asked))
-        elif fact and fact.version == version_of(returned["metadata"].get("resourceVersion")):
-            body = fact.body
-        else:
-            metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
-            body = canonical({**returned, "metadata": metadata})
-        return Mark(action.digest, body, again + 1 if missing else 0, tuple(f"spec.{path}" for path in missing[:5]))
-
-    def _cleared(self, doubted: Action, before: Fact | None, returned: JsonObject, memory: Memory) -> Memory:
-        """A look at an object that nobody but us has written shows that the write in doubt took effect."""
-        metadata = returned["metadata"]
-        if metadata.get("annotations", {}).get(OWNER) != doubted.service or metadata.get("otherManager"):
-            return memory
-        key = key_of(doubted.ref)
-        known = memory.marks.get(key)
-        mark = self._marked(doubted, before, returned, known)
-        if mark.difference or (known and known.body == mark.body):
-            return memory
-        return msgspec.structs.replace(memory, marks=put(memory.marks, key, mark))
-
-    def _wrote(self, action: Action, returned: JsonObject, memory: Memory) -> Memory:
-        """What the status has of ours after a write: the fields that this or an earlier write set."""
-        service = legible(returned)
-        if self._settings is None:
-            return memory
-        type_ = condition_type(self._settings.condition_type, memory, service.metadata.generation)
-        values = observed_values(service, type_)
-        status = (action.body or {}).get("status", {})
-        mine = {"url": "url", "address": "address", "condition": "conditions"}
-        wrote = {k: v for k, v in values.items() if k in memory.wrote or mine[k] in status}
-        return msgspec.structs.replace(memory, wrote=wrote or memories.NOTHING)
-
-    def _count_flips(self, before: Fact, after: Fact, memory: Memory) -> None:
-        """Somebody overwrote what we wrote into the status: five times within a minute, and the field is theirs."""
-        if self._settings is None or after.ref in self._busy:
-            return
-        old, new = legible(before.object()), legible(after.object())
-        generation = new.metadata.generation
-        type_ = condition_type(self._settings.condition_type, memory, generation)
-        was, now = observed_values(old, type_), observed_values(new, type_)
-        flips, yielded = dict(memory.flips), dict(memory.yielded)
-        for field, value in memory.wrote.items():
-            if was.get(field) != value or now.get(field) == value:
-                continue
-            recent = tuple(s for s in flips.get(field, Flips()).seen if s[1] > self._now - FLIP_WINDOW)
-            flips[field] = Flips((*recent, (after.version, self._now)))
-            if len(flips[field].seen) >= FLIPS:
-                yielded[field] = generation
-                del flips[field]
-        if flips != memory.flips or yielded != memory.yielded:
-            self._remember(
-                after.uid,
-                msgspec.structs.replace(memory, flips=flips or memories.NOTHING, yielded=yielded or memories.NOTHING),
-            )
+        self._remember(fact.owner, marking.as_observed(self._memory(fact.owner), fact, before))
 
     def _hold(self, ref: Ref, cause: int) -> None:
         """Note which hosts an object serves, or may serve once what is in flight or in doubt has happened."""
@@ -668,17 +554,7 @@ class Engine:
         self._land(action.id)
         if action.verb == "event":
             return
-        key = key_of(action.ref)
-        memory = self._memory(action.service)
-        before = memory.retries.get(key)
-        attempts = before.attempts + 1 if before else 1
-        retry = Retry(attempts, self._now + (_backoff(action.ref, attempts) if attempts > 1 else 0.0))
-        earlier = memory.doubts.get(key)
-        doubted = earlier if earlier and action.verb == "look" else action
-        memory = msgspec.structs.replace(
-            memory, doubts=put(memory.doubts, key, doubted), retries=put(memory.retries, key, retry)
-        )
-        self._remember(action.service, memory)
+        self._remember(action.service, outcome.in_doubt(self._memory(action.service), action, self._now))
 
     def _gone(self, before: Fact | None, action: Action) -> None:
         """The server says that an object isn't there (any more); one that was seen since is another one."""
@@ -695,44 +571,18 @@ class Engine:
         about = event.kind if isinstance(event, Observed | Synced) else event.ref.kind
         if about != CONFIG_MAP and not (self._settings is None and isinstance(event, Synced)):
             return []
-        if not self._kinds.known(CONFIG_MAP):
+        fact, before = self._facts.get(self._settings_ref), self._configured
+        defaults = True if self._use_defaults else None if self.unsynced else not self._anything_of_ours()
+        now = in_force(before, self._settings_ref, fact, self._kinds, defaults=defaults, at=event.at)
+        if now is None:
             return []
-        fact = self._facts.get(self._settings_ref)
-        before = self._configured
-        good, cause = before.good, 0
-        problems: tuple[str, ...] = ()
-        warnings: tuple[str, ...] = ()
-        if self._kinds.state(CONFIG_MAP) == "forbidden":
-            why = self._kinds.message(CONFIG_MAP)
-            problems = (f"{self._settings_ref} may not be read: {why}; allow get, list and watch",)
-        elif fact is not None:
-            cause = fact.number
-            data = {key: str(value) for key, value in fact.object()["data"].items()}
-            parsed = parse_settings(data)
-            if parsed.settings is not None:
-                good = data
-            problems = tuple(str(problem) for problem in parsed.problems)
-            warnings = tuple(str(warning) for warning in parsed.warnings)
-        elif good is None:
-            if not self._use_defaults and self.unsynced:
-                return []
-            if self._use_defaults or not self._anything_of_ours():
-                good = {}
-            else:
-                problems = (f"there is no {self._settings_ref} while doors stand; create it, or start with --defaults",)
-        elif good:
-            problems = (f"{self._settings_ref} was deleted; the last good settings stay in force",)
-        now = Configured(at=event.at, good=good, problems=problems, warnings=warnings)
-        if msgspec.structs.replace(now, at=before.at) == before:
-            return []
-        if isinstance(event, Deleted):
-            cause = self.number
+        cause = self.number if isinstance(event, Deleted) else fact.number if fact else 0
         records = self._fold_configured(now, cause)
-        if fact is None and good is None:
+        if fact is None and now.good is None:
             return records  # nothing that an Event could be about: the daemon's readiness and metrics tell
         for reason, new, old in (
-            ("InvalidSettings", problems, before.problems),
-            ("SettingsWarning", warnings, before.warnings),
+            ("InvalidSettings", now.problems, before.problems),
+            ("SettingsWarning", now.warnings, before.warnings),
         ):
             for message in new:
                 if message not in old:
@@ -795,7 +645,7 @@ class Engine:
         self._agenda.drop(ref)
         fact = self._facts.get(ref)
         if fact is None:
-            self._wake(ref, None)
+            self._timers.set(ref, None)
             self._dependents.record(ref, {})
             self._reads.pop(ref, None)
             self._changed_in_flight.discard(ref)
@@ -815,7 +665,7 @@ class Engine:
             self._waiting.setdefault(decision.waiting_for, {})[ref] = None
         else:
             self._reads[ref] = decision.read
-        self._wake(ref, decision.wake)
+        self._timers.set(ref, decision.wake)
         for other in sorted(decision.affected):
             if other != ref:
                 self._touch(other, cause)
@@ -906,35 +756,6 @@ class Engine:
         return {kind: scopes[kind] for kind in (*BASE_KINDS, *(k for k in scopes if k not in BASE_KINDS))}
 
 
-def _as_asked(action: Action, returned: JsonObject | None) -> bool:
-    """Whether a create came back as it went out, so that the claims noted when it was issued still hold."""
-    return action.verb == "create" and returned is not None and returned.get("spec") == (action.body or {}).get("spec")
-
-
 def _solves_acme(obj: JsonObject) -> bool:
     """Whether cert-manager put an object there for a moment, to prove that a host is ours."""
     return (obj["metadata"].get("labels") or {}).get("acme.cert-manager.io/http01-solver") == "true"
-
-
-def _same_but_status(before: Fact, after: Fact) -> bool:
-    one, other = before.object(), after.object()
-    for obj in (one, other):
-        obj.pop("status", None)
-        obj["metadata"].pop("otherManager", None)
-    return one == other
-
-
-def _backoff(ref: Ref, attempts: int) -> float:
-    """Seconds before the next try: doubling from a fifth of a second to a minute, spread by the object's name."""
-    spread = 0.75 + (crc32(f"{ref}{attempts}".encode()) % 1000) / 2000
-    return float(min(60.0, 0.2 * 2 ** min(attempts - 1, 10))) * spread
-
-
-def _pause(ref: Ref, attempts: int, event: Refused) -> float:
-    """How long a refused write rests: as long as the server asks, not at all after a first conflict, else a backoff."""
-    if event.retry_after is not None:
-        return event.retry_after
-    if event.status == 409 and attempts == 1:
-        return 0.0
-    permanent = 400 <= event.status < 500 and event.status not in (404, 408, 409, 429)
-    return _backoff(ref, attempts + 3 if permanent else attempts)

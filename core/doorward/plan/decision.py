@@ -21,7 +21,7 @@ from doorward.graph.claims import NOBODY, Age, Claims, Hold
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
-from doorward.graph.memory import Memory
+from doorward.graph.memory import Mark, Memory, put
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import Shape, exposure_of, shape
@@ -150,7 +150,22 @@ class _Case:
         self.standing = Standing()
         self.warnings: list[Warning] = []
 
+    def _take_up(self) -> None:
+        """After a start: what isn't as our last known write left it, and bears nobody else's hand, is a write of ours
+        that the journal lost."""
+        marks = self.memory.marks
+        for fact in self.ours:
+            key = key_of(fact.ref)
+            mark = marks.get(key)
+            if mark is None or mark.body == fact.body or key in self.memory.doubts:
+                continue
+            if not fact.object()["metadata"].get("otherManager"):
+                marks = put(marks, key, Mark("", fact.body))
+        self.memory = msgspec.structs.replace(self.memory, marks=marks)
+
     def run(self, first: bool) -> None:
+        if first:
+            self._take_up()
         unread: Refusal | None = None
         try:
             service = parse(self.fact)

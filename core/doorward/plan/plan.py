@@ -331,7 +331,7 @@ def _overlap(s: Situation, settled: bool, result: Plan) -> None:
     if since != memory.overlap or s.final != memory.overlap_for:
         result.memory = msgspec.structs.replace(memory, overlap=since or NOTHING, overlap_for=s.final)
     for key, start in since.items():
-        if start + s.overlap > s.now or key not in known and key not in old:
+        if start + s.overlap > s.now or (key not in known and key not in old):
             _wake(result, start + s.overlap)
         elif key in old and settled:
             _remove(s, old[key], REMOVE, "the overlap is over", result)

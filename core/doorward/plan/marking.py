@@ -1,0 +1,83 @@
+"""Marks: what the server made of our last write to each object, so that normalisation never looks like drift."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from doorward.graph.facts import Fact, version_of
+from doorward.graph.memory import Mark, Memory, put
+from doorward.graph.trim import OWNER, canonical, trim
+from doorward.hooks import Watch
+from doorward.model.action import Action
+from doorward.model.reference import JsonObject
+from doorward.plan.desired import ours_of
+from doorward.plan.patch import lacking, merge
+from doorward.plan.plan import key_of
+
+
+def as_observed(memory: Memory, fact: Fact, before: Fact | None) -> Memory:
+    """An object of ours that stood before we looked is kept as first observed; a change of status is no edit."""
+    key = key_of(fact.ref)
+    mark = memory.marks.get(key)
+    if mark is None:
+        mark = Mark("", fact.body)
+    elif before and mark.body == before.body and _same_but_status(before, fact):
+        mark = replace(mark, body=fact.body)
+    else:
+        return memory
+    return replace(memory, marks=put(memory.marks, key, mark))
+
+
+def after_write(
+    memory: Memory, action: Action, before: Fact | None, returned: JsonObject, known: Fact | None, watch: Watch
+) -> Memory:
+    """The mark that a write leaves: what was asked, what came back, and what is missing of it.
+
+    ``before`` is the object as it was planned from, ``returned`` what the server gave back, trimmed, ``known`` the
+    newest view of it.
+    """
+    key = key_of(action.ref)
+    asked = action.body or {}
+    if action.verb == "patch":
+        asked = merge(before.object() if before else {}, asked)
+    missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
+    last = memory.marks.get(key)
+    again = last.attempts if last and last.digest == action.digest else 0
+    if missing:
+        # What was asked is what should stand: held to, shown to backends, and tried again.
+        body = canonical(trim(action.ref.kind, asked))
+    elif known and known.version == version_of(returned["metadata"].get("resourceVersion")):
+        body = known.body
+    else:
+        metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
+        body = canonical({**returned, "metadata": metadata})
+    difference = tuple(f"spec.{path}" for path in missing[:5])
+    mark = Mark(action.digest, body, again + 1 if missing else 0, difference)
+    return replace(memory, marks=put(memory.marks, key, mark))
+
+
+def after_look(
+    memory: Memory, doubted: Action, before: Fact | None, returned: JsonObject, known: Fact | None, watch: Watch
+) -> Memory:
+    """A look at an object that nobody but us has written shows that the write in doubt took effect."""
+    metadata = returned["metadata"]
+    if metadata.get("annotations", {}).get(OWNER) != doubted.service or metadata.get("otherManager"):
+        return memory
+    key = key_of(doubted.ref)
+    last = memory.marks.get(key)
+    marked = after_write(memory, doubted, before, returned, known, watch)
+    mark = marked.marks[key]
+    return memory if mark.difference or (last and last.body == mark.body) else marked
+
+
+def as_asked(action: Action, returned: JsonObject | None) -> bool:
+    """Whether a create came back as it went out, so that the claims noted when it was issued still hold."""
+    return action.verb == "create" and returned is not None and returned.get("spec") == (action.body or {}).get("spec")
+
+
+def _same_but_status(before: Fact, after: Fact) -> bool:
+    one, other = before.object(), after.object()
+    for obj in (one, other):
+        obj.pop("status", None)
+        obj["metadata"].pop("otherManager", None)
+    return one == other
