@@ -17,6 +17,7 @@ CONDITIONS = {"engine": ("EngineReady",), "router": ("RouterReady", "RoutesReady
 """The conditions that tell of a component, the one to add first."""
 ADDRESSES = "203.0.113."
 """TEST-NET-3 (RFC 5737): where simulated load balancers are reached."""
+CONTROLLER = "doorward.io/simulated"
 SINCE = "2026-01-01T00:00:00Z"
 
 
@@ -52,8 +53,11 @@ class Healthy:
     def _answer(self, obj: JsonObject) -> JsonObject:
         """What a controller would say of an object that it hasn't answered yet."""
         status, spec = obj.get("status") or {}, obj.get("spec") or {}
-        if obj["kind"] == "HTTPRoute" and spec.get("parentRefs") and not status.get("parents"):
-            return {"parents": [_accepted(obj, parent) for parent in spec["parentRefs"]]}
+        if obj["kind"] == "HTTPRoute" and spec.get("parentRefs"):
+            answer = [_accepted(obj, parent) for parent in spec["parentRefs"]]
+            given = status.get("parents") or []
+            mine = all(parent.get("controllerName") == CONTROLLER for parent in given)
+            return {"parents": answer} if mine and given != answer else {}
         balanced = obj["kind"] == "Service" and spec.get("type") == "LoadBalancer"
         if balanced and not (status.get("loadBalancer") or {}).get("ingress"):
             self._addresses = self._addresses % 254 + 1
@@ -120,7 +124,7 @@ def _ready(status: JsonObject, components: list[str], brought: list[str]) -> Jso
 def _accepted(route: JsonObject, parent: JsonObject) -> JsonObject:
     return {
         "parentRef": parent,
-        "controllerName": "doorward.io/simulated",
+        "controllerName": CONTROLLER,
         "conditions": [
             {
                 "type": type_,

@@ -1,4 +1,8 @@
-"""``doorward``: the front door of model serving on Kubernetes."""
+"""``doorward``: the front door of model serving on Kubernetes.
+
+Each command imports what it works with when it is called: the client of a real cluster takes longer to import than
+``doorward render`` to run.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon import render, run, simulate
+from doorward_daemon import demo, render, run, simulate
 
 __all__ = ["app", "main"]
 
@@ -20,6 +24,7 @@ app = typer.Typer(
 )
 app.command("run")(run.command)
 app.command("render")(render.command)
+app.command("demo")(demo.command)
 app.command("simulate")(simulate.command)
 
 

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 __all__ = ["Metrics"]
 
-prometheus_client.disable_created_metrics()
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 LAG_EVERY = 1.0
 """Seconds between two measurements of the loop's lag."""

@@ -8,9 +8,6 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon import manifests, printing
-from doorward_daemon.rendering import render
-
 __all__ = ["command"]
 
 
@@ -55,6 +52,9 @@ def command(
     Exit status: 0; 1 when a service can't have the door that it asks for (why is told on standard error, the others
     are printed all the same); 2 when the input can't be read.
     """
+    from doorward_daemon import manifests, printing
+    from doorward_daemon.rendering import render
+
     try:
         documents = manifests.read(file)
         namespace = os.environ.get("POD_NAMESPACE") or "ome"

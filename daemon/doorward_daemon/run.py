@@ -1,61 +1,21 @@
-"""``doorward run``: the daemon."""
+"""``doorward run``: the command line of the daemon."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
-import signal
-from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
-import structlog
 import typer
-from doorward.cluster.kube import AccessError, KubeCluster
-from doorward.cluster.protocol import ApiError, Cluster
-from doorward.engine import Engine
-from doorward.journal import Journal, JournalError, SqliteJournal
-from doorward.model.action import Action
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject
-from doorward.runtime.listener import Listener
-from doorward.runtime.shell import Shell, Summary
 
-from doorward_daemon import logs
-from doorward_daemon.health import AddressError, parse_address, readiness, serving
-from doorward_daemon.metrics import Metrics
-
-__all__ = ["Options", "command", "reconcile"]
-
-BUDGET = 100
-"""Doors that are decided at a time, before requests and signals get their turn."""
-RETENTION_AGE = 14 * 24 * 3600.0
-RETENTION_BYTES = 512 * 1024 * 1024
-"""What the journal keeps, in seconds and in bytes."""
-ONCE_TIMEOUT = 600.0
-"""Seconds after which ``--once`` gives up."""
-
-_log = structlog.get_logger("doorward")
+__all__ = ["command"]
 
 
 class LogFormat(StrEnum):
     auto = "auto"
     json = "json"
     pretty = "pretty"
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line asks for."""
-
-    settings_namespace: str = "ome"
-    namespaces: tuple[str, ...] = ()
-    journal: Path | None = None
-    once: bool = False
-    dry_run: bool = False
-    defaults: bool = False
-    listen: str = ""
 
 
 def command(
@@ -125,9 +85,11 @@ def command(
 
     Exit status: 0 after a clean stop; 1 when it can't begin, or --once couldn't finish.
     """
+    from doorward_daemon import daemon, logs
+
     logs.configure(log_format.value)
     in_pod = bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
-    options = Options(
+    options = daemon.Options(
         settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
         namespaces=tuple(dict.fromkeys(namespace or ())),
         journal=journal,
@@ -136,169 +98,4 @@ def command(
         defaults=defaults,
         listen=listen if listen is not None else "" if once else ":8080" if in_pod else "127.0.0.1:8080",
     )
-    try:
-        raise typer.Exit(asyncio.run(_connected(kubeconfig, context, options)))
-    except (AccessError, AddressError, JournalError, ApiError, OSError) as error:
-        typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-
-
-async def _connected(kubeconfig: Path | None, context: str | None, options: Options) -> int:
-    if options.listen:
-        parse_address(options.listen)
-    cluster = _cluster(kubeconfig, context)
-    try:
-        _log.info("starting", server=cluster.server, settings=options.settings_namespace)
-        if options.once:
-            await _reach(cluster)
-        return await reconcile(cluster, options)
-    finally:
-        await cluster.close()
-
-
-def _cluster(kubeconfig: Path | None, context: str | None) -> KubeCluster:
-    if kubeconfig is not None:
-        return KubeCluster.from_kubeconfig(kubeconfig, context)
-    return KubeCluster.connect(context)
-
-
-async def _reach(cluster: KubeCluster) -> None:
-    """Raise ApiError where the API server can't be asked: who waits for an answer wants to know at once."""
-    resource = next(r for r in Engine().backends.resources.values() if r.kind == INFERENCE_SERVICE)
-    try:
-        await cluster.served(resource)
-    except ApiError as error:
-        raise ApiError(error.status, error.reason, f"{cluster.server} doesn't answer: {error}") from None
-
-
-async def reconcile(cluster: Cluster, options: Options) -> int:
-    """Run before a cluster as the options say; gives the exit status.
-
-    Raises AddressError where the address can't be listened on, JournalError where the journal can't be used.
-    """
-    engine = Engine(
-        settings_namespace=options.settings_namespace,
-        namespaces=options.namespaces,
-        use_defaults=options.defaults,
-        budget=BUDGET,
-    )
-    stop = _stop_signal()
-    async with AsyncExitStack() as stack:
-        journal = _journal(options, engine, stack)
-        shell = Shell(engine, cluster, journal, dry_run=options.dry_run)
-        metrics = Metrics(shell, options.journal)
-        shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
-        if options.listen:
-            url = await stack.enter_async_context(serving(shell, metrics, options.listen))
-            _log.info("listening", url=url)
-        await stack.enter_async_context(shell)
-        metrics.seed()
-        lag = asyncio.create_task(metrics.measure_lag())
-        synced = asyncio.create_task(_synced(shell))
-        stack.callback(lag.cancel)
-        stack.callback(synced.cancel)
-        if options.once:
-            return await _once(shell, stop)
-        await shell.run(until=stop.wait())
-        _log.info("stopping")
-    return 0
-
-
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-def _journal(options: Options, engine: Engine, stack: AsyncExitStack) -> Journal | None:
-    if options.journal is None:
-        return None
-    if options.dry_run:
-        if options.journal.exists():
-            reader = SqliteJournal(options.journal, read_only=True)
-            stack.callback(reader.close)
-            engine.restore(reader.restore())
-        return None
-    journal = SqliteJournal(options.journal, RETENTION_AGE, RETENTION_BYTES)
-    stack.callback(journal.close)
-    return journal
-
-
-async def _synced(shell: Shell) -> None:
-    """Say that everything is listed; what is there by then stays, and needs no garbage collector."""
-    await shell.wait_for(lambda: not shell.engine.unsynced)
-    gc.collect()
-    gc.freeze()
-    ready, said = readiness(shell)
-    _log.info("everything is listed", ready=ready, services=len(shell.engine.services()), notes=said)
-
-
-async def _once(shell: Shell, stop: asyncio.Event) -> int:
-    done = asyncio.ensure_future(shell.once(ONCE_TIMEOUT))
-    stopped = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({done, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not done.done():
-        done.cancel()
-        typer.echo("interrupted; run it again to go on", err=True)
-        return 1
-    try:
-        summary = done.result()
-    except TimeoutError:
-        typer.echo(f"not still after {ONCE_TIMEOUT:.0f} s: {'; '.join(readiness(shell)[1])}", err=True)
-        return 1
-    typer.echo(_told(summary, shell))
-    return 0 if shell.engine.ready else 1
-
-
-def _told(summary: Summary, shell: Shell) -> str:
-    """What ``--once`` prints at its end."""
-    standing, other = _doors(shell)
-    verb = "would be written" if shell.dry_run else "written"
-    writes = ", ".join(f"{count} {_VERBS[name]}" for name, count in summary.writes.items()) or "nothing"
-    lines = [f"{summary.services} services, {standing} with a door that stands"]
-    lines += [f"  {line}" for line in other]
-    lines.append(f"{verb}: {writes}" + (f"; {summary.refused} requests failed on the way" if summary.refused else ""))
-    lines += readiness(shell)[1]
-    return "\n".join([*lines, f"{summary.seconds:.1f} s"])
-
-
-_VERBS = {"create": "creations", "patch": "updates", "status": "statuses", "delete": "deletions", "event": "events"}
-
-
-def _doors(shell: Shell) -> tuple[int, list[str]]:
-    """How many doors stand, and a line for each of the others."""
-    settings = shell.engine.settings
-    type_ = settings.condition_type if settings else "IngressReady"
-    standing, other = 0, []
-    for service in shell.engine.services():
-        condition = _condition(service, type_)
-        if condition.get("status") == "True":
-            standing += 1
-        else:
-            metadata = service["metadata"]
-            why = f"{condition['reason']}: {condition.get('message', '')}" if condition.get("reason") else "no door yet"
-            other.append(f"{metadata['namespace']}/{metadata['name']}: {why}")
-    return standing, sorted(other)
-
-
-def _condition(service: JsonObject, type_: str) -> JsonObject:
-    conditions = (service.get("status") or {}).get("conditions")
-    known = [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []
-    return next((c for c in known if c.get("type") == type_), {})
-
-
-class _Planned(Listener):
-    """Prints what a dry run would write, one line each."""
-
-    def __init__(self, shell: Shell) -> None:
-        self._engine = shell.engine
-
-    def planned(self, action: Action) -> None:
-        service = logs.named(self._engine.service(action.service))
-        fields = f" ({', '.join(action.fields)})" if action.fields else ""
-        typer.echo(f"{action.verb:<7}{action.ref}{fields}: {action.reason}, for {service}")
+    raise typer.Exit(daemon.start(kubeconfig, context, options))

@@ -101,10 +101,10 @@ async def test_a_closing_door_does_not_queue_behind_those_that_open() -> None:
         await shell.wait_for(lambda: running.ready("first"), 5)
         running.add(*(f"m{i}" for i in range(200)))
         await until(lambda: cluster.waiting == 2)
-        seen = shell.engine.number
         labels = {"networking.knative.dev/visibility": "cluster-local"}
         running.patch(SERVICE, "first", {"metadata": {"labels": labels, "resourceVersion": version(running, "first")}})
-        await until(lambda: shell.engine.number > seen)
+        await until(lambda: labels in [service["metadata"].get("labels") for service in shell.engine.services()])
+        await until(lambda: shell.backlog == 0 and shell.engine.wait() != 0)
         running.writes.clear()
         cluster.gate.set()
         await until(lambda: not running.get(INGRESS, "first"))
