@@ -20,7 +20,9 @@ def in_force(
     """
     if not kinds.known(CONFIG_MAP):
         return None
-    good, problems, warnings = before.good, (), ()  # type: tuple[dict[str, str] | None, tuple[str, ...], tuple[str, ...]]
+    good = before.good
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if kinds.state(CONFIG_MAP) == "forbidden":
         problems = (f"{ref} may not be read: {kinds.message(CONFIG_MAP)}; allow get, list and watch",)
     elif fact is not None:

@@ -177,7 +177,7 @@ def _inference_service(obj: JsonObject) -> JsonObject:
     trimmed["metadata"].pop("ownerReferences", None)
     seen: JsonObject = {}
     for key in ("url", "observedGeneration", "conditions"):
-        if status.get(key):
+        if status.get(key) or status.get(key) == 0:
             seen[key] = status[key]
     if url := as_map(status.get("address")).get("url"):
         seen["address"] = {"url": url}

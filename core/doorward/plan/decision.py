@@ -9,57 +9,36 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
-from hashlib import blake2b
-from typing import Literal
 
 import msgspec
 
 from doorward.backends import Backend, BackendError, Backends
 from doorward.graph.addresses import door_service
-from doorward.graph.claims import NOBODY, Age, Claims, Hold
+from doorward.graph.claims import NOBODY, Age, Claims
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
 from doorward.graph.memory import Mark, Memory, put
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
-from doorward.graph.shape import Shape, exposure_of, shape
+from doorward.graph.shape import exposure_of, shape
 from doorward.graph.tracked_settings import TrackedSettings
-from doorward.hooks import Watch
-from doorward.model.door import Claim, Door, Exposure, PathDoor, Rendering, Standing, Warning
+from doorward.model.door import Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
-from doorward.plan.desired import Desired, decorate, digest_of, is_manifest, ours_of, resource_kind
-from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, overlap_is_over, plan
-from doorward.plan.status import DOOR_READY, Report, status_patch, yielded
+from doorward.plan.arbitration import Arbiter, Denied, domain_problem
+from doorward.plan.desired import Desired
+from doorward.plan.leaving import EXTERNAL, Overlap
+from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, plan
+from doorward.plan.rendering import Rendered, Renderer
+from doorward.plan.report import left_to_another, report_on, status_of
+from doorward.plan.status import Report, status_patch, yielded
 
 BASE_KINDS = (CONFIG_MAP, INFERENCE_SERVICE, SERVICE)
 """What has to be listed before anything is decided."""
-_EXTERNAL = ("LoadBalancer", "NodePort")
 REPORT = 3
 """The order of status and events: after everything that opens, closes or removes."""
-
-
-class Rendered(msgspec.Struct, frozen=True, kw_only=True):
-    """What the backends made of a door."""
-
-    desired: dict[Ref, Desired]
-    renderings: dict[str, Rendering]
-    backends: tuple[Backend, ...]
-
-    @property
-    def digest(self) -> str:
-        return blake2b("".join(d.digest for d in self.desired.values()).encode(), digest_size=9).hexdigest()
-
-
-class Denied(msgspec.Struct, frozen=True):
-    """A host or path that a service asks for and doesn't get."""
-
-    host: str
-    reason: Literal["HostConflict", "DomainNotAllowed"]
-    message: str
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -166,6 +145,7 @@ class _Case:
     def run(self, first: bool) -> None:
         if first:
             self._take_up()
+        self.renderer = Renderer(self.reader, self.kinds, self.backends, self.memory, self.fact.uid)
         unread: Refusal | None = None
         try:
             service = parse(self.fact)
@@ -221,17 +201,18 @@ class _Case:
         if not form.opens:
             assert form.waiting is not None
             self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
-            report = Report(status=_status(form.waiting), reason=form.waiting.reason, message=form.waiting.message)
+            report = Report(status=status_of(form.waiting), reason=form.waiting.reason, message=form.waiting.message)
             self._carry_out(service, Plan(memory=self.memory), report, first)
             return
         selected = self._selected(form.door)
-        final = self._render(service, form.door, selected)
+        final = self.renderer.render(service, form.door, selected)
         opened = final.renderings.get(form.door.backend)
         door, denied = self._settle_claims(service, form.door, selected, settings, path=opened is None or opened.path)
         if door is not form.door:
-            final = self._render(service, door, selected)
-        leaving = self._leaving(final, denied, closed)
-        rendered = self._with_leaving(service, door, selected, final, leaving, settings)
+            final = self.renderer.render(service, door, selected)
+        overlap = Overlap(self.facts, self.renderer, self.now, settings.overlap_seconds)
+        leaving = frozenset() if closed else overlap.leaving(final, {d.host for d in denied})
+        rendered = overlap.rendered(service, door, selected, final, leaving) if leaving else final
         for rendering in rendered.renderings.values():
             self.warnings += rendering.warnings
         self.warnings += form.warnings
@@ -247,7 +228,7 @@ class _Case:
             leaving=leaving,
         )
         result = plan(situation)
-        told = self._report(form, door, rendered, denied, result)
+        told = report_on(form, door, rendered, denied, result, self.standing)
         self._carry_out(service, result, told, first)
 
     def _require_claiming_kinds(self) -> None:
@@ -275,223 +256,14 @@ class _Case:
     def _settle_claims(
         self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings, *, path: bool
     ) -> tuple[Door, list[Denied]]:
-        """The door with what it may have, and what is denied; ``path``: its backend can open the path door."""
-        asked = [(host, "/") for host in door.hosts]
-        if door.path and path:
-            asked.append((door.path.host, door.path.prefix))
-        denied: list[Denied] = []
-        allowed = []
-        for host, prefix in asked:
-            problem = _domain_problem(host, door.namespace, settings)
-            if problem:
-                denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
-            else:
-                allowed.append((host, prefix))
-        wanted = [(host, prefix, self._blocked(host, prefix)) for host, prefix in allowed]
-        self.decision.affected |= self.claims.want(self.fact.ref, self.age(self.fact.uid), wanted)
-        granted = []
-        for host, prefix in allowed:
-            owner = self._owner(service, host, prefix, door, selected)
-            if owner:
-                where = host + prefix.rstrip("/")
-                denied.append(Denied(where, "HostConflict", f"{where} belongs to {owner}"))
-            else:
-                granted.append((host, prefix))
-        if not denied:
-            return door, denied
-        hosts = tuple(host for host, prefix in granted if prefix == "/")
-        has_path = door.path and (not path or (door.path.host, door.path.prefix) in granted)
-        return msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None), denied
-
-    def _owner(self, service: InferenceService, host: str, prefix: str, door: Door, selected: Backend | None) -> str:
-        """Who owns a claim that this service wants; empty where it may have it."""
-        uid, age = service.metadata.uid, service.age
-        mine = self.claims.holds(uid, host, prefix)
-        holds, wants = self.claims.rivals(host, prefix)
-        rivals = [(self.age(h.owner), str(h.ref)) for h in holds if h.owner and h.owner != uid]
-        if rivals:
-            earliest, ref = min(rivals)
-            if mine and age < earliest and earliest != NOBODY:
-                return ""
-            name = (
-                f"InferenceService {earliest[1]}/{earliest[2]}" if earliest != NOBODY else "a deleted InferenceService"
-            )
-            return f"{name} ({ref})"
-        for hold in self.claims.foreign(host, prefix):
-            if hold.controller != uid and self._same_way(hold, host, prefix, door, selected):
-                if not mine:
-                    return f"{hold.ref}, which isn't doorward's"
-                message = f"{hold.ref}, which isn't doorward's, names {host} too; requests may go to either, remove one"
-                self.warnings.append(Warning("HostShared", message))
-        if mine:
-            return ""
-        earlier = [want.age for want in wants if want.service != self.fact.ref and not want.blocked and want.age < age]
-        if earlier:
-            first = min(earlier)
-            return f"InferenceService {first[1]}/{first[2]}, which asked for it first"
-        return ""
-
-    def _blocked(self, host: str, prefix: str) -> bool:
-        """Whether somebody else holds what overlaps a claim, while this service holds nothing of it."""
-        uid = self.fact.uid
-        holds, _ = self.claims.rivals(host, prefix)
-        return any(h.owner and h.owner != uid for h in holds) and not self.claims.holds(uid, host, prefix)
-
-    def _same_way(self, hold: Hold, host: str, prefix: str, door: Door, selected: Backend | None) -> bool:
-        """Whether a foreign object serves a host by the class or gateway that this door would.
-
-        One that stands under a name that this door needs is a conflict of names, which tells more.
-        """
-        if selected is None:
-            return False
-        only = msgspec.structs.replace(
-            door,
-            hosts=(host,) if prefix == "/" else (),
-            path=PathDoor(host, prefix) if prefix != "/" else None,
-        )
-        for backend in self._renderers(only, selected):
-            for manifest in backend.render(only, self._needed(backend, only)).objects:
-                kind = resource_kind(manifest)
-                if hold.ref == Ref(kind, door.namespace, manifest["metadata"]["name"]):
-                    return False
-                placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}
-                for claim in self.backends.claims(kind, placed):
-                    if claim.host == host and set(claim.via) & set(hold.via):
-                        return True
-        return False
-
-    # -- rendering -----------------------------------------------------------------------------------------------
-
-    def _renderers(self, door: Door, selected: Backend | None) -> tuple[Backend, ...]:
-        """Those that accompany come first: the outside door leads through what they make."""
-        beside = self.backends.beside(door, selected)
-        return (*beside, selected) if selected else tuple(beside)
-
-    def _needed(self, backend: Backend, door: Door) -> dict[Ref, JsonObject]:
-        refs = backend.needs(door)
-        if not refs:
-            return {}
-        for ref in refs:
-            self.kinds.require(ref.kind)
-        return {ref: self._shown(fact) for ref in refs if (fact := self.reader.get(ref))}
-
-    def _shown(self, fact: Fact) -> JsonObject:
-        """What a backend sees of an object: one of this door's as we last wrote it, so that an edit is no wish."""
-        mark = self.memory.marks.get(key_of(fact.ref)) if is_ours(fact, self.fact.uid) else None
-        body: JsonObject = msgspec.json.decode(mark.body if mark else fact.body)
-        return body
-
-    def _render(self, service: InferenceService, door: Door, selected: Backend | None) -> Rendered:
-        desired: dict[Ref, Desired] = {}
-        renderings: dict[str, Rendering] = {}
-        routed = tuple(target.component for target in door.targets)
-        backends = self._renderers(door, selected)
-        for backend in backends:
-            rendering = backend.render(door, self._needed(backend, door))
-            renderings[backend.name] = rendering
-            for manifest in rendering.objects:
-                kind, watch = self._check(backend, manifest)
-                try:
-                    one = decorate(manifest, service, routed, watch, self.kinds.version(kind), backend.name)
-                except (TypeError, ValueError) as error:
-                    what = f"render returned a {kind} that can't be written as JSON: {error}"
-                    raise BackendError(backend.name, "render", what, traceback.format_exc()) from error
-                if one.ref in desired:
-                    what = f"{one.ref} is rendered by {desired[one.ref].backend} and by {backend.name}"
-                    raise BackendError(backend.name, "render", what, what)
-                desired[one.ref] = one
-        return Rendered(desired=desired, renderings=renderings, backends=backends)
-
-    def _check(self, backend: Backend, manifest: JsonObject) -> tuple[str, Watch]:
-        """The kind of a manifest; refuses rubbish, and kinds that can't be written."""
-        if not is_manifest(manifest):
-            what = f"render returned something that is no manifest: {str(manifest)[:200]}"
-            raise BackendError(backend.name, "render", what, what)
-        kind = resource_kind(manifest)
-        watch = self.backends.watches.get(kind)
-        if watch is None or watch.owned == "nothing":
-            what = f"render returned a {kind}, which `watches` doesn't name as written"
-            raise BackendError(backend.name, "render", what, what)
-        state = self.kinds.state(kind)
-        if state == "listed":
-            return kind, watch
-        if state == "absent":
-            crd = f"{watch.resource.plural}.{watch.resource.group}"
-            raise Refusal("KindNotServed", f"this cluster doesn't serve {kind}; install its CRD ({crd})")
-        if state == "forbidden":
-            raise Refusal(
-                "KindForbidden", f"{kind} may not be listed: {self.kinds.message(kind)}; allow list and watch"
-            )
-        raise NotListed(kind)
+        """The door with what it may have, and what is denied."""
+        arbiter = Arbiter(self.claims, self.age, self.renderer, self.fact.ref)
+        settled = arbiter.settle(service, door, selected, settings, path=path)
+        self.decision.affected |= arbiter.affected
+        self.warnings += arbiter.warnings
+        return settled
 
     # -- change --------------------------------------------------------------------------------------------------
-
-    def _leaving(self, final: Rendered, denied: list[Denied], closed: bool) -> frozenset[str]:
-        """What objects that stay still carry and are to lose, as keys.
-
-        ``host:``, ``pathhost:`` and ``parent:`` with what an object is to lose, ``type:`` with the name of a Service
-        that is to be reached from outside no more.
-        """
-        if closed:
-            return frozenset()
-        lost = {d.host for d in denied}
-        leaving: set[str] = set()
-        for ref, desired in final.desired.items():
-            fact = self.facts.get(ref)
-            if fact is None or not is_ours(fact, self.fact.uid):
-                continue
-            mark = self.memory.marks.get(key_of(ref))
-            if mark and mark.digest == desired.digest:
-                continue
-            standing = msgspec.json.decode(mark.body if mark else fact.body)
-            if ref.kind == SERVICE:
-                type_ = standing["spec"].get("type")
-                if type_ in _EXTERNAL and desired.manifest["spec"].get("type") not in _EXTERNAL:
-                    leaving.add(f"type:{ref.name}")
-            if ref.kind not in self.backends.claiming:
-                continue
-            stood = self.backends.claims(ref.kind, standing)
-            now = self.backends.claims(ref.kind, desired.manifest)
-            leaving |= _difference(stood, now, lost)
-        return frozenset(leaving)
-
-    def _with_leaving(
-        self,
-        service: InferenceService,
-        door: Door,
-        selected: Backend | None,
-        final: Rendered,
-        leaving: frozenset[str],
-        settings: Settings,
-    ) -> Rendered:
-        digest = final.digest if leaving else ""
-        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": [], "type": []}
-        for key in sorted(leaving):
-            if not overlap_is_over(self.memory, digest, key, self.now, settings.overlap_seconds):
-                kind, _, value = key.partition(":")
-                kept[kind].append(value)
-        if not any(kept.values()):
-            return final
-        both = msgspec.structs.replace(
-            door,
-            leaving_hosts=tuple(kept["host"]),
-            leaving_path_hosts=tuple(kept["pathhost"]),
-            leaving_parents=tuple(kept["parent"]),
-        )
-        rendered = self._render(service, both, selected)
-        for name in kept["type"]:
-            ref = Ref(SERVICE, door.namespace, name)
-            if ref in rendered.desired:
-                rendered.desired[ref] = self._as_it_stands(rendered.desired[ref])
-        return rendered
-
-    def _as_it_stands(self, desired: Desired) -> Desired:
-        """An object that keeps the spec that it has until the overlap is over."""
-        mark, fact = self.memory.marks.get(key_of(desired.ref)), self.facts.get(desired.ref)
-        body = mark.body if mark else fact.body if fact else b"{}"
-        spec = ours_of(msgspec.json.decode(body), desired.watch)
-        manifest = {**desired.manifest, "spec": spec}
-        return msgspec.structs.replace(desired, manifest=manifest, digest=digest_of(manifest))
 
     def _closing(self, desired: dict[Ref, Desired], denied: list[Denied], closed: bool) -> frozenset[Ref]:
         """Objects that serve what is closed, or what now belongs to another."""
@@ -500,7 +272,7 @@ class _Case:
         for fact in self.ours:
             if fact.ref in desired:
                 continue
-            if closed and (fact.ref.kind != SERVICE or fact.object()["spec"].get("type") in _EXTERNAL):
+            if closed and (fact.ref.kind != SERVICE or fact.object()["spec"].get("type") in EXTERNAL):
                 refs.add(fact.ref)
             elif lost and fact.ref.kind in self.backends.claiming:
                 claims = self.backends.claims(fact.ref.kind, fact.object())
@@ -517,7 +289,7 @@ class _Case:
         for kind in self.kinds.all():
             self.kinds.require(kind)
         self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
-        report = Report(status=_status(refusal), reason=refusal.reason, message=self._held_message(refusal))
+        report = Report(status=status_of(refusal), reason=refusal.reason, message=self._held_message(refusal))
         self._carry_out(service, self._held(service, settings, closed=closed), report, first)
 
     def _close_alone(self, service: InferenceService, settings: Settings, closed: bool, missing: str) -> None:
@@ -538,7 +310,7 @@ class _Case:
 
         def leads_in(kind: str, obj: JsonObject) -> bool:
             if kind == SERVICE:
-                return closed and (obj.get("spec") or {}).get("type") in _EXTERNAL
+                return closed and (obj.get("spec") or {}).get("type") in EXTERNAL
             if kind not in self.backends.claiming:
                 return closed
             try:
@@ -547,7 +319,7 @@ class _Case:
                 return closed
             if closed:
                 return bool(claims)
-            return any(_domain_problem(claim.host, namespace, settings) for claim in claims)
+            return any(domain_problem(claim.host, namespace, settings) for claim in claims)
 
         return leads_in
 
@@ -579,57 +351,6 @@ class _Case:
         self.standing = backend.status(door, observed)
         return self.standing.state == "accepted"
 
-    def _report(
-        self,
-        form: Shape,
-        door: Door,
-        rendered: Rendered,
-        denied: list[Denied],
-        result: Plan,
-    ) -> Report | None:
-        """The condition and the URLs; None while writes are under way that will decide them."""
-        standing = self.standing
-        url = self._url(form, door, rendered, standing)
-        told = {"url": url, "address": form.address}
-        if result.conflicts:
-            return Report(status="False", reason="ObjectConflict", message="; ".join(result.conflicts), **told)
-        if result.not_sticking:
-            what = "; ".join(result.not_sticking)
-            return Report(
-                status="False", reason="NotSticking", message=f"the server changes what is written: {what}", **told
-            )
-        if result.refused:
-            return Report(status="False", reason="WriteRefused", message="; ".join(result.refused), **told)
-        if result.collecting:
-            return Report(status="Unknown", reason="WaitingForCollection", message="; ".join(result.collecting))
-        if not result.applied:
-            return None
-        if denied:
-            what = "; ".join(d.message for d in denied)
-            rest = "; the other hosts are served" if door.hosts or door.path else ""
-            return Report(status="False", reason=denied[0].reason, message=what + rest, **told)
-        if form.waiting:
-            message = f"{form.waiting.message}; until then requests go on as before"
-            return Report(status=_status(form.waiting), reason=form.waiting.reason, message=message, **told)
-        if standing.state != "accepted":
-            reason = standing.reason or ("RouteNotAccepted" if standing.state == "refused" else "Pending")
-            return Report(status="False", reason=reason, message=standing.message, **told)
-        reason = {"cluster-local": "ClusterLocal", "disabled": "IngressDisabled"}.get(door.exposure, standing.reason)
-        return Report(status="True", reason=reason, message=standing.message, **told)
-
-    def _url(self, form: Shape, door: Door, rendered: Rendered, standing: Standing) -> str | None:
-        if standing.address and not door.hosts:
-            return f"http://{standing.address}"
-        if door.backend == "loadbalancer":
-            return form.address if door.service_type == "NodePort" else None
-        if not door.backend:
-            return form.url or form.address
-        rendering = rendered.renderings.get(door.backend)
-        if door.path and rendering and rendering.path:
-            return f"{door.scheme}://{door.path.host}{door.path.prefix}"
-        primary = form.door.hosts[:1]
-        return f"{door.scheme}://{primary[0]}" if primary and primary[0] in door.hosts else form.address
-
     def _carry_out(self, service: InferenceService, result: Plan, report: Report | None, first: bool) -> None:
         """Turn a plan and a report into drafts, with the warnings that weren't told yet."""
         drafts = sorted(result.drafts, key=lambda draft: draft.order)
@@ -637,7 +358,7 @@ class _Case:
         self.decision.wake = result.wake
         self.decision.report = report
         for field in yielded(memory, service.metadata.generation):
-            self.warnings.append(_left_to_another(field, service.metadata.generation))
+            self.warnings.append(left_to_another(field, service.metadata.generation))
         if report is not None and self.tracked is not None:
             drafts += self._status_drafts(service, report, memory)
         silent = first and not drafts and not _known_from_journal(memory)
@@ -697,43 +418,3 @@ class _Case:
 def _known_from_journal(memory: Memory) -> bool:
     """Whether what was told is remembered, so that whatever isn't among it is news."""
     return bool(memory.told) or any(mark.digest for mark in memory.marks.values())
-
-
-def _status(refusal: Refusal) -> Literal["True", "False", "Unknown"]:
-    return "Unknown" if refusal.status == "Unknown" else "False"
-
-
-def _left_to_another(field: str, generation: int) -> Warning:
-    what = {"condition": "the condition", "url": "status.url", "address": "status.address"}[field]
-    message = (
-        f"another writer keeps overwriting {what} that doorward reports; it is left to that writer until the service "
-        f"changes (generation {generation}), and doorward reports in condition {DOOR_READY}. Stop one of the two, or "
-        "set conditionType"
-    )
-    return Warning("StatusContested", message)
-
-
-def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: set[str]) -> set[str]:
-    keys: set[str] = set()
-    hosts = {(claim.host, claim.prefix) for claim in now}
-    ways = {way for claim in now for way in claim.via}
-    for claim in stood:
-        if claim.host + claim.prefix.rstrip("/") in lost:
-            continue
-        if (claim.host, claim.prefix) not in hosts:
-            keys.add(f"host:{claim.host}" if claim.prefix == "/" else f"pathhost:{claim.host}")
-        keys |= {f"parent:{way}" for way in claim.via if way not in ways}
-    return keys
-
-
-def _domain_problem(host: str, namespace: str, settings: Settings) -> str:
-    """Why a namespace may not have a host, by setting ``namespaceDomains``; a namespace that no pattern names may."""
-    named = [domains for pattern, domains in settings.namespace_domains.items() if fnmatchcase(namespace, pattern)]
-    if not named:
-        return ""
-    allowed = sorted({domain for domains in named for domain in domains})
-    if any(host == domain or host.endswith(f".{domain}") for domain in allowed):
-        return ""
-    return (
-        f"{host} isn't below a domain that setting namespaceDomains allows namespace {namespace}: {', '.join(allowed)}"
-    )

@@ -1,0 +1,141 @@
+"""Which of the hosts that a service asks for it gets (behaviour, section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from doorward.backends import Backend
+from doorward.graph.claims import NOBODY, Age, Claims, Hold
+from doorward.graph.inference_service import InferenceService
+from doorward.model.door import Door, PathDoor, Warning
+from doorward.model.reference import Ref
+from doorward.model.settings import Settings
+from doorward.plan.desired import resource_kind
+from doorward.plan.rendering import Renderer
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """A host or path that a service asks for and doesn't get."""
+
+    host: str
+    reason: Literal["HostConflict", "DomainNotAllowed"]
+    message: str
+
+
+class Arbiter:
+    """Settles the claims of one service, and remembers whom that concerns."""
+
+    def __init__(self, claims: Claims, age: Callable[[str], Age], renderer: Renderer, ref: Ref) -> None:
+        self.claims = claims
+        self.age = age
+        self.renderer = renderer
+        self.ref = ref
+        self.uid = renderer.uid
+        self.affected: set[Ref] = set()
+        """Services whose claims this one's may decide."""
+        self.warnings: list[Warning] = []
+
+    def settle(
+        self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings, *, path: bool
+    ) -> tuple[Door, list[Denied]]:
+        """The door with what it may have, and what is denied; ``path``: its backend can open the path door."""
+        asked = [(host, "/") for host in door.hosts]
+        if door.path and path:
+            asked.append((door.path.host, door.path.prefix))
+        denied: list[Denied] = []
+        allowed = []
+        for host, prefix in asked:
+            problem = domain_problem(host, door.namespace, settings)
+            if problem:
+                denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
+            else:
+                allowed.append((host, prefix))
+        wanted = [(host, prefix, self._blocked(host, prefix)) for host, prefix in allowed]
+        self.affected |= self.claims.want(self.ref, self.age(self.uid), wanted)
+        granted = []
+        for host, prefix in allowed:
+            owner = self._owner(service, host, prefix, door, selected)
+            if owner:
+                where = host + prefix.rstrip("/")
+                denied.append(Denied(where, "HostConflict", f"{where} belongs to {owner}"))
+            else:
+                granted.append((host, prefix))
+        if not denied:
+            return door, denied
+        hosts = tuple(host for host, prefix in granted if prefix == "/")
+        has_path = door.path and (not path or (door.path.host, door.path.prefix) in granted)
+        return msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None), denied
+
+    def _owner(self, service: InferenceService, host: str, prefix: str, door: Door, selected: Backend | None) -> str:
+        """Who owns a claim that this service wants; empty where it may have it."""
+        uid, age = service.metadata.uid, service.age
+        mine = self.claims.holds(uid, host, prefix)
+        holds, wants = self.claims.rivals(host, prefix)
+        rivals = [(self.age(h.owner), str(h.ref)) for h in holds if h.owner and h.owner != uid]
+        if rivals:
+            earliest, ref = min(rivals)
+            if mine and age < earliest and earliest != NOBODY:
+                return ""
+            name = (
+                f"InferenceService {earliest[1]}/{earliest[2]}" if earliest != NOBODY else "a deleted InferenceService"
+            )
+            return f"{name} ({ref})"
+        for hold in self.claims.foreign(host, prefix):
+            if hold.controller != uid and self._same_way(hold, host, prefix, door, selected):
+                if not mine:
+                    return f"{hold.ref}, which isn't doorward's"
+                message = f"{hold.ref}, which isn't doorward's, names {host} too; requests may go to either, remove one"
+                self.warnings.append(Warning("HostShared", message))
+        if mine:
+            return ""
+        earlier = [want.age for want in wants if want.service != self.ref and not want.blocked and want.age < age]
+        if earlier:
+            first = min(earlier)
+            return f"InferenceService {first[1]}/{first[2]}, which asked for it first"
+        return ""
+
+    def _blocked(self, host: str, prefix: str) -> bool:
+        """Whether somebody else holds what overlaps a claim, while this service holds nothing of it."""
+        uid = self.uid
+        holds, _ = self.claims.rivals(host, prefix)
+        return any(h.owner and h.owner != uid for h in holds) and not self.claims.holds(uid, host, prefix)
+
+    def _same_way(self, hold: Hold, host: str, prefix: str, door: Door, selected: Backend | None) -> bool:
+        """Whether a foreign object serves a host by the class or gateway that this door would.
+
+        One that stands under a name that this door needs is a conflict of names, which tells more.
+        """
+        if selected is None:
+            return False
+        only = msgspec.structs.replace(
+            door,
+            hosts=(host,) if prefix == "/" else (),
+            path=PathDoor(host, prefix) if prefix != "/" else None,
+        )
+        for backend in self.renderer.renderers(only, selected):
+            for manifest in backend.render(only, self.renderer.needed(backend, only)).objects:
+                kind = resource_kind(manifest)
+                if hold.ref == Ref(kind, door.namespace, manifest["metadata"]["name"]):
+                    return False
+                placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}
+                for claim in self.renderer.backends.claims(kind, placed):
+                    if claim.host == host and set(claim.via) & set(hold.via):
+                        return True
+        return False
+
+
+def domain_problem(host: str, namespace: str, settings: Settings) -> str:
+    """Why a namespace may not have a host, by setting ``namespaceDomains``; a namespace that no pattern names may."""
+    named = [domains for pattern, domains in settings.namespace_domains.items() if fnmatchcase(namespace, pattern)]
+    if not named:
+        return ""
+    allowed = sorted({domain for domains in named for domain in domains})
+    if any(host == domain or host.endswith(f".{domain}") for domain in allowed):
+        return ""
+    return (
+        f"{host} isn't below a domain that setting namespaceDomains allows namespace {namespace}: {', '.join(allowed)}"
+    )

@@ -1,0 +1,107 @@
+"""What objects that stay still carry and are to lose, and what keeps it until the overlap is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from doorward.backends import Backend
+from doorward.graph.facts import Facts
+from doorward.graph.inference_service import InferenceService
+from doorward.model.door import Claim, Door
+from doorward.model.reference import SERVICE, Ref
+from doorward.plan.desired import Desired, digest_of, ours_of
+from doorward.plan.plan import is_ours, key_of, overlap_is_over
+from doorward.plan.rendering import Rendered, Renderer
+
+EXTERNAL = ("LoadBalancer", "NodePort")
+"""The types of Services that are reached from outside."""
+
+
+class Overlap:
+    """Compares a door as it is to be with what stands, for one service."""
+
+    def __init__(self, facts: Facts, renderer: Renderer, now: float, seconds: float) -> None:
+        self.facts = facts
+        self.renderer = renderer
+        self.memory = renderer.memory
+        self.now = now
+        self.seconds = seconds
+
+    def leaving(self, final: Rendered, lost: set[str]) -> frozenset[str]:
+        """What objects that stay still carry and are to lose, as keys.
+
+        ``host:``, ``pathhost:`` and ``parent:`` with what an object is to lose, ``type:`` with the name of a Service
+        that is to be reached from outside no more.  ``lost`` goes at once, and isn't among them.
+        """
+        leaving: set[str] = set()
+        for ref, desired in final.desired.items():
+            fact = self.facts.get(ref)
+            if fact is None or not is_ours(fact, self.renderer.uid):
+                continue
+            mark = self.memory.marks.get(key_of(ref))
+            if mark and mark.digest == desired.digest:
+                continue
+            standing = msgspec.json.decode(mark.body if mark else fact.body)
+            if ref.kind == SERVICE:
+                type_ = standing["spec"].get("type")
+                if type_ in EXTERNAL and desired.manifest["spec"].get("type") not in EXTERNAL:
+                    leaving.add(f"type:{ref.name}")
+            if ref.kind not in self.renderer.backends.claiming:
+                continue
+            stood = self.renderer.backends.claims(ref.kind, standing)
+            now = self.renderer.backends.claims(ref.kind, desired.manifest)
+            leaving |= _difference(stood, now, lost)
+        return frozenset(leaving)
+
+    def rendered(
+        self,
+        service: InferenceService,
+        door: Door,
+        selected: Backend | None,
+        final: Rendered,
+        leaving: frozenset[str],
+    ) -> Rendered:
+        """The door with what is leaving and has time left; ``final`` is the door without."""
+        digest = final.digest if leaving else ""
+        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": [], "type": []}
+        for key in sorted(leaving):
+            if not overlap_is_over(self.memory, digest, key, self.now, self.seconds):
+                kind, _, value = key.partition(":")
+                kept[kind].append(value)
+        if not any(kept.values()):
+            return final
+        both = msgspec.structs.replace(
+            door,
+            leaving_hosts=tuple(kept["host"]),
+            leaving_path_hosts=tuple(kept["pathhost"]),
+            leaving_parents=tuple(kept["parent"]),
+        )
+        rendered = self.renderer.render(service, both, selected)
+        for name in kept["type"]:
+            ref = Ref(SERVICE, door.namespace, name)
+            if ref in rendered.desired:
+                rendered.desired[ref] = self._as_it_stands(rendered.desired[ref])
+        return rendered
+
+    def _as_it_stands(self, desired: Desired) -> Desired:
+        """An object that keeps the spec that it has until the overlap is over."""
+        mark, fact = self.memory.marks.get(key_of(desired.ref)), self.facts.get(desired.ref)
+        body = mark.body if mark else fact.body if fact else b"{}"
+        spec = ours_of(msgspec.json.decode(body), desired.watch)
+        manifest = {**desired.manifest, "spec": spec}
+        return msgspec.structs.replace(desired, manifest=manifest, digest=digest_of(manifest))
+
+
+def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: set[str]) -> set[str]:
+    keys: set[str] = set()
+    hosts = {(claim.host, claim.prefix) for claim in now}
+    ways = {way for claim in now for way in claim.via}
+    for claim in stood:
+        if claim.host + claim.prefix.rstrip("/") in lost:
+            continue
+        if (claim.host, claim.prefix) not in hosts:
+            keys.add(f"host:{claim.host}" if claim.prefix == "/" else f"pathhost:{claim.host}")
+        keys |= {f"parent:{way}" for way in claim.via if way not in ways}
+    return keys
