@@ -1,0 +1,147 @@
+"""The daemon as a process: started, waited for, listened to, and stopped one way or the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+START_TIME = 60.0
+"""Seconds within which a daemon must have listed everything."""
+STOP_TIME = 20.0
+
+Line = dict[str, Any]
+
+
+class Daemon:
+    """``doorward run`` for some namespaces, with its settings in the first of them.
+
+    ::
+
+        with Daemon(kubeconfig, ["team-a"], journal=path) as daemon:
+            ...
+
+    It has listed everything when the block begins; its end is a SIGTERM, which must end it with status 0.
+    """
+
+    def __init__(self, kubeconfig: Path, namespaces: Sequence[str], *more: str, journal: Path | None = None) -> None:
+        self.arguments = ["--kubeconfig", str(kubeconfig), *more]
+        for namespace in namespaces:
+            self.arguments += ["--namespace", namespace]
+        if journal is not None:
+            self.arguments += ["--journal", str(journal)]
+        self.environ = {**os.environ, "POD_NAMESPACE": namespaces[0]}
+        self.lines: list[Line] = []
+        self.url = ""
+        self._heard = threading.Condition()
+
+    def __enter__(self) -> Daemon:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._process.poll() is None:
+            self.stop() if kind is None else self.kill()
+
+    def start(self) -> None:
+        """Begin, and return once everything is listed."""
+        command = [sys.executable, "-m", "doorward_daemon", "run", "--listen", "127.0.0.1:0", *self.arguments]
+        self._process = subprocess.Popen(
+            command, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self._reader = threading.Thread(target=self._listen, daemon=True)
+        self._reader.start()
+        try:
+            self.url = str(self.wait_for_line(lambda line: line["event"] == "listening", START_TIME)["url"])
+            self.wait_for_line(lambda line: line["event"] == "everything is listed", START_TIME)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM), and see that it ends well."""
+        self._process.terminate()
+        try:
+            status = self._process.wait(STOP_TIME)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the daemon didn't end within {STOP_TIME:g} s\n{self.tail()}") from None
+        self._reader.join()
+        assert status == 0, f"the daemon ended with {status}\n{self.tail()}"
+
+    def kill(self) -> None:
+        """End it as a crash does (SIGKILL)."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._reader.join()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_for_line(self, wanted: Callable[[Line], bool], within: float = 10.0) -> Line:
+        """The first line of the log, new or old, that is so.  Raises AssertionError with the end of the log."""
+        deadline = time.monotonic() + within
+        looked = 0
+        with self._heard:
+            while True:
+                for line in self.lines[looked:]:
+                    if wanted(line):
+                        return line
+                looked = len(self.lines)
+                left = deadline - time.monotonic()
+                ended = not self._reader.is_alive() or self._process.poll() is not None
+                if left <= 0 or (ended and not self._heard.wait(1.0)):
+                    raise AssertionError(f"the daemon didn't say so within {within:g} s\n{self.tail()}")
+                if not ended:
+                    self._heard.wait(left)
+
+    def readyz(self) -> tuple[int, str]:
+        """Status and text of ``/readyz``."""
+        return self._get("/readyz")
+
+    def metric(self, name: str) -> float:
+        """The value of one line of ``/metrics``; 0 where it isn't there."""
+        for line in self._get("/metrics")[1].splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+    def writes(self) -> list[str]:
+        """``created Ingress/ns/m``-like words of every write so far."""
+        return [f"{line['event']} {line['object']}" for line in self.lines if "object" in line]
+
+    def tail(self) -> str:
+        """The end of the log."""
+        return "\n".join(orjson.dumps(line).decode() for line in self.lines[-40:])
+
+    def _get(self, path: str) -> tuple[int, str]:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{self.url}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for raw in self._process.stdout:
+            try:
+                line = orjson.loads(raw)
+            except orjson.JSONDecodeError:
+                line = {"event": raw.decode(errors="replace").rstrip()}
+            with self._heard:
+                self.lines.append(line)
+                self._heard.notify_all()
+        with self._heard:
+            self._heard.notify_all()
