@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from doorward.model.reference import JsonObject, Ref
-
-if TYPE_CHECKING:
-    from doorward.model.event import Record
 
 Verb = Literal["create", "patch", "delete", "status", "event", "look"]
 
@@ -46,10 +43,3 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The engine's time when it was handed out."""
     digest: str = ""
     """Of the manifest that a write makes: what the server then returns is this manifest, normalised."""
-
-    @property
-    def issued(self) -> Record:
-        """The record that the journal keeps of this action being handed out."""
-        from doorward.model.event import Issued, Record
-
-        return Record(self.id, self.cause, Issued(at=self.at, action=self))

@@ -140,3 +140,8 @@ class Record(msgspec.Struct, frozen=True):
     number: int
     cause: int
     event: AnyEvent
+
+
+def issued(action: Action) -> Record:
+    """The record that a journal keeps of an action being handed out; append it before the action is performed."""
+    return Record(action.id, action.cause, Issued(at=action.at, action=action))

@@ -12,7 +12,7 @@ from doorward.cluster.embedded import Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
 from doorward.model.action import Action
-from doorward.model.event import AnyEvent, Deleted, Elapsed, Observed, Record, Started, Synced
+from doorward.model.event import AnyEvent, Deleted, Elapsed, Observed, Record, Started, Synced, issued
 from doorward.model.reference import CONFIG_MAP, JsonObject, Resource, ref_of
 from doorward.runtime.performing import Outcome, failed, request, succeeded
 
@@ -108,7 +108,7 @@ class Offline:
     def act(self) -> bool:
         """Perform everything that the engine asks for now; False where that is nothing."""
         actions = self.engine.actions()
-        self.keep([action.issued for action in actions])
+        self.keep([issued(action) for action in actions])
         for action in actions:
             self.receive(self.perform(action))
         return bool(actions)

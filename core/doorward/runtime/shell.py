@@ -32,7 +32,7 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME, Engine
 from doorward.journal import Journal
 from doorward.model.action import Action
-from doorward.model.event import AnyEvent, Elapsed, Record, Started, Unknown
+from doorward.model.event import AnyEvent, Elapsed, Record, Started, Unknown, issued
 from doorward.model.reference import CONFIG_MAP, Resource
 from doorward.plan.decision import BASE_KINDS
 from doorward.runtime.clock import SteadyClock
@@ -315,7 +315,7 @@ class Shell:
             return
         actions = self.engine.actions(PORTION * self._concurrency)
         self._more = bool(actions)
-        self._keep([action.issued for action in actions])
+        self._keep([issued(action) for action in actions])
         for action in actions:
             if self.dry_run and action.verb != "look":
                 self.counts[action.verb, "Planned"] += 1
