@@ -1,0 +1,40 @@
+"""A hook called directly, against the same call through pluggy: why :class:`doorward.backends.Backend` calls directly."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import perf_counter
+
+from doorward.backends import Backends
+from doorward.model.door import Door, Route, Target
+
+
+def measure(rounds: int = 7, calls: int = 20_000) -> dict[str, float]:
+    """How many times as long ``accompanies``, a hook that does nearly nothing, takes through pluggy."""
+    backends = Backends()
+    backend = backends.by_name["cluster_local"]
+    others = [p for name, p in backends.manager.list_name_plugin() if name != "cluster_local"]
+    through_pluggy = backends.manager.subset_hook_caller("accompanies", others)
+    door = Door(
+        namespace="a",
+        name="m",
+        door_service="m",
+        routes=(Route("/", "engine"),),
+        targets=(Target(component="engine", service="m-engine"),),
+    )
+    ratios = []
+    for _ in range(rounds):
+        began = perf_counter()
+        for _ in range(calls):
+            backend.accompanies(door)
+        direct = perf_counter() - began
+        began = perf_counter()
+        for _ in range(calls):
+            through_pluggy(door=door)
+        ratios.append((perf_counter() - began) / direct)
+    return {"a hook through pluggy / called directly": median(ratios)}
+
+
+if __name__ == "__main__":
+    for name, figure in measure().items():
+        print(f"{name}: {figure:.1f}")
