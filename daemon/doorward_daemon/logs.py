@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any, Literal
 
 import orjson
@@ -35,7 +36,11 @@ def configure(format: Format = "auto") -> None:
     shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.StackInfoRenderer()]
     if pretty:
         stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
-        processors = [*shared, stamp, structlog.dev.ConsoleRenderer(colors=terminal)]
+        processors = [
+            *shared,
+            stamp,
+            structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback),
+        ]
     else:
         stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
         renderer = structlog.processors.JSONRenderer(serializer=_json)
@@ -43,9 +48,23 @@ def configure(format: Format = "auto") -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Output,
         cache_logger_on_first_use=False,
     )
+
+
+class _Output:
+    """Writes to standard error; where nobody reads it any more, the daemon goes on without a log."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(message + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def _json(event: dict[str, Any], **_: Any) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
+import structlog
 from doorward.cluster.protocol import ApiError
 from doorward.journal import JournalLocked, SqliteJournal
 from doorward.model.action import Action
@@ -17,7 +22,7 @@ from doorward.model.event import Refused
 from doorward.model.reference import Ref
 from doorward_daemon.daemon import Options, reconcile
 from doorward_daemon.health import AddressError, parse_address, readiness, serving
-from doorward_daemon.logs import WriteLog
+from doorward_daemon.logs import WriteLog, configure
 from doorward_daemon.main import app
 from doorward_daemon.metrics import Metrics
 from structlog.testing import capture_logs
@@ -227,6 +232,21 @@ def test_a_refusal_is_logged_with_the_server_s_words() -> None:
         WriteLog(shell).performed(action, refused, 0.1)
     (entry,) = logs
     assert (entry["log_level"], entry["status"], entry["message"]) == ("warning", 422, "no such port")
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: False, write=closed.write, flush=closed.flush))
+    configure("json")
+    structlog.get_logger().warning("nobody hears this")
+
+
+def test_a_log_line_is_json_elsewhere_than_on_a_terminal(capsys: Out) -> None:
+    configure("auto")
+    structlog.get_logger().warning("seen", object="Ingress a/m")
+    entry = json.loads(capsys.readouterr().err)
+    assert (entry["event"], entry["level"], entry["object"]) == ("seen", "warning", "Ingress a/m")
 
 
 @pytest.mark.parametrize(

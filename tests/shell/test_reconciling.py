@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.event import Applied, Record
 from doorward.model.names import mark
@@ -151,6 +152,26 @@ async def test_listeners_are_told_of_records_and_outcomes() -> None:
         number = shell.engine.number
     assert told.numbers == list(range(1, number + 1))
     assert sorted(told.outcomes) == [("create", "Ingress"), ("create", "Service"), ("status", "InferenceService")]
+
+
+async def test_an_idle_shell_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = 0
+    whole = Engine.actions
+
+    def actions(self: Engine, limit: int | None = None) -> list[Action]:
+        nonlocal turns
+        turns += 1
+        return whole(self, limit)
+
+    running = Running()
+    running.add("m")
+    async with running.shell() as shell:
+        await shell.once(5)
+        await until(lambda: shell.backlog == 0)
+        monkeypatch.setattr(Engine, "actions", actions)
+        with pytest.raises(TimeoutError):
+            await shell.wait_for(lambda: False, 0.2)
+    assert turns <= 2
 
 
 async def test_running_ends_with_what_it_waits_for() -> None:
