@@ -1,4 +1,4 @@
-"""A hook called directly, against the same call through pluggy: why :class:`doorward.backends.Backend` calls directly."""
+"""A hook called directly, against the same call through pluggy: why :class:`doorward.backends.Backend` does it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ class Dependents:
     def record(self, service: Ref, keys: dict[Ref, None]) -> None:
         """These are now the keys that this service's door read."""
         before = self._keys.get(service, ())
-        if len(before) == len(keys) and all(key in keys for key in before):
+        now = tuple(keys)
+        if before == now:
             return
         known = dict.fromkeys(before)
         for key in before:
@@ -59,8 +60,8 @@ class Dependents:
             if key not in known:
                 readers = self.of(key)
                 self._readers[key] = (*readers, service) if readers else service
-        if keys:
-            self._keys[service] = tuple(keys)
+        if now:
+            self._keys[service] = now
         else:
             self._keys.pop(service, None)
 

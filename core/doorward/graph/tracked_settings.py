@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 from doorward.model.settings import Settings
 
 _BIT = {name: 1 << position for position, name in enumerate(Settings.model_fields)}
+
+
+@lru_cache(maxsize=1024)
+def _bits(names: tuple[str, ...]) -> int:
+    return sum(_BIT.get(name, 0) for name in names)
 
 
 class TrackedSettings:
@@ -30,7 +36,7 @@ class TrackedSettings:
     @property
     def read(self) -> int:
         """The fields read so far, as bits."""
-        return sum(_BIT[name] for name in self.__dict__ if name != "_fields")
+        return _bits(tuple(self.__dict__))
 
     def as_settings(self) -> Settings:
         """Itself, for code that is typed to read Settings."""
