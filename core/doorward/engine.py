@@ -189,20 +189,30 @@ class Engine:
 
     def snapshot(self) -> list[Record]:
         """The state as records: restoring these is as good as restoring all that led to them."""
-        at = self._now
-        records = [Record(self.number, 0, self._configured)]
-        for fact in self._facts.all():
-            obj = fact.object()
-            obj["metadata"]["resourceVersion"] = str(fact.version)
-            records.append(Record(fact.number, 0, Observed(at=at, kind=fact.ref.kind, object=obj)))
-        for ref, tombstone in self._facts.tombstones():
-            gone = Deleted(at=at, ref=ref, uid=tombstone.uid, resource_version=tombstone.version)
-            records.append(Record(self.number, 0, gone))
-        for uid, memory in self._memories.items():
-            records.append(Record(self.number, 0, Remembered(at=at, uid=uid, memory=memories.to_json(memory))))
-        for action in self._in_flight.values():
-            records.append(Record(action.id, action.cause, Issued(at=at, action=action)))
-        return sorted(records, key=lambda record: record.number)
+        return self.capture()()
+
+    def capture(self) -> Callable[[], list[Record]]:
+        """The snapshot of this moment, to be written out later, in another thread if need be: that takes a while."""
+        at, number, configured = self._now, self.number, self._configured
+        facts, tombstones = list(self._facts.all()), list(self._facts.tombstones())
+        remembered, in_flight = list(self._memories.items()), list(self._in_flight.values())
+
+        def written() -> list[Record]:
+            records = [Record(number, 0, configured)]
+            for fact in facts:
+                obj = fact.object()
+                obj["metadata"]["resourceVersion"] = str(fact.version)
+                records.append(Record(fact.number, 0, Observed(at=at, kind=fact.ref.kind, object=obj)))
+            for ref, tombstone in tombstones:
+                gone = Deleted(at=at, ref=ref, uid=tombstone.uid, resource_version=tombstone.version)
+                records.append(Record(number, 0, gone))
+            for uid, memory in remembered:
+                records.append(Record(number, 0, Remembered(at=at, uid=uid, memory=memories.to_json(memory))))
+            for action in in_flight:
+                records.append(Record(action.id, action.cause, Issued(at=at, action=action)))
+            return sorted(records, key=lambda record: record.number)
+
+        return written
 
     def fingerprint(self) -> dict[str, object]:
         """What two engines with the same state agree on; resourceVersions of unchanged objects left out."""

@@ -78,10 +78,11 @@ class Keeper:
 
     async def snapshot(self) -> None:
         """Keep the state, and forget what retention no longer asks for."""
-        through, records = self._engine.number, self._engine.snapshot()
-        self._size = len(records)
+        through, captured = self._engine.number, self._engine.capture()
 
         def write() -> None:
+            records = captured()
+            self._size = len(records)
             self._journal.snapshot(records, through)
             self._journal.prune(self._clock())
 
