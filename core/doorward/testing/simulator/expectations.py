@@ -1,0 +1,163 @@
+"""What stands once faults have stopped and everything has come to rest, measured by what the inputs ask for."""
+
+from __future__ import annotations
+
+from doorward.graph.configuration import parse
+from doorward.graph.facts import controller_of
+from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject
+from doorward.testing.simulator import requests
+from doorward.testing.simulator.asks import Ask, Host, ask
+from doorward.testing.simulator.invariants import Invariants, Violation
+from doorward.testing.simulator.seat import Seat
+from doorward.testing.simulator.world import SETTINGS, World, owner
+
+
+def check(world: World, seat: Seat, invariants: Invariants) -> None:
+    """Raises Violation where the cluster isn't what the inputs ask for."""
+    settings_are_in_force(world, seat)
+    settings = seat.engine.settings
+    one_owner_per_host(world, invariants)
+    if settings is None:
+        return
+    asks = {uid: ask(service, settings) for uid, service in world.services().items()}
+    for uid, service in world.services().items():
+        meta = service["metadata"]
+        if "deletionTimestamp" in meta:
+            continue
+        objects = world.of(uid)
+        if asks[uid].state == "closed":
+            is_closed(service, objects)
+        elif asks[uid].state == "open" and not _blocked(world, service):
+            is_open(world, service, asks, objects, invariants)
+        elif asks[uid].state in ("invalid", "poisoned"):
+            says_so(service)
+    for obj in world.ours():
+        if owner(obj) not in asks:
+            raise Violation("convergence", f"{_name(obj)} of a service that is gone still stands")
+
+
+def settings_are_in_force(world: World, seat: Seat) -> None:
+    """Those of the ConfigMap where they are good, else some that were."""
+    settings = seat.engine.settings
+    if settings is not None and settings not in world.good:
+        raise Violation("settings", f"these were never asked for: {settings.model_dump(exclude_defaults=True)}")
+    obj = world.entry(CONFIG_MAP, *SETTINGS)
+    if obj is None:
+        return
+    parsed = parse(obj.get("data") or {})
+    if parsed.settings is not None and parsed.settings != settings:
+        raise Violation("settings", "the ConfigMap isn't in force")
+
+
+def one_owner_per_host(world: World, invariants: Invariants) -> None:
+    seen: list[tuple[Host, JsonObject]] = []
+    for obj in world.ours():
+        for host in invariants.claims(obj):
+            for other, rival in seen:
+                if owner(rival) != owner(obj) and requests.overlap(host, other):
+                    raise Violation("owner", f"{_name(obj)} and {_name(rival)} both serve {host}")
+            seen.append((host, obj))
+
+
+def is_closed(service: JsonObject, objects: list[JsonObject]) -> None:
+    for obj in objects:
+        if requests.outside(obj):
+            raise Violation("closing", f"{_name(obj)} is open though {_name(service)} is closed")
+
+
+def is_open(
+    world: World, service: JsonObject, asks: dict[str, Ask], objects: list[JsonObject], invariants: Invariants
+) -> None:
+    uid = service["metadata"]["uid"]
+    wanted, name = asks[uid], _name(service)
+    granted = []
+    for host in wanted.hosts:
+        got = requests.reached(objects, *host)
+        if got:
+            granted.append(host)
+            continue
+        others = [u for u, a in asks.items() if u != uid and any(requests.overlap(host, h) for h in a.hosts)]
+        holders = [o for o in world.ours() if owner(o) != uid and any(requests.overlap(host, c) for c in invariants.claims(o))]
+        if not others and not holders and not _foreign(world, host, invariants):
+            raise Violation("convergence", f"{name}: {host} isn't served; condition {_condition(service)}")
+        if others and not holders and not _foreign(world, host, invariants) and _all_open(world, asks, others):
+            raise Violation("convergence", f"{name}: nobody serves {host}; condition {_condition(service)}")
+    for host, prefix in granted:
+        for below, component in wanted.routes:
+            path = (prefix.rstrip("/") + below.rstrip("/")) or "/"
+            got = requests.reached(objects, host, path)
+            expected = f"{service['metadata']['name']}-{component}"
+            if not got or got[0] != expected:
+                raise Violation("convergence", f"{name}: {host}{path} reaches {got}, not {expected}")
+            seen = below if prefix != "/" else path
+            if got[1].rstrip("/") != seen.rstrip("/"):
+                raise Violation("convergence", f"{name}: {host}{path} arrives as {got[1]}, not {seen}")
+    for obj in objects:
+        for host in invariants.claims(obj):
+            if host not in granted:
+                raise Violation("convergence", f"{name}: {_name(obj)} still serves {host}")
+    condition = _condition(service)
+    whole = len(granted) == len(wanted.hosts) and not wanted.forbidden
+    if _yielded(service):
+        return
+    if condition.get("status") != ("True" if whole else "False"):
+        raise Violation("convergence", f"{name}: granted {granted} of {wanted.hosts}, condition {condition}")
+    url = (service.get("status") or {}).get("url")
+    if whole and wanted.url and url != wanted.url:
+        raise Violation("convergence", f"{name}: status.url is {url}, not {wanted.url}")
+
+
+def says_so(service: JsonObject) -> None:
+    """A door that can't be as it is asked for says why."""
+    condition = _condition(service)
+    if condition.get("status") not in ("False", "Unknown") and not _yielded(service):
+        raise Violation("convergence", f"{_name(service)} is invalid, and says {condition}")
+
+
+def _all_open(world: World, asks: dict[str, Ask], uids: list[str]) -> bool:
+    services = world.services()
+    return all(asks[u].state == "open" and not _blocked(world, services[u]) for u in uids)
+
+
+def _blocked(world: World, service: JsonObject) -> bool:
+    """Whether somebody else's object has a name that this service may need."""
+    meta = service["metadata"]
+    names = {meta["name"]}
+    for kind, resource in world.resources.items():
+        if not resource.namespaced or kind == INFERENCE_SERVICE or not world.store.serves(kind):
+            continue
+        for name in names:
+            obj = world.entry(kind, meta["namespace"], name)
+            if obj is not None and (owner(obj) != meta["uid"] or controller_of(obj["metadata"]) not in ("", meta["uid"])):
+                return True
+    return False
+
+
+def _foreign(world: World, host: Host, invariants: Invariants) -> bool:
+    kinds = [kind for kind in world.resources if world.store.serves(kind) and "." in kind]
+    return any(
+        host[0] == other
+        for kind in kinds
+        for obj in world.all(kind)
+        if not owner(obj) and obj["kind"] in ("Ingress", "HTTPRoute", "VirtualService")
+        for other in _hosts(obj)
+    )
+
+
+def _hosts(obj: JsonObject) -> list[str]:
+    spec = obj["spec"]
+    return [*spec.get("hosts", ()), *spec.get("hostnames", ()), *(r.get("host", "") for r in spec.get("rules", ()))]
+
+
+def _condition(service: JsonObject) -> JsonObject:
+    conditions = (service.get("status") or {}).get("conditions") or ()
+    return next((c for c in conditions if c["type"] == "IngressReady"), {})
+
+
+def _yielded(service: JsonObject) -> bool:
+    conditions = (service.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "doorward.io/DoorReady" for c in conditions)
+
+
+def _name(obj: JsonObject) -> str:
+    return f"{obj['kind']} {obj['metadata']['namespace']}/{obj['metadata']['name']}"

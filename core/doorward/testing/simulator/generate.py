@@ -1,0 +1,237 @@
+"""From a seed to a scenario: which bad day it is, and what happens on it."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+from doorward.testing.simulator import asks
+from doorward.testing.simulator import scenario as s
+
+_COUNTS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20)
+_COMPONENTS = (("engine",), ("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
+
+ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
+    asks.MODE: ("Serverless", "RawDeployment", "RawDeployment", "MultiNode", "Bogus", None),
+    asks.CLASS: ("nginx", "traefik", "istio", None),
+    asks.TEMPLATE: ("shared.example.com", "{{.Name}}.shared.test", "Not_A_Host", "{{ .Namespace }}.{{.IngressDomain}}", None),
+    asks.DOMAIN: ("other.test", "models.test", None),
+    asks.MORE_DOMAINS: ("alt.test", "alt.test, spare.test", None),
+    asks.PATH: ("/m/{{.Name}}", "/m/same", "/m/same/below", "/m/{{.Namespace}}", "", None),
+    asks.DISABLE: ("true", "false", None),
+    asks.NO_VIRTUAL: ("true", None),
+    asks.TYPE: ("LoadBalancer", "NodePort", None),
+    asks.BACKEND: ("istio", "k8s_ingress", "gateway_api", "bogus", None),
+    asks.SCHEME: ("https", "http", "gopher", None),
+    asks.POISON: ("raise", "rubbish", "render", "rubbish manifest", None),
+    "!visibility": ("cluster-local", None),
+}
+"""What users write, by key; None: they take it off again."""
+_WEIGHTS = (8, 6, 5, 3, 3, 5, 4, 1, 2, 2, 1, 1, 3)
+
+_GOOD: tuple[dict[str, object], ...] = (
+    {},
+    {"ingressDomain": "models.test"},
+    {"enableGatewayAPI": True, "omeIngressGateway": "sim/gateway"},
+    {"enableGatewayAPI": True, "omeIngressGateway": "sim/other"},
+    {"ingressClassName": "nginx"},
+    {"ingressClassName": "traefik"},
+    {"domainTemplate": "{{.Name}}-{{.Namespace}}.{{.IngressDomain}}"},
+    {"additionalIngressDomains": ["alt.test"]},
+    {"pathTemplate": "/models/{{.Name}}/{{.Namespace}}"},
+    {"disableIngressCreation": True},
+    {"disableIstioVirtualHost": True},
+    {"ingressGateway": "istio-system/other-gateway"},
+    {"urlScheme": "https"},
+)
+_OWN: tuple[dict[str, object], ...] = (
+    {},
+    {},
+    {"overlapSeconds": 0},
+    {"overlapSeconds": 120},
+    {"doorService": "{{.Name}}-door"},
+    {"namespaceDomains": {"ns-a": ["example.com"]}},
+)
+_BAD: tuple[dict[str, str], ...] = (
+    {"ingress": "{not json"},
+    {"ingress": '{"ingressGateway": "nothing"}'},
+    {"ingress": '{"enableGatewayAPI": true}'},
+    {"deploy": '{"defaultDeploymentMode": "Bogus"}'},
+    {"ingress": '{"domainTemplate": "{{ .Nope }}"}'},
+)
+
+
+_CONTENDED: dict[str, tuple[str | None, ...]] = {
+    asks.TEMPLATE: ("shared.example.com", "shared.example.com", "second.example.com", None),
+    asks.PATH: ("/m/same", "/m/same", "/m/same/below", None),
+}
+
+
+def generate(seed: int) -> s.Scenario:
+    """The scenario of a seed: always the same one."""
+    return _Day(Random(seed), seed).scenario()
+
+
+class _Day:
+    """How bad this day is, and the steps so far."""
+
+    def __init__(self, random: Random, seed: int) -> None:
+        self.random = random
+        self.seed = seed
+        self.steps: list[s.AnyStep] = []
+        count = random.choice(_COUNTS)
+        self.services = random.sample(range(20), count) if random.random() < 0.7 else list(range(count))
+        self.raw = random.random() < 0.3
+        self.lossy = random.choice((0.0, 0.05, 0.3))
+        self.meddling = random.choice((0.0, 0.0, 0.5, 2.0))
+        self.crashing = random.choice((0.0, 0.5, 2.0))
+        self.blind = random.choice((0.0, 0.0, 0.5, 2.0))
+        self.rival = random.random() < 0.1
+        self.poisoning = random.random() < 0.15
+        self.jumping = random.random() < 0.15
+        self.settings = random.choice((0.3, 1.0, 3.0))
+        self.contended = random.random() < 0.15
+        """Services fight for the same hosts, and swap them."""
+
+    def scenario(self) -> s.Scenario:
+        random = self.random
+        if random.random() < 0.6:
+            self.steps.append(s.Configure(self._good()))
+        for service in self.services[: random.randint(1, len(self.services))]:
+            self.steps.append(self._make(service))
+        if random.random() < 0.7:
+            self.steps.append(s.Settle())
+        rounds = random.randint(3, 22)
+        for _ in range(rounds):
+            self._round()
+        return s.Scenario(tuple(self.steps), self.seed, calm=random.random() < 0.75)
+
+    def _round(self) -> None:
+        """Something happens, then the engine gets some way."""
+        random = self.random
+        for _ in range(random.choice((0, 1, 1, 1, 2, 3))):
+            self.steps.append(self._user())
+        for chance, fault in (
+            (self.meddling * 0.2, self._meddle),
+            (self.blind * 0.2, self._blindness),
+            (self.crashing * 0.1, self._crash),
+            (0.15 * self.rival, s.Rival),
+            (0.1 * self.jumping, self._jump),
+        ):
+            if random.random() < chance:
+                self.steps.append(fault())
+        if random.random() < 0.25:
+            self.steps.append(s.Settle(self._seat()))
+        else:
+            for _ in range(random.choice((2, 5, 10, 20))):
+                self.steps.append(self._move())
+        if random.random() < 0.3:
+            self.steps.append(random.choice((s.Accept(), s.Accept(), s.Collect())))
+        if random.random() < 0.3:
+            self.steps.append(s.Pass(random.choice((0.1, 1.0, 5.0, 11.0, 30.0, 300.0)), self._seat()))
+
+    def _seat(self) -> int:
+        return self.random.randrange(2) if self.rival else 0
+
+    def _make(self, service: int) -> s.Make:
+        random = self.random
+        annotations = {asks.MODE: "RawDeployment"} if self.raw and random.random() < 0.7 else {}
+        for _ in range(random.choice((0, 0, 1, 1, 2, 3))):
+            key, value = self._annotation()
+            if value is not None and not key.startswith("!"):
+                annotations[key] = value
+        return s.Make(service, random.choice(_COMPONENTS), annotations, random.random() < 0.85)
+
+    def _annotation(self) -> tuple[str, str | None]:
+        random = self.random
+        if self.contended and random.random() < 0.6:
+            key = random.choice((asks.TEMPLATE, asks.TEMPLATE, asks.PATH))
+            return key, random.choice(_CONTENDED[key])
+        while True:
+            key = random.choices(list(ANNOTATIONS), _WEIGHTS)[0]
+            if key != asks.POISON or self.poisoning:
+                return key, random.choice(ANNOTATIONS[key])
+
+    def _good(self) -> dict[str, str]:
+        random = self.random
+        ingress: dict[str, object] = {}
+        for _ in range(random.choice((0, 1, 1, 2))):
+            ingress |= random.choice(_GOOD)
+        data = {"ingress": json.dumps(ingress)}
+        if own := random.choice(_OWN):
+            data["doorward"] = json.dumps(own)
+        if random.random() < 0.3:
+            data["deploy"] = json.dumps({"defaultDeploymentMode": random.choice(("Serverless", "RawDeployment"))})
+        return data
+
+    def _user(self) -> s.AnyStep:
+        random = self.random
+        service = random.choice(self.services)
+        match random.choices(("make", "edit", "ready", "remove", "settings"), (2, 6, 2, 1, self.settings))[0]:
+            case "make":
+                return self._make(service)
+            case "edit":
+                if random.random() < 0.2:
+                    component = random.choice(("router", "decoder", "decoder", "router", "engine"))
+                    return s.Edit(service, f"!{component}", random.choice(("yes", None)))
+                return s.Edit(service, *self._annotation())
+            case "ready":
+                component = random.choice(("engine", "router", "decoder"))
+                return s.Ready(service, component, random.choice(("True", "True", "False", "Unknown")))
+            case "remove":
+                return s.Remove(service)
+        if random.random() < 0.75:
+            return s.Configure(self._good())
+        return s.Configure(random.choice((*_BAD, None)))
+
+    def _meddle(self) -> s.AnyStep:
+        random = self.random
+        if random.random() < 0.25:
+            kind = random.choice(("Service", "VirtualService", "Ingress", "HTTPRoute"))
+            return s.Occupy(kind, random.choice(self.services), random.random() < 0.4)  # type: ignore[arg-type]
+        how = random.choice(("edit", "strip", "delete", "status", "condition"))
+        return s.Meddle(how, random.randrange(100))  # type: ignore[arg-type]
+
+    def _blindness(self) -> s.AnyStep:
+        random, kind, seat = self.random, self.random.randrange(16), self._seat()
+        match random.choice(("stop", "stop", "resume", "resume", "list", "stale", "forget", "forbid", "allow", "withdraw")):
+            case "stop":
+                return s.Stop(kind, seat)
+            case "resume":
+                return s.Resume(kind, seat)
+            case "list":
+                return s.Resume(kind, seat, listed=True)
+            case "stale":
+                return s.Resume(kind, seat, listed=True, stale=random.choice((1, 5, 20)))
+            case "forget":
+                return s.Forget()
+            case "forbid":
+                return s.Forbid(kind)
+            case "allow":
+                return s.Forbid(kind, allowed=True)
+        which = random.choice(("VirtualService", "HTTPRoute"))
+        return s.Withdraw(which, random.random() < 0.5)  # type: ignore[arg-type]
+
+    def _crash(self) -> s.AnyStep:
+        return s.Crash(self.random.choice(("all", "all", "disk", "snapshot", "none")), self._seat())  # type: ignore[arg-type]
+
+    def _jump(self) -> s.AnyStep:
+        return s.Jump(self.random.choice((-3600.0, -5.0, 5.0, 3600.0)), self._seat())
+
+    def _move(self) -> s.AnyStep:
+        random, seat = self.random, self._seat()
+        match random.choices(("deliver", "act", "perform", "answer", "commit", "land"), (10, 5, 6, 6, 1, 0.5))[0]:
+            case "deliver":
+                return s.Deliver(random.randrange(16), seat, random.random() < 0.05)
+            case "act":
+                return s.Act(seat)
+            case "perform":
+                fault: s.Fault = ""
+                if random.random() < self.lossy:
+                    fault = random.choice(("409", "429", "500", "403", "lost before", "lost after", "late"))
+                return s.Perform(random.randrange(8), fault, seat)
+            case "answer":
+                return s.Answer(random.randrange(8), seat)
+            case "commit":
+                return s.Commit(seat)
+        return s.Land(random.randrange(8))

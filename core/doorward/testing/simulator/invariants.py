@@ -1,0 +1,237 @@
+"""What has to hold, checked at every step; each a few lines.
+
+Those of one write look at the objects right before and right after it; those of the end are in
+:mod:`doorward.testing.simulator.expectations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from doorward.engine import Engine
+from doorward.graph.facts import controller_of
+from doorward.model.action import Action
+from doorward.model.event import Applied, Configured, Deleted, Observed, Synced
+from doorward.model.reference import INFERENCE_SERVICE, JsonObject
+from doorward.model.settings import Settings
+from doorward.testing.simulator import requests
+from doorward.testing.simulator.asks import Ask, Host, ask, is_forbidden
+from doorward.testing.simulator.poison import backends
+from doorward.testing.simulator.seat import Outcome, Seat
+from doorward.testing.simulator.world import DOORS, World, owner
+
+
+class Violation(Exception):
+    """An invariant doesn't hold."""
+
+    def __init__(self, invariant: str, message: str) -> None:
+        super().__init__(f"{invariant}: {message}")
+        self.invariant = invariant
+
+
+class View(msgspec.Struct, frozen=True):
+    """What an engine knew when it decided on an action."""
+
+    service: JsonObject | None
+    settings: Settings | None
+
+    def ask(self) -> Ask | None:
+        return ask(self.service, self.settings) if self.service and self.settings else None
+
+
+class Invariants:
+    """The checks of one run, with what they remember of it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.uncertain = False
+        """A request may land after it was given up, or the engine was made to forget: two services may meet for long
+        enough to look again."""
+        self.rivalled = False
+        """Two processes thought that they lead: each may undo the other's change, overlap and all."""
+        self.jumped = False
+        self._views: dict[tuple[int, int], View] = {}
+        self._since: dict[str, dict[Host, float]] = {}
+        self._claims: dict[tuple[str, str], set[Host]] = {}
+
+    # -- when actions are handed out
+
+    def acted(self, seat: Seat, actions: list[Action]) -> None:
+        for action in actions:
+            self._views[id(seat), action.id] = View(seat.engine.service(action.service), seat.engine.settings)
+            self.has_a_cause(seat, action)
+        self.closed_at_once(seat)
+
+    def has_a_cause(self, seat: Seat, action: Action) -> None:
+        """Every write's chain of causes ends at something that was observed."""
+        number, last = action.cause, seat.records[-1].number
+        while number > seat.since or number == 0:
+            record = seat.records[number - last - 1] if 0 < number <= last else None
+            if record is None or record.number != number:
+                raise Violation("cause", f"{action.verb} {action.ref} ({action.reason}): no record {number}")
+            if record.cause == 0:
+                if isinstance(record.event, Observed | Deleted | Synced | Configured):
+                    return
+                raise Violation("cause", f"{action.verb} {action.ref}: begins with {type(record.event).__name__}")
+            if record.cause >= number:
+                raise Violation("cause", f"record {number} has cause {record.cause}")
+            number = record.cause
+
+    def closed_at_once(self, seat: Seat) -> None:
+        """Whatever of a door must be closed is on its way to be, as soon as the engine knows."""
+        engine = seat.engine
+        settings = engine.settings
+        if settings is None or any(kind in engine.unsynced for kind in ("ConfigMap", INFERENCE_SERVICE, "Service")):
+            return
+        under_way = {action.ref for action in seat.issued} | {action.ref for action, _ in seat.answers} | seat.troubled
+        for uid, service in self.world.services().items():
+            if "deletionTimestamp" in service["metadata"] or ask(service, settings).state != "closed":
+                continue
+            if engine.seen(uid) != service["metadata"]["resourceVersion"]:
+                continue
+            for ref, obj in engine.objects(uid):
+                whole = {"kind": ref.kind.partition(".")[0], **obj}
+                ours = controller_of(obj["metadata"]) in ("", uid) and "deletionTimestamp" not in obj["metadata"]
+                if ours and requests.outside(whole) and ref not in under_way:
+                    raise Violation("closing", f"{ref} stays open though {_name(service)} is closed")
+
+    # -- around a write
+
+    def wrote(
+        self, seat: Seat, action: Action, before: JsonObject | None, around: list[JsonObject], outcome: Outcome
+    ) -> None:
+        """``before`` is the object, ``around`` those of the service, right before the write."""
+        if action.verb in ("look", "event") or not isinstance(outcome, Applied):
+            return
+        self.touches_only_ours(action, before)
+        if action.ref.kind in DOORS:
+            self.goes_on_serving(seat, action, before, around)
+            if action.verb in ("create", "patch"):
+                self.one_owner(seat, action)
+
+    def touches_only_ours(self, action: Action, before: JsonObject | None) -> None:
+        what = f"{action.verb} {action.ref} ({action.reason})"
+        if action.verb == "create":
+            return
+        if before is None:
+            raise Violation("foreign", f"{what}: there is no such object")
+        if action.verb == "status":
+            kept, now = ([c for c in _conditions(o) if not _written(c)] for o in (before, self._now(action) or before))
+            if kept != now:
+                raise Violation("foreign", f"{what}: changes conditions of others: {kept} to {now}")
+        elif owner(before) != action.service or controller_of(before["metadata"]) not in ("", action.service):
+            raise Violation("foreign", f"{what}: belongs to {owner(before) or 'somebody else'}")
+
+    def landed(self, uid: str) -> None:
+        """A write took effect that nobody waited for: to the engine it is like anybody's."""
+        self.world.disturbed[uid] = self.world.clock.now
+        self._served(uid)
+
+    def _served(self, uid: str) -> set[Host]:
+        """The hosts on which a service is served now; since when is remembered."""
+        after = self.world.of(uid)
+        served = {host for obj in after for host in self.claims(obj) if requests.reached(after, *host)}
+        since = self._since.get(uid, {})
+        self._since[uid] = {host: since.get(host, self.world.clock.now) for host in served}
+        return served
+
+    def goes_on_serving(
+        self, seat: Seat, action: Action, before: JsonObject | None, around: list[JsonObject]
+    ) -> None:
+        """A host that was served is served until it is meant to go."""
+        uid, now = action.service, self.world.clock.now
+        was = {host for obj in around for host in self.claims(obj) if requests.reached(around, *host)}
+        lost = was - self._served(uid)
+        if not lost or uid in self.world.disturbed or self.rivalled:
+            return
+        since = View(seat.engine.service(uid), seat.engine.settings).ask()
+        if since is not None and since.state == "closed":
+            return
+        view = self._views.get((id(seat), action.id))
+        asked = view.ask() if view else None
+        if view is None or view.service is None or asked is None or asked.state == "closed":
+            if asked is None and view and view.service is not None:
+                raise Violation("continuity", f"{sorted(lost)} of {uid} went without settings")
+            return
+        if asked.state == "unclear":
+            return
+        what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away"
+        assert view.settings is not None
+        namespace = view.service["metadata"]["namespace"]
+        if any(is_forbidden(host, namespace, view.settings) for host in (self.claims(before) if before else ())):
+            return  # an object that isn't wanted any more, and carries what is forbidden, goes whole
+        if asked.state in ("invalid", "poisoned"):
+            raise Violation("continuity", f"{what} though the door is held")
+        for host in lost:
+            if host in asked.hosts:
+                if not self._rivals(uid, host):
+                    raise Violation("continuity", f"{what} though it is asked for")
+                continue
+            newest = max((at for h, at in self._since[uid].items() if h in asked.hosts), default=None)
+            if newest is not None and newest + view.settings.overlap_seconds > now + 0.001 and not self.jumped:
+                raise Violation("continuity", f"{what} {now - newest:.1f}s after the new was served")
+
+    def one_owner(self, seat: Seat, action: Action) -> None:
+        """One host, one owner: a write never puts a service's object on another's host."""
+        if self.uncertain or action.service in self.world.disturbed:
+            return
+        obj = self._now(action)
+        for host in self.claims(obj) if obj else ():
+            for rival in self._rivals(action.service, host):
+                if owner(rival) in self.world.disturbed:
+                    continue
+                what = f"{rival['kind']} {rival['metadata']['namespace']}/{rival['metadata']['name']}"
+                raise Violation("owner", f"{action.verb} {action.ref} ({action.reason}): {host} is served by {what}")
+
+    # -- at restarts
+
+    def same_as_fold(self, seat: Seat) -> None:
+        """The fold of the journal is the engine's state."""
+        folded = Engine(backends())
+        folded.restore(seat.records)
+        ours, theirs = seat.engine.fingerprint(), folded.fingerprint()
+        for part, value in ours.items():
+            if value != theirs[part]:
+                raise Violation("fold", f"{part}: {difference(value, theirs[part])}")
+
+    # -- look-ups
+
+    def claims(self, obj: JsonObject) -> set[Host]:
+        key = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
+        known = self._claims.get(key)
+        if known is None:
+            known = self._claims[key] = requests.claimed(obj)
+        return known
+
+    def _rivals(self, uid: str, host: Host) -> Iterable[JsonObject]:
+        return [
+            obj
+            for obj in self.world.ours()
+            if owner(obj) != uid and any(requests.overlap(host, other) for other in self.claims(obj))
+        ]
+
+    def _now(self, action: Action) -> JsonObject | None:
+        return self.world.entry(*action.ref)
+
+
+def _conditions(obj: JsonObject) -> list[JsonObject]:
+    return (obj.get("status") or {}).get("conditions") or []
+
+
+def _written(condition: JsonObject) -> bool:
+    return condition["type"] in ("IngressReady", "doorward.io/DoorReady")
+
+
+def _name(service: JsonObject) -> str:
+    return f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+
+
+def difference(one: object, other: object, path: str = "") -> str:
+    """The first place where two values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}, key=str):
+            if one.get(key) != other.get(key):
+                return difference(one.get(key), other.get(key), f"{path}.{key}")
+    return f"{path}: {str(one)[:300]} or {str(other)[:300]}"

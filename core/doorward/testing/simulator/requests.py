@@ -1,0 +1,180 @@
+"""Where requests go, as the objects of one service say: what proxies would do, by the rules of each kind's API.
+
+It is written for the shapes that doors have, and stands apart from the engine: it is what the engine is measured by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from doorward.model.reference import JsonObject
+
+LOCAL_GATEWAY = "knative-serving/knative-local-gateway"
+
+Reached = tuple[str, str]
+"""The component's Service, and the path that it sees."""
+
+
+def reached(objects: Iterable[JsonObject], host: str, path: str = "/") -> Reached | None:
+    """Who answers a request from outside, by one of the ways in; None where nobody does."""
+    objects = list(objects)
+    for obj in objects:
+        if obj["kind"] == "Ingress" and (hit := _ingress(obj, host, path)):
+            hit = _onward(objects, hit, host, path)
+            if hit:
+                return hit
+    for obj in objects:
+        if obj["kind"] == "HTTPRoute" and (hit := _route(obj, host, path)):
+            return hit
+    return _virtual(objects, host, path, inside=False)
+
+
+def claimed(obj: JsonObject) -> set[tuple[str, str]]:
+    """The (host, path prefix) pairs that an object serves outside; the prefix of a whole host is ``/``."""
+    spec = obj.get("spec") or {}
+    match obj["kind"]:
+        case "Ingress":
+            return {(rule.get("host", ""), _ingress_prefix(rule)) for rule in spec.get("rules") or ()}
+        case "HTTPRoute":
+            prefix = _route_prefix(spec)
+            return {(host, prefix) for host in spec.get("hostnames") or ()}
+        case "VirtualService":
+            return _virtual_claims(spec)
+    return set()
+
+
+def outside(obj: JsonObject) -> bool:
+    """Whether an object opens something to the outside."""
+    if obj["kind"] == "Service":
+        return (obj.get("spec") or {}).get("type") in ("LoadBalancer", "NodePort")
+    return bool(claimed(obj))
+
+
+def overlap(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    if one[0] != other[0]:
+        return False
+    a, b = one[1].rstrip("/") + "/", other[1].rstrip("/") + "/"
+    return a.startswith(b) or b.startswith(a)
+
+
+def _below(prefix: str, path: str) -> bool:
+    prefix = prefix.rstrip("/")
+    return path == prefix or path.startswith(prefix + "/") or not prefix
+
+
+def _ingress_prefix(rule: JsonObject) -> str:
+    """What all paths of a rule begin with; those of path doors are expressions: ``/(?-i:PREFIX)`` and what follows."""
+    paths = [entry["path"] for entry in rule["http"]["paths"]]
+    if rule["http"]["paths"][0]["pathType"] == "Prefix":
+        return min(paths, key=len)
+    literal = paths[-1].replace("(?-i:", "").partition(")")[0]
+    return re.sub(r"\\(.)", r"\1", literal).rstrip("/") or "/"
+
+
+def _ingress(obj: JsonObject, host: str, path: str) -> Reached | None:
+    best: tuple[int, Reached] | None = None
+    rewrite = (obj["metadata"].get("annotations") or {}).get("nginx.ingress.kubernetes.io/rewrite-target", "")
+    for rule in obj["spec"].get("rules") or ():
+        if rule.get("host") != host:
+            continue
+        for entry in rule["http"]["paths"]:
+            seen = path
+            if entry["pathType"] == "Prefix":
+                hit = _below(entry["path"], path)
+            else:
+                found = re.match(entry["path"], path)
+                hit = found is not None
+                if found and rewrite:
+                    seen = re.sub(r"\$(\d)", lambda m, f=found: f.group(int(m[1])) or "", rewrite)
+            if hit and (best is None or len(entry["path"]) > best[0]):
+                best = (len(entry["path"]), (entry["backend"]["service"]["name"], seen))
+    return best[1] if best else None
+
+
+def _onward(objects: list[JsonObject], hit: Reached, host: str, path: str) -> Reached | None:
+    """Any Service but a component's has to stand: it leads to pods, or to the local gateway, where a VirtualService
+    takes the host on."""
+    if hit[0].endswith(("-engine", "-router", "-decoder")):
+        return hit
+    for obj in objects:
+        if obj["kind"] == "Service" and obj["metadata"]["name"] == hit[0]:
+            if obj["spec"].get("type") == "ExternalName":
+                return _virtual(objects, host, path, inside=True)
+            selector = obj["spec"].get("selector") or {}
+            return f"{selector.get('ome.io/inferenceservice')}-{selector.get('component')}", path
+    return None
+
+
+def _route_prefix(spec: JsonObject) -> str:
+    values = [rule["matches"][0]["path"]["value"] for rule in spec.get("rules") or ()]
+    return min(values, key=len) if values else "/"
+
+
+def _route(obj: JsonObject, host: str, path: str) -> Reached | None:
+    spec = obj["spec"]
+    if host not in (spec.get("hostnames") or ()):
+        return None
+    best: tuple[int, Reached] | None = None
+    for rule in spec.get("rules") or ():
+        value = rule["matches"][0]["path"]["value"]
+        if not _below(value, path) or (best is not None and len(value) <= best[0]):
+            continue
+        seen = path
+        for each in rule.get("filters") or ():
+            if target := each.get("urlRewrite", {}).get("path", {}).get("replacePrefixMatch"):
+                seen = (target.rstrip("/") + path[len(value.rstrip("/")) :]) or "/"
+        best = (len(value), (rule["backendRefs"][0]["name"], seen))
+    return best[1] if best else None
+
+
+@lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def _virtual_claims(spec: JsonObject) -> set[tuple[str, str]]:
+    found = set()
+    outer = [g for g in spec.get("gateways") or () if g != "mesh"]
+    if not outer:
+        return found
+    for host in spec.get("hosts") or ():
+        prefixes = []
+        for http in spec.get("http") or ():
+            for match in http.get("match") or ():
+                gateways = match.get("gateways") or outer
+                authority = match.get("authority", {}).get("regex", ".*")
+                if any(g != "mesh" for g in gateways) and _pattern(authority).fullmatch(host):
+                    uri = match.get("uri", {})
+                    prefixes.append(uri.get("exact") or uri.get("prefix") or "/")
+        if prefixes and ".svc" not in host and "." in host and not _inside(spec, host):
+            found.add((host, min(prefixes, key=len)))
+    return found
+
+
+def _inside(spec: JsonObject, host: str) -> bool:
+    """Whether a host of a VirtualService is one of its in-cluster names: a longer one of them ends in ``.svc``."""
+    return f"{host}.svc" in (spec.get("hosts") or ())
+
+
+def _virtual(objects: list[JsonObject], host: str, path: str, *, inside: bool) -> Reached | None:
+    for obj in objects:
+        if obj["kind"] != "VirtualService" or host not in (obj["spec"].get("hosts") or ()):
+            continue
+        spec = obj["spec"]
+        for http in spec.get("http") or ():
+            for match in http.get("match") or ():
+                gateways = match.get("gateways") or spec.get("gateways") or ()
+                here = (g == LOCAL_GATEWAY if inside else g not in (LOCAL_GATEWAY, "mesh") for g in gateways)
+                if not any(here) or not _pattern(match.get("authority", {}).get("regex", ".*")).fullmatch(host):
+                    continue
+                uri = match.get("uri", {})
+                if ("exact" in uri and uri["exact"] != path) or not path.startswith(uri.get("prefix", "")):
+                    continue
+                seen = path
+                if rewrite := http.get("rewrite", {}).get("uri"):
+                    seen = re.sub("^//+", "/", rewrite + path[len(uri.get("exact") or uri.get("prefix", "")) :])
+                name = http["headers"]["request"]["set"].get("Host") or http["route"][0]["destination"]["host"]
+                return name.partition(".")[0], seen
+    return None

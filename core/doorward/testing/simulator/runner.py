@@ -1,0 +1,283 @@
+"""Playing a scenario: step by step, with every invariant checked, until faults stop and all has come to rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from doorward.graph.configuration import parse
+from doorward.model.action import Action
+from doorward.model.event import Applied
+from doorward.model.reference import CONFIG_MAP
+from doorward.testing.simulator import expectations
+from doorward.testing.simulator import scenario as s
+from doorward.testing.simulator.invariants import Invariants, Violation
+from doorward.testing.simulator.seat import Seat
+from doorward.testing.simulator.world import DOORS, SETTINGS, World, kinds
+
+LONGEST = 3 * 3600.0
+"""Seconds within which all has to come to rest."""
+HOUR = 3600.0
+
+
+class Run:
+    """One scenario being played."""
+
+    def __init__(self, scenario: s.Scenario) -> None:
+        self.scenario = scenario
+        self.world = World()
+        self.invariants = Invariants(self.world)
+        self.seats = [Seat(self.world, [])]
+        self.late: list[Action] = []
+        self.faults: Counter[str] = Counter()
+        self.writes = 0
+        self.step = 0
+        """The number of the step that is being played."""
+
+    def play(self) -> None:
+        """Raises Violation where an invariant doesn't hold, and whatever the engine raises."""
+        for self.step, step in enumerate(self.scenario.steps):
+            self._play(step)
+        self.step = len(self.scenario.steps)
+        self._calm()
+        self._rest("doesn't come to rest", bound=60 + 40 * len(self.world.services()))
+        expectations.check(self.world, self.seats[0], self.invariants)
+        self.invariants.same_as_fold(self.seats[0])
+        self._stays()
+
+    # -- the steps
+
+    def _play(self, step: s.AnyStep) -> None:
+        world = self.world
+        match step:
+            case s.Make():
+                world.make(step)
+            case s.Edit():
+                world.edit(step)
+            case s.Ready():
+                world.ready(step)
+            case s.Remove():
+                world.remove(step)
+            case s.Configure():
+                world.configure(None if step.data is None else dict(step.data))
+            case s.Meddle():
+                self.faults[f"somebody meddles: {step.how}"] += 1
+                world.meddle(step)
+            case s.Occupy():
+                self.faults["somebody takes a name"] += 1
+                world.occupy(step)
+            case s.Accept():
+                world.accept()
+            case s.Collect():
+                world.collect()
+            case s.Land():
+                if self.late:
+                    self._land(self.late.pop(step.which % len(self.late)))
+            case s.Forget():
+                self.faults["410"] += 1
+                world.store.compact()
+            case s.Forbid():
+                kind = kinds()[step.kind % len(kinds())]
+                self.faults["forbidden"] += not step.allowed
+                (world.forbidden.discard if step.allowed else world.forbidden.add)(kind)
+            case s.Withdraw():
+                self.faults["kind withdrawn"] += not step.installed
+                world.withdraw(step.kind, step.installed)
+            case s.Rival():
+                if len(self.seats) == 1:
+                    self.faults["two leaders"] += 1
+                    self.invariants.uncertain = self.invariants.rivalled = True
+                    self.seats.append(Seat(world, []))
+            case _:
+                self._engine_step(step)
+
+    def _engine_step(self, step: s.AnyStep) -> None:
+        number = getattr(step, "seat", 0) % len(self.seats)
+        seat = self.seats[number]
+        match step:
+            case s.Deliver():
+                self.faults["event doubled"] += step.twice
+                seat.deliver(step.which, twice=step.twice)
+            case s.Act():
+                self._act(seat)
+            case s.Perform():
+                self._perform(seat, step.which, step.fault)
+            case s.Answer():
+                seat.answer(step.which)
+            case s.Settle():
+                self._settle(seat)
+            case s.Pass():
+                self.world.clock.now += step.seconds
+                seat.wake()
+            case s.Commit():
+                seat.on_disk = len(seat.records)
+            case s.Crash():
+                self._crash(number, step)
+            case s.Stop():
+                self.faults["watch stopped"] += 1
+                seat.watches[step.kind % len(seat.watches)].stopped = True
+            case s.Resume():
+                watch = seat.watches[step.kind % len(seat.watches)]
+                watch.stopped = False
+                if step.listed:
+                    self.faults["listed anew"] += 1
+                    if step.stale:
+                        self.faults["stale list"] += 1
+                        self.invariants.uncertain = True
+                    seat.relist(watch, step.stale)
+            case s.Jump():
+                self.faults["clock jumped"] += 1
+                self.invariants.jumped = True
+                seat.skew += step.seconds
+                seat.wake()
+
+    def _crash(self, number: int, step: s.Crash) -> None:
+        seat = self.seats[number]
+        self.faults[f"crash, journal: {step.journal}"] += 1
+        if number == 0:
+            self.invariants.same_as_fold(seat)
+        records = seat.records
+        if step.journal == "disk":
+            records = records[: seat.on_disk]
+            self.invariants.uncertain |= bool(seat.issued or seat.answers) or seat.on_disk < len(seat.records)
+        elif step.journal == "snapshot":
+            records = seat.engine.snapshot()
+        elif step.journal == "none":
+            self.invariants.uncertain |= bool(seat.issued)
+            records = []
+        # Requests that are on their way arrive or don't; nobody hears of it.
+        self.late += seat.issued
+        self.seats[number] = Seat(self.world, records, seat.skew)
+
+    # -- actions
+
+    def _act(self, seat: Seat) -> bool:
+        actions = seat.act()
+        self.invariants.acted(seat, actions)
+        return bool(actions)
+
+    def _perform(self, seat: Seat, which: int, fault: s.Fault) -> bool:
+        if not seat.issued:
+            return False
+        action = seat.issued[which % len(seat.issued)]
+        if fault:
+            self.faults[fault] += 1
+        if fault == "late":
+            self.invariants.uncertain = True
+            self.late.append(action)
+        before = self.world.entry(*action.ref)
+        around = self.world.of(action.service) if action.service and action.ref.kind in DOORS else []
+        done = seat.perform(which, fault)
+        assert done is not None
+        if action.verb != "look":
+            self.writes += 1
+        hidden = fault == "lost after"
+        outcome = Applied(at=0.0, action=action.id) if hidden and self._took_effect(action, before) else done[1]
+        self.invariants.wrote(seat, action, before, around, outcome)
+        return True
+
+    def _took_effect(self, action: Action, before: object) -> bool:
+        return self.world.entry(*action.ref) is not before
+
+    def _land(self, action: Action) -> None:
+        if action.verb != "look":
+            outcome = Seat.carry_out(self.world, action)
+            if isinstance(outcome, Applied):
+                self.invariants.landed(action.service)
+
+    def _settle(self, seat: Seat, limit: int = 400) -> bool:
+        """Turn until nothing happens any more without time going by."""
+        for turn in range(limit):
+            busy = seat.deliver_all()
+            busy |= self._act(seat)
+            while self._perform(seat, 0, ""):
+                busy = True
+            while seat.answer(0):
+                busy = True
+            if not busy and seat.engine.wait() == 0.0:
+                seat.wake()
+                busy = True
+            if not busy:
+                return turn > 0
+        raise Violation("convergence", "the engine doesn't come to rest while time stands still")
+
+    # -- the end
+
+    def _calm(self) -> None:
+        """Faults stop."""
+        world = self.world
+        world.forbidden.clear()
+        for kind in ("VirtualService", "HTTPRoute"):
+            world.withdraw(kind, installed=True)
+        for seat in self.seats:
+            self.late += seat.issued if seat is not self.seats[0] else []
+        for action in self.late:
+            self._land(action)
+        self.late.clear()
+        del self.seats[1:]
+        for watch in self.seats[0].watches:
+            watch.stopped = False
+        if self.scenario.calm:
+            standing = world.entry(CONFIG_MAP, *SETTINGS)
+            if standing is None or parse(standing.get("data") or {}).problems:
+                world.configure({})
+            for number in range(len(s.NAMESPACES) * len(s.NAMES)):
+                service = world.service(number)
+                for component in (service or {}).get("spec", ()):
+                    world.ready(s.Ready(number, component, "True"))
+
+    def _rest(self, what: str, bound: int) -> None:
+        seat, clock = self.seats[0], self.world.clock
+        end, most = clock.now + LONGEST, self.writes + bound
+        while True:
+            version = self.world.store.resource_version
+            self._settle(seat)
+            self.world.accept()
+            self.world.collect()
+            if self.writes > most:
+                raise Violation("convergence", f"more than {bound} writes after faults stopped")
+            if self.world.store.resource_version != version:
+                continue
+            wait = seat.engine.wait()
+            if wait is None:
+                return
+            if clock.now + wait > end:
+                raise Violation("convergence", what)
+            clock.now += wait
+            seat.wake()
+
+    def _stays(self) -> None:
+        """No change is no write: an hour later, after new lists, and after restarts with a journal and without."""
+        seat = self.seats[0]
+        writes = self.writes
+        for watch in seat.watches:
+            seat.relist(watch)
+        self._quiet(seat, "after a resync")
+        self.world.clock.now += HOUR
+        seat.wake()
+        self._quiet(seat, "an hour later")
+        assert self.writes == writes
+        self._quiet(Seat(self.world, seat.records, seat.skew), "after a restart")
+        if not seat.engine.problems and self.world.entry(CONFIG_MAP, *SETTINGS) is not None:
+            self._quiet(Seat(self.world, [], seat.skew), "after a restart without a journal")
+
+    def _quiet(self, seat: Seat, when: str) -> None:
+        for _ in range(20):
+            seat.deliver_all()
+            # An Event that is told again is there already: no write.
+            actions = [a for a in seat.act() if a.verb != "event" or self.world.entry(*a.ref) is None]
+            if actions:
+                told = "; ".join(f"{a.verb} {a.ref} ({a.reason})" for a in actions[:4])
+                raise Violation("stability", f"{when}: {told}")
+            wait = seat.engine.wait()
+            if wait is None:
+                return
+            self.world.clock.now += wait
+            seat.wake()
+        raise Violation("stability", f"{when}: the engine keeps being woken")
+
+
+def play(scenario: s.Scenario) -> Run:
+    """Play a scenario to its end.  Raises what :meth:`Run.play` does."""
+    run = Run(scenario)
+    run.play()
+    return run

@@ -1,0 +1,299 @@
+"""The cluster around the engine: an API server in memory, its users, its controllers, and those who meddle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from doorward.cluster.embedded import Store
+from doorward.cluster.protocol import ApiError
+from doorward.graph.configuration import parse
+from doorward.graph.trim import OWNER
+from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Resource
+from doorward.model.settings import Settings
+from doorward.runtime.offline import Clock
+from doorward.testing.simulator import scenario as s
+from doorward.testing.simulator.poison import backends
+
+VIRTUAL_SERVICE = "VirtualService.networking.istio.io"
+INGRESS = "Ingress.networking.k8s.io"
+HTTP_ROUTE = "HTTPRoute.gateway.networking.k8s.io"
+DOORS = (VIRTUAL_SERVICE, INGRESS, HTTP_ROUTE, SERVICE)
+"""The kinds that doors are made of."""
+SETTINGS = ("ome", "inferenceservice-config")
+_CONDITION = {"engine": "EngineReady", "router": "RouterReady", "decoder": "DecoderReady"}
+_FULL = {"VirtualService": VIRTUAL_SERVICE, "Ingress": INGRESS, "HTTPRoute": HTTP_ROUTE, "Service": SERVICE}
+
+
+class World:
+    """The store, and everything that happens to it but for the engine's own writes."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.resources = backends().resources
+        served = [r for kind, r in self.resources.items() if "." in kind and not kind.endswith(".k8s.io")]
+        served += [self.resources[HTTP_ROUTE], self.resources["Gateway.gateway.networking.k8s.io"]]
+        self.store = Store(served, clock=self.clock, collecting=False)
+        self._kinds = {kind: self.store._kinds[kind] for kind in (VIRTUAL_SERVICE, HTTP_ROUTE)}
+        self.forbidden: set[str] = set()
+        self.disturbed: dict[str, float] = {}
+        """UIDs of services whose objects somebody meddled with, and when."""
+        self.good: list[Settings] = [Settings()]
+        """All settings that ever were good, the defaults among them."""
+        self.addresses = 0
+
+    # -- reading
+
+    def entry(self, kind: str, namespace: str, name: str) -> JsonObject | None:
+        """An object as it stands, not to be changed."""
+        entry = self.store.entry(kind, (namespace, name))
+        return entry.object if entry else None
+
+    def all(self, kind: str) -> list[JsonObject]:
+        return [entry.object for entry in self.store.entries(kind).values()]
+
+    def ours(self) -> list[JsonObject]:
+        """Objects that bear our annotation, in a fixed order."""
+        return [obj for kind in DOORS for obj in self.all(kind) if owner(obj)]
+
+    def of(self, uid: str) -> list[JsonObject]:
+        return [obj for obj in self.ours() if owner(obj) == uid]
+
+    def service(self, number: int) -> JsonObject | None:
+        return self.entry(INFERENCE_SERVICE, *s.place(number))
+
+    def services(self) -> dict[str, JsonObject]:
+        """The InferenceServices that exist, by UID."""
+        return {obj["metadata"]["uid"]: obj for obj in self.all(INFERENCE_SERVICE)}
+
+    # -- users
+
+    def make(self, step: s.Make) -> None:
+        namespace, name = s.place(step.service)
+        if self.service(step.service) is not None:
+            return
+        spec: JsonObject = {component: {} for component in step.components}
+        obj = {
+            "apiVersion": "ome.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": {"name": name, "namespace": namespace, "annotations": dict(step.annotations)},
+            "spec": spec,
+        }
+        self.store.create(self.resources[INFERENCE_SERVICE], namespace, obj, field_manager="user")
+        self.operate()
+        for component in step.components:
+            self.ready(s.Ready(step.service, component, "True" if step.ready else "False"))
+
+    def edit(self, step: s.Edit) -> None:
+        namespace, name = s.place(step.service)
+        if self.service(step.service) is None:
+            return
+        if step.key == "!visibility":
+            body: JsonObject = {"metadata": {"labels": {"networking.knative.dev/visibility": step.value}}}
+        elif step.key.startswith("!"):
+            body = {"spec": {step.key[1:]: None if step.value is None else {}}}
+        else:
+            body = {"metadata": {"annotations": {step.key: step.value}}}
+        self.patch(INFERENCE_SERVICE, namespace, name, body)
+        self.operate()
+
+    def ready(self, step: s.Ready) -> None:
+        namespace, name = s.place(step.service)
+        self._condition(namespace, name, _CONDITION[step.component], step.status)
+
+    def _condition(self, namespace: str, name: str, type_: str, status: str, **more: Any) -> None:
+        obj = self.entry(INFERENCE_SERVICE, namespace, name)
+        if obj is None:
+            return
+        conditions = [c for c in (obj.get("status") or {}).get("conditions") or () if c["type"] != type_]
+        conditions.append({"type": type_, "status": status, **more})
+        self.patch(INFERENCE_SERVICE, namespace, name, {"status": {"conditions": conditions}}, subresource="status")
+
+    def remove(self, step: s.Remove) -> None:
+        self.delete(INFERENCE_SERVICE, *s.place(step.service))
+
+    def configure(self, data: dict[str, str] | None) -> None:
+        if data is None:
+            self.delete(CONFIG_MAP, *SETTINGS)
+            return
+        parsed = parse(data)
+        if parsed.settings is not None:
+            self.good.append(parsed.settings)
+        obj = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": SETTINGS[1], "namespace": SETTINGS[0]},
+            "data": data,
+        }
+        if self.entry(CONFIG_MAP, *SETTINGS) is None:
+            self.store.create(self.resources[CONFIG_MAP], SETTINGS[0], obj, field_manager="user")
+        else:
+            self.store.replace(self.resources[CONFIG_MAP], *SETTINGS, obj, field_manager="user")
+
+    # -- controllers
+
+    def operate(self) -> None:
+        """The operator of the components: a Service each, which belongs to the InferenceService."""
+        for service in self.all(INFERENCE_SERVICE):
+            meta = service["metadata"]
+            for component in _CONDITION:
+                if component not in service.get("spec", {}):
+                    continue
+                labels = {"ome.io/inferenceservice": meta["name"], "component": component}
+                name = f"{meta['name']}-{component}"
+                if self.entry(SERVICE, meta["namespace"], name) is not None:
+                    continue
+                reference = {"apiVersion": "ome.io/v1beta1", "kind": "InferenceService", "name": meta["name"]}
+                obj = {
+                    "apiVersion": "v1",
+                    "kind": "Service",
+                    "metadata": {
+                        "name": name,
+                        "namespace": meta["namespace"],
+                        "labels": labels,
+                        "ownerReferences": [{**reference, "uid": meta["uid"], "controller": True}],
+                    },
+                    "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+                }
+                self.store.create(self.resources[SERVICE], meta["namespace"], obj, field_manager="ome")
+
+    def accept(self) -> None:
+        """Gateways accept what attaches to them, load balancers get an address, components their Services."""
+        self.operate()
+        for obj in self.all(HTTP_ROUTE):
+            generation = obj["metadata"]["generation"]
+            conditions = [
+                {"type": type_, "status": "True", "reason": "Accepted", "observedGeneration": generation}
+                for type_ in ("Accepted", "ResolvedRefs")
+            ]
+            parents = [
+                {"parentRef": ref, "controllerName": "sim/gateway", "conditions": conditions}
+                for ref in obj["spec"].get("parentRefs") or ()
+            ]
+            if (obj.get("status") or {}).get("parents") != parents:
+                self._status(HTTP_ROUTE, obj, {"parents": parents})
+        for obj in self.all(SERVICE):
+            balancer = obj["spec"].get("type") == "LoadBalancer"
+            if balancer and not (obj.get("status") or {}).get("loadBalancer"):
+                self.addresses += 1
+                self._status(SERVICE, obj, {"loadBalancer": {"ingress": [{"ip": f"203.0.113.{self.addresses % 250}"}]}})
+
+    def _status(self, kind: str, obj: JsonObject, status: JsonObject) -> None:
+        meta = obj["metadata"]
+        self.patch(kind, meta["namespace"], meta["name"], {"status": status}, subresource="status", manager="controller")
+
+    def collect(self) -> None:
+        self.store.collect()
+
+    # -- meddlers
+
+    def meddle(self, step: s.Meddle) -> None:
+        if step.how in ("status", "condition"):
+            services = self.all(INFERENCE_SERVICE)
+            if services:
+                meta = services[step.which % len(services)]["metadata"]
+                if step.how == "condition":
+                    self._condition(meta["namespace"], meta["name"], "IngressReady", "False", reason="Meddled")
+                else:
+                    body = {"status": {"url": "http://meddled.example.com"}}
+                    self.patch(INFERENCE_SERVICE, meta["namespace"], meta["name"], body, subresource="status")
+            return
+        objects = self.ours()
+        if not objects:
+            return
+        obj = objects[step.which % len(objects)]
+        meta, kind = obj["metadata"], _FULL[obj["kind"]]
+        self.disturbed[owner(obj)] = self.clock.now
+        if step.how == "delete":
+            self.delete(kind, meta["namespace"], meta["name"])
+        elif step.how == "strip":
+            self.patch(kind, meta["namespace"], meta["name"], {"metadata": {"labels": None}})
+        else:
+            self.patch(kind, meta["namespace"], meta["name"], {"spec": _meddled(kind)})
+
+    def occupy(self, step: s.Occupy) -> None:
+        namespace, name = s.place(step.service)
+        kind = _FULL[step.kind]
+        standing = self.entry(kind, namespace, name)
+        if step.gone:
+            if standing is not None and not owner(standing):
+                self.delete(kind, namespace, name)
+            return
+        if standing is not None or not self.store.serves(kind):
+            return
+        obj = {
+            "apiVersion": self.resources[kind].api_version(),
+            "kind": step.kind,
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": _foreign(kind, f"{name}.{namespace}.example.com"),
+        }
+        self.store.create(self.resources[kind], namespace, obj, field_manager="somebody")
+
+    def withdraw(self, kind: str, installed: bool) -> None:
+        full = _FULL[kind]
+        if installed:
+            self.store._kinds[full] = self._kinds[full]
+        elif self.store.serves(full):
+            for obj in self.all(full):
+                if owner(obj):
+                    self.disturbed[owner(obj)] = self.clock.now
+                self.delete(full, obj["metadata"]["namespace"], obj["metadata"]["name"])
+            self.store.withdraw(full)
+
+    # -- writing
+
+    def patch(
+        self, kind: str, namespace: str, name: str, body: JsonObject, *, subresource: str = "", manager: str = "user"
+    ) -> None:
+        """Change an object whatever its resourceVersion, as careless clients do."""
+        standing = self.entry(kind, namespace, name)
+        if standing is None:
+            return
+        resource: Resource = self.resources[kind]
+        version = self.store.served(resource)
+        more = {"subresource": subresource, "field_manager": manager, "version": version}
+        self.store.patch(resource, namespace, name, orjson.loads(orjson.dumps(body)), **more)  # type: ignore[arg-type]
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        try:
+            self.store.delete(self.resources[kind], namespace, name)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+
+def kinds() -> tuple[str, ...]:
+    """Every kind that an engine may see, in the order in which steps count them."""
+    return tuple(backends().resources)
+
+
+def owner(obj: JsonObject) -> str:
+    """The UID of the service that an object of ours belongs to."""
+    return ((obj["metadata"].get("annotations") or {}).get(OWNER)) or ""
+
+
+def _meddled(kind: str) -> JsonObject:
+    match kind:
+        case "Service":
+            return {"selector": {"app": "meddled"}}
+        case "Ingress.networking.k8s.io":
+            return {"ingressClassName": "meddled"}
+        case "HTTPRoute.gateway.networking.k8s.io":
+            return {"hostnames": ["meddled.example.org"]}
+    return {"hosts": ["meddled.example.org"]}
+
+
+def _foreign(kind: str, host: str) -> JsonObject:
+    match kind:
+        case "Service":
+            return {"selector": {"app": "foreign"}, "ports": [{"port": 80, "targetPort": 80}]}
+        case "Ingress.networking.k8s.io":
+            backend = {"service": {"name": "foreign", "port": {"number": 80}}}
+            path = {"path": "/", "pathType": "Prefix", "backend": backend}
+            return {"ingressClassName": "istio", "rules": [{"host": host, "http": {"paths": [path]}}]}
+        case "HTTPRoute.gateway.networking.k8s.io":
+            rules = [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": [{"name": "foreign"}]}]
+            return {"parentRefs": [{"namespace": "sim", "name": "gateway"}], "hostnames": [host], "rules": rules}
+    http = [{"route": [{"destination": {"host": "foreign"}}]}]
+    return {"hosts": [host], "gateways": ["knative-serving/knative-ingress-gateway"], "http": http}
