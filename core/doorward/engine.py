@@ -407,7 +407,7 @@ class Engine:
                 self._changed(change, own=True)
         if not marking.as_asked(action, trimmed):
             self._hold(ref, record.number)
-        self._touch_uid(action.service, record.number)
+        self._touch_waiting(action, record.number)
         if service and not already and self._nothing_new(action, before):
             del self._dirty[service]
         return [record]
@@ -415,7 +415,7 @@ class Engine:
     def _nothing_new(self, action: Action, before: Fact | None) -> bool:
         """Whether there is nothing to decide after a success: more outcomes are due, or the status is as we asked."""
         service = self._services.get(action.service)
-        if service is None or service in self._changed_in_flight:
+        if service is None or service in self._changed_in_flight or action.verb == "look":
             return False
         if self._flying.get(action.service):
             self._owed.add(service)
@@ -431,6 +431,7 @@ class Engine:
             return []
         record = self._record(event, action.id)
         if action.verb == "event":
+            self._touch_uid(action.service, record.number)
             return [record]
         ref, memory = action.ref, self._memory(action.service)
         if event.status == 404 and action.verb != "create":
@@ -440,7 +441,7 @@ class Engine:
             memory = outcome.after_refusal(memory, action, event, self._now)
         self._remember(action.service, memory)
         self._hold(ref, record.number)
-        self._touch_uid(action.service, record.number)
+        self._touch_waiting(action, record.number)
         return [record]
 
     def _fold_unknown(self, event: Unknown) -> list[Record]:
@@ -449,7 +450,7 @@ class Engine:
             return []
         record = self._record(event, action.id)
         self._doubt(action)
-        self._touch_uid(action.service, record.number)
+        self._touch_waiting(action, record.number)
         return [record]
 
     def _fold_elapsed(self, _: Elapsed) -> list[Record]:
@@ -733,6 +734,15 @@ class Engine:
         ref = self._services.get(uid)
         if ref:
             self._touch(ref, cause)
+
+    def _touch_waiting(self, action: Action, cause: int) -> None:
+        """Whom an outcome concerns: its service; where that is gone, whoever found its object busy."""
+        if action.service in self._services:
+            self._touch_uid(action.service, cause)
+            return
+        self._touch(action.ref, cause)
+        for reader in self._dependents.of(action.ref):
+            self._touch(reader, cause)
 
     def _all_services(self) -> list[Ref]:
         return [fact.ref for fact in self._facts.of_kind(INFERENCE_SERVICE)]
