@@ -57,11 +57,12 @@ class Scene(Stage):
         else:
             super()._list(resource, scope)
 
-    def again(self, *, journal: bool = True, **engine: Any) -> Scene:
+    def again(self, *, journal: bool = True, ready: bool = True, **engine: Any) -> Scene:
         """A new process before the same cluster, with or without the journal of the old one; it has come to rest."""
         after = self.reborn(journal=journal, **engine)
         after.start()
         after.settle()
+        assert after.engine.ready == ready, after.engine.problems
         return after
 
     def reborn(self, *, journal: bool = True, **engine: Any) -> Scene:
@@ -204,7 +205,7 @@ def service(
 
 def opened(name: str = "m", *components: str, raw: bool = True, **more: Any) -> Scene:
     """One service whose door stands."""
-    scene = Scene(*service(name, *components, raw=raw, **more))
+    scene = Scene(settings(), *service(name, *components, raw=raw, **more))
     assert scene.verdict(name)[0] == "True", scene.condition(name)
     return scene
 

@@ -104,7 +104,7 @@ def test_creations_are_creates_and_updates_carry_uid_and_resource_version() -> N
 
 
 def test_the_newest_version_that_the_server_knows_is_used() -> None:
-    scene = Scene(*service(), start=False)
+    scene = Scene(settings(), *service(), start=False)
     real = scene.store.served
     newer = scene.engine.backends.resources[VIRTUAL_SERVICE].versions
     assert newer == ("v1", "v1beta1")
@@ -119,7 +119,7 @@ def test_the_newest_version_that_the_server_knows_is_used() -> None:
 
 
 def test_a_server_that_learns_a_newer_version_has_nothing_written_anew() -> None:
-    scene = Scene(*service(), start=False)
+    scene = Scene(settings(), *service(), start=False)
     real = scene.store.served
     scene.store.served = lambda resource: "v1beta1" if resource.kind == VIRTUAL_SERVICE else real(resource)  # type: ignore[method-assign]
     scene.start()
@@ -203,7 +203,7 @@ LIVES: dict[str, list[dict[str, dict[str, str | None]]]] = {
 
 @pytest.mark.parametrize("edits", LIVES.values(), ids=LIVES)
 def test_nothing_that_isnt_ours_is_ever_written(edits: list[dict[str, dict[str, str | None]]]) -> None:
-    scene = Scene(*BYSTANDERS, *service("m", "engine", "router", "decoder"))
+    scene = Scene(settings(), *BYSTANDERS, *service("m", "engine", "router", "decoder"))
     for edit in edits:
         scene.edit(**edit)
         before = scene.foreign()

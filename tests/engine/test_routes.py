@@ -68,7 +68,7 @@ def test_inside_the_cluster_serverless_answers_by_the_table_and_raw_by_its_entry
 @pytest.mark.parametrize("how", ["in-cluster", "LoadBalancer", "NodePort"])
 def test_a_plain_service_before_a_decoder_is_warned_of_once(how: str) -> None:
     notes = {} if how == "in-cluster" else {"ome.io/disable-ingress": "true", "ome.io/service-type": how}
-    scene = Scene(*service("m", "engine", "decoder", raw=True, annotations=notes))
+    scene = Scene(settings(), *service("m", "engine", "decoder", raw=True, annotations=notes))
     assert scene.get(SERVICE, "a", "m")["spec"]["selector"]["component"] == "engine"
     assert scene.reasons() == ["NoPathRouting"]
     scene.edit(labels={"team": "red"})

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from doorward.engine import Engine
-from doorward.model.event import Started, Synced
+from doorward.model.event import Configured, Observed, Started, Synced
 from doorward.model.reference import JsonObject
 
 from tests.engine.scenes import INGRESS, VIRTUAL_SERVICE, Scene, opened, service
@@ -153,7 +153,7 @@ def test_a_bad_edit_leaves_the_last_good_settings_in_force_and_says_what_is_wron
 @pytest.mark.parametrize("text", ["{", "", "[]", '"text"', "{'a': 1}", '{"ingressDomain": NaN}'])
 def test_json_that_doesnt_parse_is_named_by_its_key(text: str) -> None:
     scene = opened()
-    scene.create({**settings(), "data": {"ingress": text}})
+    scene.patch("ConfigMap", "ome", NAME, {"data": {"ingress": text}})
     scene.settle()
     assert scene.engine.problems[0].startswith("key ingress: ")
     assert scene.reasons(about=NAME) == ["InvalidSettings"]
@@ -162,8 +162,7 @@ def test_json_that_doesnt_parse_is_named_by_its_key(text: str) -> None:
 
 def test_yaml_that_doesnt_parse_is_named_by_its_key() -> None:
     scene = opened()
-    scene.create(settings(doorward="a: [unclosed"))
-    scene.settle()
+    scene.configure(doorward="a: [unclosed")
     assert scene.engine.problems[0].startswith("key doorward: ")
 
 
@@ -223,7 +222,7 @@ def test_what_became_bad_while_nothing_ran_leaves_the_last_good_settings_in_forc
 def test_without_journal_and_config_map_doors_that_stand_are_held() -> None:
     scene = Scene(settings({"ingressDomain": "good.test"}), *service(raw=True))
     scene.delete("ConfigMap", "ome", NAME)
-    after = scene.again(journal=False)
+    after = scene.again(journal=False, ready=False)
     assert not after.engine.ready
     assert "--defaults" in after.engine.problems[0]
     assert after.performed == []
@@ -245,7 +244,7 @@ def test_the_defaults_move_standing_doors_when_asked_for() -> None:
 def test_bad_settings_without_a_journal_hold_doors_that_stand() -> None:
     scene = Scene(settings({"ingressDomain": "good.test"}), *service(raw=True))
     scene.configure({"ingressDomain": "Not Good"})
-    after = scene.again(journal=False)
+    after = scene.again(journal=False, ready=False)
     assert not after.engine.ready
     assert hosts(after) == ["m.a.good.test"]
     assert [action.verb for action in after.performed] == ["event"]
@@ -296,8 +295,10 @@ def test_what_settings_became_is_caused_by_what_was_observed() -> None:
     scene = opened()
     scene.configure({"additionalIngressDomains": ["alt.test"]})
     records = {record.number: record for record in scene.records}
-    (configured,) = (r for r in scene.records if type(r.event).__name__ == "Configured" and r.cause)
-    assert records[configured.cause].event.kind == "ConfigMap"  # type: ignore[union-attr]
+    for configured in (record for record in scene.records if isinstance(record.event, Configured)):
+        cause = records[configured.cause].event
+        assert isinstance(cause, Observed)
+        assert cause.kind == "ConfigMap"
 
 
 def test_a_config_map_that_may_not_be_read_is_not_one_that_is_missing() -> None:

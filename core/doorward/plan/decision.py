@@ -136,7 +136,7 @@ class _Case:
         for fact in self.ours:
             key = key_of(fact.ref)
             mark = marks.get(key)
-            if mark is None or mark.body == fact.body or key in self.memory.doubts:
+            if mark is None or mark.difference or mark.body == fact.body or key in self.memory.doubts:
                 continue
             if not fact.object()["metadata"].get("otherManager"):
                 marks = put(marks, key, Mark("", fact.body))
