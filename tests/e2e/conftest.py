@@ -14,7 +14,8 @@ import pytest
 from tests.controlplane import providers
 from tests.controlplane.definitions import CRDS, install
 from tests.controlplane.providers import ApiServer
-from tests.e2e.place import Place
+from tests.e2e.doors import INGRESS
+from tests.e2e.place import Place, place
 from tests.e2e.world import World, world_of
 
 CLOSED = ("ome/inferenceservices-full", "istio/virtualservices", "gateway-api/httproutes")
@@ -39,8 +40,15 @@ def closed_api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiS
         yield server
 
 
+@pytest.fixture(scope="session", name="place")
+def _place(api_server: ApiServer) -> Iterator[Place]:
+    """The place of all files that don't define one of their own: every kind of door, and overlaps of a second."""
+    with place(api_server.kubeconfig, INGRESS, doorward="overlapSeconds: 1") as made:
+        yield made
+
+
 @pytest.fixture
 async def world(place: Place) -> AsyncIterator[World]:
-    """What the test sees, and how it acts, in the place that its file defines."""
+    """What the test sees, and how it acts, in the place that its file uses."""
     async with world_of(place.kubeconfig, place.namespaces, place.daemon) as world:
         yield world

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -116,6 +117,12 @@ class Daemon:
             if line.startswith(f"{name} "):
                 return float(line.rpartition(" ")[2])
         return 0.0
+
+    async def wait_for_metric(self, name: str, at_least: float, within: float = 10.0) -> None:
+        """Wait until a metric has grown to this."""
+        async with asyncio.timeout(within):
+            while self.metric(name) < at_least:  # noqa: ASYNC110 - a metric tells nobody that it has grown
+                await asyncio.sleep(0.02)
 
     def writes(self) -> list[str]:
         """``created Ingress/ns/m``-like words of every write so far."""
