@@ -580,7 +580,7 @@ class Engine:
     def _configure(self, event: Observed | Deleted | Synced) -> list[Record]:
         """What the ConfigMap, or its absence, makes of the settings."""
         about = event.kind if isinstance(event, Observed | Synced) else event.ref.kind
-        if about != CONFIG_MAP and not (self._settings is None and isinstance(event, Synced)):
+        if about != CONFIG_MAP and not (self._settings is None and isinstance(event, Synced | Deleted)):
             return []
         fact, before = self._facts.get(self._settings_ref), self._configured
         defaults = True if self._use_defaults else None if self.unsynced else not self._anything_of_ours()

@@ -158,7 +158,21 @@ def plan(situation: Situation) -> Plan:
     for fact in situation.ours:
         if fact.ref in situation.closing and fact.ref not in wanted:
             _remove(situation, fact, CLOSE, CLOSED, result)
+    _look_at_the_rest(situation, result)
     return result
+
+
+def _look_at_the_rest(s: Situation, result: Plan) -> None:
+    """A write in doubt may hold a host, whether or not its object is needed any more."""
+    done = {draft.ref for draft in result.drafts}
+    for key, action in s.memory.doubts.items():
+        ref, retry = action.ref, s.memory.retries.get(key)
+        if action.verb == "status" or ref in done or ref in s.desired or s.busy(ref):
+            continue
+        if retry and retry.until > s.now:
+            _wake(result, retry.until)
+        else:
+            result.drafts.append(Draft(verb="look", ref=ref, order=LOOK, reason=IN_DOUBT))
 
 
 def _stages(s: Situation) -> list[list[Desired]]:
@@ -208,7 +222,7 @@ def _want(s: Situation, desired: Desired, waits: bool, result: Plan) -> None:
     elif not is_ours(fact, uid):
         _meet(s, desired, fact, result)
     elif fact.deleting:
-        result.applied = False
+        result.applied, result.under_way = False, True
         result.collecting.append(f"{fact.ref} is being deleted")
     else:
         _compare(s, desired, fact, mark, waits, result)
@@ -247,6 +261,7 @@ def _meet(s: Situation, desired: Desired, fact: Fact, result: Plan) -> None:
     service = s.service
     former = fact.owner and fact.owner != service.metadata.uid
     if former and fact.object()["metadata"].get("labels", {}).get(LABEL) == service.label:
+        result.under_way = True
         result.collecting.append(f"{fact.ref} belongs to an InferenceService of this name that was deleted")
         return
     if s.adopt and desired.watch.adoptable and not fact.owner and fact.controller == service.metadata.uid:
@@ -370,7 +385,7 @@ def _put_off(s: Situation, ref: Ref, result: Plan) -> bool:
     """Whether nothing may be written to an object now: busy, in doubt, or refused a moment ago."""
     key = key_of(ref)
     retry = s.memory.retries.get(key)
-    if retry and retry.message:
+    if retry and retry.message and (retry.until > s.now or s.busy(ref)):
         result.refused.append(f"{ref}: {retry.message}")
     if s.busy(ref):
         result.applied, result.under_way = False, True
