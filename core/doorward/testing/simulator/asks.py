@@ -66,7 +66,7 @@ def ask(service: JsonObject, settings: Settings) -> Ask:
     virtual = not (notes[NO_VIRTUAL].lower() == "true" if NO_VIRTUAL in notes else settings.disable_istio_virtual_host)
     entry = "router" if "router" in spec else "engine"
     wanted = [entry, *(["decoder"] if "decoder" in spec else [])]
-    routes = tuple([("/v1/decoder", "decoder")] if "decoder" in wanted else []) + (("/", entry),)
+    routes = (("/v1/decoder", "decoder"), ("/", entry)) if "decoder" in wanted else (("/", entry),)
     state: Literal["open", "waiting"] = "open" if all(_ready(service, c) for c in wanted) else "waiting"
     if settings.readiness != "conditions":
         return Ask("unclear")

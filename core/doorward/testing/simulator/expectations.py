@@ -77,21 +77,21 @@ def is_open(
             granted.append(host)
             continue
         others = [u for u, a in asks.items() if u != uid and any(requests.overlap(host, h) for h in a.hosts)]
-        holders = [o for o in world.ours() if owner(o) != uid and any(requests.overlap(host, c) for c in invariants.claims(o))]
-        if not others and not holders and not _foreign(world, host, invariants):
+        holders = [o for o in world.ours() if owner(o) != uid and _overlaps(invariants.claims(o), host)]
+        if not others and not holders and not _foreign(world, host):
             raise Violation("convergence", f"{name}: {host} isn't served; condition {_condition(service)}")
-        if others and not holders and not _foreign(world, host, invariants) and _all_open(world, asks, others):
+        if others and not holders and not _foreign(world, host) and _all_open(world, asks, others):
             raise Violation("convergence", f"{name}: nobody serves {host}; condition {_condition(service)}")
-    for host, prefix in granted:
+    for wanted_host, prefix in granted:
         for below, component in wanted.routes:
             path = (prefix.rstrip("/") + below.rstrip("/")) or "/"
-            got = requests.reached(objects, host, path)
+            got = requests.reached(objects, wanted_host, path)
             expected = f"{service['metadata']['name']}-{component}"
             if not got or got[0] != expected:
-                raise Violation("convergence", f"{name}: {host}{path} reaches {got}, not {expected}")
+                raise Violation("convergence", f"{name}: {wanted_host}{path} reaches {got}, not {expected}")
             seen = below if prefix != "/" else path
             if got[1].rstrip("/") != seen.rstrip("/"):
-                raise Violation("convergence", f"{name}: {host}{path} arrives as {got[1]}, not {seen}")
+                raise Violation("convergence", f"{name}: {wanted_host}{path} arrives as {got[1]}, not {seen}")
     for obj in objects:
         for host in invariants.claims(obj):
             if host not in granted:
@@ -128,12 +128,17 @@ def _blocked(world: World, service: JsonObject) -> bool:
             continue
         for name in names:
             obj = world.entry(kind, meta["namespace"], name)
-            if obj is not None and (owner(obj) != meta["uid"] or controller_of(obj["metadata"]) not in ("", meta["uid"])):
+            ours = obj and owner(obj) == meta["uid"] and controller_of(obj["metadata"]) in ("", meta["uid"])
+            if obj is not None and not ours:
                 return True
     return False
 
 
-def _foreign(world: World, host: Host, invariants: Invariants) -> bool:
+def _overlaps(claims: set[Host], host: Host) -> bool:
+    return any(requests.overlap(host, claim) for claim in claims)
+
+
+def _foreign(world: World, host: Host) -> bool:
     kinds = [kind for kind in world.resources if world.store.serves(kind) and "." in kind]
     return any(
         host[0] == other

@@ -8,13 +8,23 @@ from random import Random
 from doorward.testing.simulator import asks
 from doorward.testing.simulator import scenario as s
 
+_DOOR_KINDS: tuple[s.DoorKind, ...] = ("Service", "VirtualService", "Ingress", "HTTPRoute")
+_CUSTOM_KINDS: tuple[s.CustomKind, ...] = ("VirtualService", "HTTPRoute")
+_MEDDLING: tuple[s.Meddling, ...] = ("edit", "strip", "delete", "status", "condition")
+_BLINDNESS = ("stop", "stop", "resume", "resume", "list", "stale", "forget", "forbid", "allow", "withdraw")
 _COUNTS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20)
 _COMPONENTS = (("engine",), ("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
 
 ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
     asks.MODE: ("Serverless", "RawDeployment", "RawDeployment", "MultiNode", "Bogus", None),
     asks.CLASS: ("nginx", "traefik", "istio", None),
-    asks.TEMPLATE: ("shared.example.com", "{{.Name}}.shared.test", "Not_A_Host", "{{ .Namespace }}.{{.IngressDomain}}", None),
+    asks.TEMPLATE: (
+        "shared.example.com",
+        "{{.Name}}.shared.test",
+        "Not_A_Host",
+        "{{ .Namespace }}.{{.IngressDomain}}",
+        None,
+    ),
     asks.DOMAIN: ("other.test", "models.test", None),
     asks.MORE_DOMAINS: ("alt.test", "alt.test, spare.test", None),
     asks.PATH: ("/m/{{.Name}}", "/m/same", "/m/same/below", "/m/{{.Namespace}}", "", None),
@@ -187,14 +197,12 @@ class _Day:
     def _meddle(self) -> s.AnyStep:
         random = self.random
         if random.random() < 0.25:
-            kind = random.choice(("Service", "VirtualService", "Ingress", "HTTPRoute"))
-            return s.Occupy(kind, random.choice(self.services), random.random() < 0.4)  # type: ignore[arg-type]
-        how = random.choice(("edit", "strip", "delete", "status", "condition"))
-        return s.Meddle(how, random.randrange(100))  # type: ignore[arg-type]
+            return s.Occupy(random.choice(_DOOR_KINDS), random.choice(self.services), random.random() < 0.4)
+        return s.Meddle(random.choice(_MEDDLING), random.randrange(100))
 
     def _blindness(self) -> s.AnyStep:
         random, kind, seat = self.random, self.random.randrange(16), self._seat()
-        match random.choice(("stop", "stop", "resume", "resume", "list", "stale", "forget", "forbid", "allow", "withdraw")):
+        match random.choice(_BLINDNESS):
             case "stop":
                 return s.Stop(kind, seat)
             case "resume":
@@ -209,11 +217,10 @@ class _Day:
                 return s.Forbid(kind)
             case "allow":
                 return s.Forbid(kind, allowed=True)
-        which = random.choice(("VirtualService", "HTTPRoute"))
-        return s.Withdraw(which, random.random() < 0.5)  # type: ignore[arg-type]
+        return s.Withdraw(random.choice(_CUSTOM_KINDS), random.random() < 0.5)
 
     def _crash(self) -> s.AnyStep:
-        return s.Crash(self.random.choice(("all", "all", "disk", "snapshot", "none")), self._seat())  # type: ignore[arg-type]
+        return s.Crash(self.random.choice(("all", "all", "disk", "snapshot", "none")), self._seat())
 
     def _jump(self) -> s.AnyStep:
         return s.Jump(self.random.choice((-3600.0, -5.0, 5.0, 3600.0)), self._seat())

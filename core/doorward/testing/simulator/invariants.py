@@ -109,7 +109,7 @@ class Invariants:
         if action.ref.kind in DOORS:
             self.goes_on_serving(seat, action, before, around)
             if action.verb in ("create", "patch"):
-                self.one_owner(seat, action)
+                self.one_owner(action)
 
     def touches_only_ours(self, action: Action, before: JsonObject | None) -> None:
         what = f"{action.verb} {action.ref} ({action.reason})"
@@ -137,9 +137,7 @@ class Invariants:
         self._since[uid] = {host: since.get(host, self.world.clock.now) for host in served}
         return served
 
-    def goes_on_serving(
-        self, seat: Seat, action: Action, before: JsonObject | None, around: list[JsonObject]
-    ) -> None:
+    def goes_on_serving(self, seat: Seat, action: Action, before: JsonObject | None, around: list[JsonObject]) -> None:
         """A host that was served is served until it is meant to go."""
         uid, now = action.service, self.world.clock.now
         was = {host for obj in around for host in self.claims(obj) if requests.reached(around, *host)}
@@ -173,7 +171,7 @@ class Invariants:
             if newest is not None and newest + view.settings.overlap_seconds > now + 0.001 and not self.jumped:
                 raise Violation("continuity", f"{what} {now - newest:.1f}s after the new was served")
 
-    def one_owner(self, seat: Seat, action: Action) -> None:
+    def one_owner(self, action: Action) -> None:
         """One host, one owner: a write never puts a service's object on another's host."""
         if self.uncertain or action.service in self.world.disturbed:
             return

@@ -87,10 +87,15 @@ def _ingress(obj: JsonObject, host: str, path: str) -> Reached | None:
                 found = re.match(entry["path"], path)
                 hit = found is not None
                 if found and rewrite:
-                    seen = re.sub(r"\$(\d)", lambda m, f=found: f.group(int(m[1])) or "", rewrite)
+                    seen = _rewritten(rewrite, found)
             if hit and (best is None or len(entry["path"]) > best[0]):
                 best = (len(entry["path"]), (entry["backend"]["service"]["name"], seen))
     return best[1] if best else None
+
+
+def _rewritten(target: str, found: re.Match[str]) -> str:
+    """ingress-nginx's rewrite target, with the groups that matched."""
+    return re.sub(r"\$(\d)", lambda group: str(found.group(int(group[1])) or ""), target)
 
 
 def _onward(objects: list[JsonObject], hit: Reached, host: str, path: str) -> Reached | None:
@@ -135,7 +140,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _virtual_claims(spec: JsonObject) -> set[tuple[str, str]]:
-    found = set()
+    found: set[tuple[str, str]] = set()
     outer = [g for g in spec.get("gateways") or () if g != "mesh"]
     if not outer:
         return found

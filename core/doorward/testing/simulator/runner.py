@@ -35,9 +35,9 @@ class Run:
 
     def play(self) -> None:
         """Raises Violation where an invariant doesn't hold, and whatever the engine raises."""
-        for self.step, step in enumerate(self.scenario.steps):
+        for step in self.scenario.steps:
             self._play(step)
-        self.step = len(self.scenario.steps)
+            self.step += 1
         self._calm()
         self._rest("doesn't come to rest", bound=60 + 40 * len(self.world.services()))
         expectations.check(self.world, self.seats[0], self.invariants)

@@ -14,6 +14,9 @@ import msgspec
 NAMESPACES = ("ns-a", "ns-b", "ns-c", "ns-d", "ns-e")
 NAMES = ("alpha", "beta", "gamma", "delta")
 
+DoorKind = Literal["Service", "VirtualService", "Ingress", "HTTPRoute"]
+CustomKind = Literal["VirtualService", "HTTPRoute"]
+Meddling = Literal["edit", "strip", "delete", "status", "condition"]
 Fault = Literal["", "409", "429", "500", "403", "lost before", "lost after", "late"]
 
 
@@ -72,14 +75,14 @@ class Configure(Step, frozen=True):
 class Meddle(Step, frozen=True):
     """Somebody changes (``edit``), undoes or deletes one of our objects, or overwrites our status."""
 
-    how: Literal["edit", "strip", "delete", "status", "condition"]
+    how: Meddling
     which: int
 
 
 class Occupy(Step, frozen=True):
     """Somebody's own object appears under a name that a service needs, serving that service's host; or goes."""
 
-    kind: Literal["Service", "VirtualService", "Ingress", "HTTPRoute"]
+    kind: DoorKind
     service: int
     gone: bool = False
 
@@ -190,7 +193,7 @@ class Forbid(Step, frozen=True):
 class Withdraw(Step, frozen=True):
     """A kind's CRD is deleted, or installed again."""
 
-    kind: Literal["VirtualService", "HTTPRoute"]
+    kind: CustomKind
     installed: bool = False
 
 

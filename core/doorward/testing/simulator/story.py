@@ -40,12 +40,17 @@ def tell(scenario: s.Scenario) -> Iterator[str]:
         yield f"{number + 1:4}. {line}" + (f" ({count} times)" if count > 1 else "")
         number += count
     end = "Then faults stop"
-    yield f"      {end}, every component becomes ready, and bad settings are corrected." if scenario.calm else f"      {end}."
+    yield (
+        f"      {end}, every component becomes ready, and bad settings are corrected."
+        if scenario.calm
+        else f"      {end}."
+    )
 
 
 def _told(step: s.AnyStep) -> str:
-    text = _engine(step) if hasattr(step, "seat") else _world(step)
-    return f"[process {step.seat}] {text}" if getattr(step, "seat", 0) else text
+    seat = getattr(step, "seat", None)
+    text = _world(step) if seat is None else _engine(step)
+    return f"[process {seat}] {text}" if seat else text
 
 
 def _world(step: s.AnyStep) -> str:
@@ -115,7 +120,9 @@ def _engine(step: s.AnyStep) -> str:
         case s.Stop():
             return f"The watch of {watched()[step.kind % len(watched())]} falls silent"
         case s.Resume():
-            how = f" from a list that is {step.stale} writes old" if step.stale else " from a list" if step.listed else ""
+            how = (
+                f" from a list that is {step.stale} writes old" if step.stale else " from a list" if step.listed else ""
+            )
             return f"The watch of {watched()[step.kind % len(watched())]} goes on{how}"
         case s.Jump():
             return f"The clock jumps by {step.seconds:g} seconds"

@@ -181,7 +181,9 @@ class World:
 
     def _status(self, kind: str, obj: JsonObject, status: JsonObject) -> None:
         meta = obj["metadata"]
-        self.patch(kind, meta["namespace"], meta["name"], {"status": status}, subresource="status", manager="controller")
+        self.patch(
+            kind, meta["namespace"], meta["name"], {"status": status}, subresource="status", manager="controller"
+        )
 
     def collect(self) -> None:
         self.store.collect()
@@ -293,7 +295,9 @@ def _foreign(kind: str, host: str) -> JsonObject:
             path = {"path": "/", "pathType": "Prefix", "backend": backend}
             return {"ingressClassName": "istio", "rules": [{"host": host, "http": {"paths": [path]}}]}
         case "HTTPRoute.gateway.networking.k8s.io":
-            rules = [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": [{"name": "foreign"}]}]
+            rules = [
+                {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": [{"name": "foreign"}]}
+            ]
             return {"parentRefs": [{"namespace": "sim", "name": "gateway"}], "hostnames": [host], "rules": rules}
     http = [{"route": [{"destination": {"host": "foreign"}}]}]
     return {"hosts": [host], "gateways": ["knative-serving/knative-ingress-gateway"], "http": http}
