@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"([a-z0-9-]+)==\S+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
+PART_OF = {"pydantic": "pydantic-core", "aiohttp": "multidict"}
+"""Distributions of one project, the second a part of the first's interface."""
 MEMBERS = sorted(file.parent for file in (*ROOT.glob("*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")))
 
 
@@ -35,6 +40,31 @@ def names(requirement: str) -> str:
     found = re.match(r"[A-Za-z0-9-]+", requirement)
     assert found
     return found[0]
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+def test_a_member_depends_on_what_it_imports(member: Path) -> None:
+    """What another dependency happens to bring may be gone with its next release; core goes with all in lockstep."""
+    declared = {
+        names(each) for folder in (member, ROOT / "core") for each in project(folder)["project"]["dependencies"]
+    }
+    declared |= {project(member)["project"]["name"], "doorward-core", *(PART_OF[d] for d in declared & PART_OF.keys())}
+    provided = packages_distributions()
+    for module in imported(member) - sys.stdlib_module_names:
+        distributions = {each.lower().replace("_", "-") for each in provided.get(module, [module])}
+        assert distributions & declared, module
+
+
+def imported(member: Path) -> set[str]:
+    """The top-level modules that the sources of a member import."""
+    found: set[str] = set()
+    for source in member.rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Import):
+                found.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    return found
 
 
 @pytest.mark.parametrize("name", ["doorward.txt", "dev.txt"])
