@@ -1,0 +1,287 @@
+"""Faults to plant into the engine and its shell, one at a time: each is a mistake that controllers do make.
+
+Each entry patches something for as long as a test lasts.  The simulator has to notice every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from doorward import engine as engines
+from doorward.backends import Backends
+from doorward.cluster.protocol import ApiError
+from doorward.engine import Engine
+from doorward.graph.claims import Claims
+from doorward.graph.facts import Facts
+from doorward.graph.timers import Timers
+from doorward.model.event import Applied, Failed, Record, Refused, Synced, Unknown
+from doorward.model.reference import Ref
+from doorward.plan import decision, plan, status
+from doorward.plan.plan import Draft, Plan
+from doorward.testing.simulator.seat import Seat, Watch
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+PLANTED: dict[str, Plant] = {}
+NOTICED_BY: dict[str, int] = {}
+"""A seed that notices, where one is known: it is tried first."""
+
+
+def planted(plant: Plant) -> Plant:
+    PLANTED[plant.__name__] = plant
+    return plant
+
+
+def wrap(patch: pytest.MonkeyPatch, where: Any, name: str, around: Callable[..., Any]) -> None:
+    """Put ``around(original, *arguments)`` in the place of a function or method."""
+    original = getattr(where, name)
+    patch.setattr(where, name, lambda *a, **k: around(original, *a, **k))
+
+
+@planted
+def the_old_goes_before_the_new_stands(patch: pytest.MonkeyPatch) -> None:
+    wrap(patch, plan, "_overlap", lambda do, s, _, result: do(msgspec.structs.replace(s, overlap=-1.0), True, result))
+
+
+@planted
+def nobody_asks_whose_an_object_is(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(plan, "is_ours", lambda fact, uid: True)
+
+
+@planted
+def a_410_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    def poll(do: Any, seat: Seat, watch: Watch) -> None:
+        store = seat.world.store
+        try:
+            store.events_since(seat.world.resources[watch.kind], watch.scope, str(watch.since))
+        except ApiError as error:
+            if error.status == 410:
+                watch.since = int(store.resource_version)
+        do(seat, watch)
+
+    wrap(patch, Seat, "_poll", poll)
+
+
+@planted
+def a_requeue_is_lost(patch: pytest.MonkeyPatch) -> None:
+    def take(do: Any, timers: Timers, now: float) -> list[Ref]:
+        do(timers, now)
+        return []
+
+    wrap(patch, Timers, "take", take)
+
+
+@planted
+def status_is_written_without_a_precondition(patch: pytest.MonkeyPatch) -> None:
+    def drafts(do: Any, *arguments: Any) -> list[Draft]:
+        bare = []
+        for draft in do(*arguments):
+            body = {k: v for k, v in (draft.body or {}).items() if k != "metadata"}
+            bare.append(msgspec.structs.replace(draft, body=body or None))
+        return bare
+
+    wrap(patch, decision._Case, "_status_drafts", drafts)
+
+
+@planted
+def a_claim_is_not_released(patch: pytest.MonkeyPatch) -> None:
+    def hold(do: Any, claims: Claims, ref: Any, owner: str, controller: str, new: Any) -> Any:
+        new = list(new)
+        return do(claims, ref, owner, controller, new) if new else set()
+
+    wrap(patch, Claims, "hold", hold)
+
+
+@planted
+def nobody_holds_a_claim(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Backends, "claims", lambda self, kind, manifest: ())
+
+
+@planted
+def a_stale_view_is_trusted(patch: pytest.MonkeyPatch) -> None:
+    def observe(do: Any, facts: Facts, kind: str, obj: Any, *more: Any) -> Any:
+        metadata = {k: v for k, v in obj["metadata"].items() if k != "resourceVersion"}
+        version = int(obj["metadata"].get("resourceVersion") or 0)
+        known = next((f for f in facts.of_kind(kind) if f.ref.name == metadata["name"]), None)
+        newest = max(version, known.version if known else 0)
+        return do(facts, kind, {**obj, "metadata": {**metadata, "resourceVersion": str(newest)}}, *more)
+
+    wrap(patch, Facts, "observe", observe)
+
+
+@planted
+def a_time_out_is_taken_for_failure(patch: pytest.MonkeyPatch) -> None:
+    def unknown(_: Any, engine: Engine, event: Unknown) -> Any:
+        return engine._fold_refused(Refused(at=event.at, action=event.action, status=500))
+
+    wrap(patch, Engine, "_fold_unknown", unknown)
+
+
+@planted
+def a_time_out_is_taken_for_success(patch: pytest.MonkeyPatch) -> None:
+    def unknown(_: Any, engine: Engine, event: Unknown) -> Any:
+        return engine._fold_applied(Applied(at=event.at, action=event.action))
+
+    wrap(patch, Engine, "_fold_unknown", unknown)
+
+
+@planted
+def a_list_sweeps_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Facts, "sweep", lambda *_: [])
+
+
+@planted
+def a_list_sweeps_what_is_newer(patch: pytest.MonkeyPatch) -> None:
+    wrap(patch, Facts, "sweep", lambda do, facts, kind, scope, version, keys: do(facts, kind, scope, 0, keys))
+
+
+@planted
+def a_404_forgets_the_successor(patch: pytest.MonkeyPatch) -> None:
+    def gone(do: Any, engine: Engine, before: Any, action: Any) -> Any:
+        return do(engine, before, msgspec.structs.replace(action, uid=before.uid if before else ""))
+
+    wrap(patch, Engine, "_gone", gone)
+
+
+@planted
+def closing_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decision._Case, "_closing", lambda *_: frozenset())
+
+
+@planted
+def closing_waits_for_requests_under_way(patch: pytest.MonkeyPatch) -> None:
+    wrap(patch, Engine, "_nothing_new", lambda do, engine, action, before: bool(engine._flying.get(action.service)))
+
+
+@planted
+def what_is_remembered_is_not_journalled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Engine, "_fold_remembered", lambda engine, event: [engine._record(event, 0)])
+
+
+@planted
+def a_restart_forgets_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Engine, "_doubt", lambda engine, action: engine._land(action.id))
+
+
+@planted
+def a_folded_list_sweeps_everything(patch: pytest.MonkeyPatch) -> None:
+    def record(do: Any, engine: Engine, event: Any, cause: int) -> Any:
+        bare = msgspec.structs.replace(event, keys=frozenset()) if isinstance(event, Synced) else event
+        return do(engine, bare, cause)
+
+    wrap(patch, Engine, "_record", record)
+
+
+@planted
+def a_clock_that_jumps_is_believed(patch: pytest.MonkeyPatch) -> None:
+    def advance(engine: Engine, at: float) -> None:
+        engine._now = engine._clock = at
+
+    patch.setattr(Engine, "_advance", advance)
+
+
+@planted
+def causes_are_lost(patch: pytest.MonkeyPatch) -> None:
+    wrap(patch, Engine, "_issue", lambda do, engine, service, cause, draft: do(engine, service, 0, draft))
+
+
+@planted
+def bad_settings_become_defaults(patch: pytest.MonkeyPatch) -> None:
+    def parsed(do: Any, data: Any) -> Any:
+        found = do(data)
+        return found if found.settings is not None else msgspec.structs.replace(found, settings=do({}).settings)
+
+    wrap(patch, engines, "parse_settings", parsed)
+
+
+@planted
+def a_predecessors_deletion_counts(patch: pytest.MonkeyPatch) -> None:
+    def delete(do: Any, facts: Facts, ref: Any, uid: str, version: int) -> Any:
+        known = facts.get(ref)
+        return do(facts, ref, known.uid if known else uid, max(version, known.version if known else 0))
+
+    wrap(patch, Facts, "delete", delete)
+
+
+@planted
+def drift_is_left(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(plan, "_pace", lambda *_: False)
+
+
+@planted
+def status_is_written_every_time(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(status, "_said", lambda condition: (object(), "", ""))
+
+
+@planted
+def what_lands_last_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        Engine,
+        "_nothing_new",
+        lambda engine, action, before: bool(engine._flying.get(action.service)) or action.verb == "status",
+    )
+
+
+@planted
+def a_door_turns_before_what_it_leads_to_stands(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(plan, "_stages", lambda s: [list(s.desired.values())])
+
+
+@planted
+def paths_are_claimed_that_cannot_be_opened(patch: pytest.MonkeyPatch) -> None:
+    wrap(patch, decision._Case, "_settle_claims", lambda do, *a, path, **k: do(*a, path=True, **k))
+
+
+@planted
+def one_poisoned_service_stops_all(patch: pytest.MonkeyPatch) -> None:
+    def decide(do: Any, engine: Engine, *arguments: Any) -> list[Record]:
+        records: list[Record] = do(engine, *arguments)
+        if any(isinstance(record.event, Failed) for record in records):
+            engine._dirty.clear()
+        return records
+
+    wrap(patch, Engine, "_decide_one", decide)
+
+
+@planted
+def a_refusal_tears_the_door_down(patch: pytest.MonkeyPatch) -> None:
+    def carry_out(do: Any, planning: Any) -> Plan:
+        return do(msgspec.structs.replace(planning, held=False, overlap=0.0) if planning.held else planning)
+
+    wrap(patch, decision, "plan", carry_out)
+
+
+@planted
+def an_overlap_of_nothing_never_ends(patch: pytest.MonkeyPatch) -> None:
+    def overlap(do: Any, s: Any, settled: bool, result: Plan) -> None:
+        do(s, settled, result)
+        if result.wake == s.now:
+            result.wake = None
+
+    wrap(patch, plan, "_overlap", overlap)
+
+
+@planted
+def a_write_that_the_journal_lost_is_undone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decision._Case, "_take_up", lambda case: None)
+
+
+@planted
+def what_a_look_shows_has_to_wait(patch: pytest.MonkeyPatch) -> None:
+    def nothing_new(do: Any, engine: Engine, action: Any, before: Any) -> bool:
+        return do(engine, msgspec.structs.replace(action, verb="patch") if action.verb == "look" else action, before)
+
+    wrap(patch, Engine, "_nothing_new", nothing_new)
+
+
+@planted
+def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Engine, "_touch_waiting", lambda engine, action, cause: engine._touch_uid(action.service, cause))
+
+
+@planted
+def a_doubt_outlives_its_object(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(plan, "_look_at_the_rest", lambda s, result: None)
