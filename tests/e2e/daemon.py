@@ -21,6 +21,9 @@ START_TIME = 60.0
 """Seconds within which a daemon must have listed everything."""
 STOP_TIME = 20.0
 
+CONFIGURED = 'doorward_records_total{type="Configured"}'
+"""The metric that counts how often the settings became something else."""
+
 Line = dict[str, Any]
 
 

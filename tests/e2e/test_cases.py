@@ -10,6 +10,7 @@ from doorward.model.reference import JsonObject
 
 from tests.cases.playing import Case, check, documents, load
 from tests.controlplane.providers import ApiServer
+from tests.e2e.daemon import CONFIGURED
 from tests.e2e.place import Place, place
 from tests.e2e.world import World, answer_to, condition
 
@@ -58,9 +59,9 @@ async def configure(world: World, case: Case) -> None:
     wanted = {**({"ingress": orjson.dumps(ingress).decode()} if ingress is not None else {}), **keys}
     if there and (there.get("data") or {}) == wanted:
         return
-    before = daemon.metric('doorward_records_total{type="Configured"}')
+    before = daemon.metric(CONFIGURED)
     await world.configure(ingress, **keys)
-    await daemon.wait_for_metric('doorward_records_total{type="Configured"}', before + 1)
+    await daemon.wait_for_metric(CONFIGURED, before + 1)
 
 
 def whole(obj: JsonObject) -> JsonObject:

@@ -138,11 +138,11 @@ async def test_everything_is_collected_after_the_service(world: World, door: str
 async def test_a_resync_writes_nothing(world: World, door: str) -> None:
     world.answer()
     name = await open_door(world, door)
-    before = own_versions(world, name)
+    before = await own_versions(world, name)
     await world.annotate(name, {"example.com/unrelated": "edit"})
     await world.ready(name, "engine")
     await world.barrier()
-    after = own_versions(world, name)
+    after = await own_versions(world, name)
     after.pop("InferenceService")
     before.pop("InferenceService")
     assert after == before
@@ -176,11 +176,11 @@ async def test_a_restart_writes_nothing(
                 await open_door(world, door, f"m-{door.replace('_', '-')}")
             await world.barrier()
             end(daemon)
-        before, told = world.view.versions(), len(world.view.objects("Event"))
+        before, told = await world.versions(), len(world.view.objects("Event"))
         with Daemon(kubeconfig, world.namespaces, journal=journal) as daemon:
             world.daemon = daemon
             await world.barrier()
-            assert world.view.versions() == before
+            assert await world.versions() == before
             assert len(world.view.objects("Event")) == told
             written = [line for line in daemon.writes() if "barrier" not in line]
             assert written == []
@@ -201,8 +201,10 @@ def version(obj: JsonObject) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
-def own_versions(world: World, name: str) -> dict[str, str]:
-    return {key.partition("/")[0]: v for key, v in world.view.versions().items() if key.endswith(f"/{name}")}
+async def own_versions(world: World, name: str) -> dict[str, str]:
+    """By kind, of the objects that are called like the service."""
+    versions = await world.versions()
+    return {key.partition("/")[0]: version for key, version in versions.items() if key.endswith(f"/{name}")}
 
 
 def without_addresses(spec: JsonObject) -> JsonObject:

@@ -101,9 +101,16 @@ class View:
             _put(standing, change)
             yield change, list(standing.values())
 
-    def versions(self) -> dict[str, str]:
-        """The resourceVersion of everything but Events."""
-        return {"/".join(key): o["metadata"]["resourceVersion"] for key, o in self._standing.items() if key[0] != EVENT}
+    async def versions(self) -> dict[str, str]:
+        """The resourceVersion of everything but Events, asked anew."""
+        pages = await asyncio.gather(*(self._cluster.list(*scope) for scope in self._scopes if scope[0].name != EVENT))
+        found = {}
+        for page in pages:
+            for item in page.items:
+                metadata = item["metadata"]
+                key = "/".join((item["kind"], metadata.get("namespace", ""), metadata["name"]))
+                found[key] = metadata["resourceVersion"]
+        return found
 
     def describe(self) -> str:
         """What stands, in a line each."""

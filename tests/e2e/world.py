@@ -43,6 +43,8 @@ class World:
         self.namespace = self.namespaces[-1]
         self.view = view
         self.daemon = daemon
+        self.reported = "IngressReady"
+        """The condition by which doorward tells how a door stands."""
         self.tasks: list[asyncio.Task[None]] = []
         view.explain = lambda: self.daemon.tail() if self.daemon else ""
 
@@ -126,16 +128,17 @@ class World:
 
     # -- gateways and clouds -------------------------------------------------------------------------------------
 
-    def answer(self) -> None:
-        """From now on accept every HTTPRoute of ours, and give every load balancer an address."""
-        self.view.on_change.append(self._answer)
-        for obj in self.view.objects():
-            self._answer(obj)
+    def answer(self, *, everybodys: bool = False) -> None:
+        """From now on accept HTTPRoutes and give load balancers addresses: doorward's alone, or everybody's."""
 
-    def _answer(self, obj: JsonObject) -> None:
-        mine = OWNER in (obj["metadata"].get("annotations") or {})
-        if mine and (status := answer_to(obj)):
-            self.spawn(self.write_status(obj, status))
+        def answer(obj: JsonObject) -> None:
+            mine = OWNER in (obj["metadata"].get("annotations") or {})
+            if (mine or everybodys) and (status := answer_to(obj)):
+                self.spawn(self.write_status(obj, status))
+
+        self.view.on_change.append(answer)
+        for obj in self.view.objects():
+            answer(obj)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside the test; at the test's end it must be done, and done well."""
@@ -158,9 +161,9 @@ class World:
         assert known.kind == kind_of(obj)
         return known
 
-    def condition(self, name: str, type_: str = "IngressReady") -> JsonObject:
+    def condition(self, name: str, type_: str = "") -> JsonObject:
         conditions = self.status(name).get("conditions") or ()
-        return next((c for c in conditions if c["type"] == type_), {})
+        return next((c for c in conditions if c["type"] == (type_ or self.reported)), {})
 
     def status(self, name: str) -> JsonObject:
         status: JsonObject = (self.view.get("InferenceService", name) or {}).get("status") or {}
@@ -184,6 +187,11 @@ class World:
         """The component Service that a request gets to; empty where nobody takes it."""
         return reaches(self.view.objects(), url, inside=inside)
 
+    async def versions(self) -> dict[str, str]:
+        """The resourceVersion of everything but Events, once nobody whom the test plays is writing."""
+        await asyncio.gather(*self.tasks)
+        return await self.view.versions()
+
     async def stands(self, *names: str, within: float = 15.0) -> None:
         """Wait until the doors of these services are reported ready."""
         for name in names:
@@ -192,7 +200,7 @@ class World:
     def _open(self, name: str) -> bool:
         return self.condition(name).get("status") == "True"
 
-    async def reports(self, name: str, reason: str, type_: str = "IngressReady", within: float = 15.0) -> JsonObject:
+    async def reports(self, name: str, reason: str, type_: str = "", within: float = 15.0) -> JsonObject:
         """Wait until a service's condition gives this reason; the condition."""
         told = await self.view.until(
             lambda: (c := self.condition(name, type_)).get("reason") == reason and c, within, f"{name}: no {reason}"
@@ -207,7 +215,7 @@ class World:
         await self.stands(name)
         await self.delete("InferenceService", name)
         await self.delete("Service", f"{name}-engine")
-        await self.view.until(lambda: not self.view.get("Service", name), 90, "the barrier is still there")
+        await self.view.until(lambda: not self.ours(name), 90, "the barrier is still there")
 
 
 @asynccontextmanager
