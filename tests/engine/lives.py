@@ -55,7 +55,13 @@ def live() -> Told:
         *service("waiting", raw=True, ready=False),
         *service("one", raw=True, annotations={"ome.io/ingress-domain-template": "shared.test"}),
         *service("two", raw=True, annotations={"ome.io/ingress-domain-template": "shared.test"}),
-        *service("three", raw=True, annotations={"ome.io/ingress-domain-template": "shared.test"}),
+        *(
+            part
+            for number in range(6)
+            for part in service(
+                f"rival{number}", raw=True, annotations={"ome.io/ingress-domain-template": "shared.test"}
+            )
+        ),
     ):
         scene.create(body)
     scene.start()

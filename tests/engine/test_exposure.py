@@ -318,6 +318,22 @@ def test_a_door_that_is_closed_is_gone_at_once_however_broken_the_rest(
     assert scene.clock.now == before
 
 
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_closed_load_balancer_still_serves_those_inside(broken: JsonObject) -> None:
+    scene = Scene(settings(), *service(raw=True, annotations={**LOAD_BALANCER, "ome.io/load-balancer-ip": "192.0.2.7"}))
+    address = scene.get(SERVICE, "a", "m")["spec"]["clusterIP"]
+    if "status" not in broken:
+        scene.patch(SERVICES, "a", "m", broken)
+        scene.settle()
+    scene.edit(labels=CLUSTER_LOCAL)
+    spec = scene.get(SERVICE, "a", "m")["spec"]
+    assert (spec["type"], spec["clusterIP"], spec.get("loadBalancerIP")) == ("ClusterIP", address, None)
+    assert scene.reaches("http://m.a.svc.cluster.local/", inside=True) == "m-engine"
+    watched = scene.since()
+    scene.advance(60)
+    assert watched.writes == []
+
+
 @pytest.mark.parametrize("key", ["ome.io/ingress-disable-creation", "ome.io/disable-ingress"])
 def test_the_switches_close_an_unreadable_service_too(key: str) -> None:
     scene = opened()

@@ -9,11 +9,13 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from doorward.engine import Engine
+from doorward.model.event import Synced
 from doorward.model.names import cut
 from doorward.model.reference import SERVICE, JsonObject, Resource
 
 from tests.engine.scenes import HTTP_ROUTE, INGRESS, RAW, VIRTUAL_SERVICE, Scene, opened, service
-from tests.engine.stage import definitions, settings
+from tests.engine.stage import backends, definitions, settings
 
 PATH = {"ome.io/ingress-path-template": "/models/{{.Name}}"}
 GATEWAY_API = {"enableGatewayAPI": True, "omeIngressGateway": "gw/shared"}
@@ -146,6 +148,18 @@ def test_a_kind_that_may_not_be_listed_is_named_and_not_written(
     scene = Scene(settings(ingress), *service(raw=raw, annotations=annotations), forbidden=[kind])
     assert scene.verdict() == ("False", "KindForbidden")
     assert "is forbidden" in scene.message()
+    assert scene.ours() == set()
+
+
+def test_a_kind_that_may_not_be_listed_in_one_namespace_isnt_taken_for_listed() -> None:
+    scene = Scene(settings(), *service(raw=True), *service("n", raw=True, namespace="b"), start=False)
+    scene.engine = Engine(backends(), namespaces=("a", "b"))
+    scene.start()
+    denied = Synced(at=scene.clock(), kind=INGRESS, scope="b", state="forbidden", message="not in b")
+    scene.receive(denied)
+    scene.settle()
+    assert scene.engine.missing == {INGRESS: "forbidden"}
+    assert scene.verdict() == ("False", "KindForbidden")
     assert scene.ours() == set()
 
 

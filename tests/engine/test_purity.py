@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from doorward.engine import Engine
-from doorward.model.event import Deleted, Issued, Observed, Record, Started, issued
+from doorward.model.event import Deleted, Issued, Observed, Record, Started, Synced, issued
 from doorward.model.reference import SERVICE, JsonObject
 from hypothesis import given
 from hypothesis import settings as limits
@@ -330,6 +330,35 @@ def test_a_heartbeat_keeps_nothing() -> None:
     body["metadata"]["managedFields"] = [{"manager": "kubelet"}]
     scene.receive(Observed(at=scene.clock(), kind=SERVICES, object=body))
     assert len(scene.records) == before
+
+
+def test_an_observation_older_than_what_is_known_is_ignored() -> None:
+    scene = Scene(settings(), *service(raw=True), start=False)
+    stale = scene.service()
+    scene.start()
+    scene.settle()
+    before, watched = scene.engine.fingerprint(), scene.since()
+    scene.receive(Observed(at=scene.clock(), kind=SERVICES, object=stale))
+    assert (watched.decided, scene.engine.fingerprint()) == (0, before)
+
+
+def test_an_object_that_is_gone_isnt_brought_back_by_what_was_seen_before() -> None:
+    scene = opened()
+    stale = scene.get(SERVICE, "a", "m-engine")
+    scene.delete(SERVICE, "a", "m-engine")
+    scene.settle()
+    watched = scene.since()
+    scene.receive(Observed(at=scene.clock(), kind=SERVICE, object=stale))
+    assert watched.decided == 0
+
+
+def test_a_list_older_than_what_is_known_sweeps_nothing() -> None:
+    scene = opened()
+    before = scene.engine.fingerprint()
+    old = int(scene.get(INGRESS, "a", "m")["metadata"]["resourceVersion"]) - 1
+    scene.receive(Synced(at=scene.clock(), kind=INGRESS, resource_version=old, version="v1"))
+    assert scene.engine.fingerprint() == before
+    assert scene.engine.actions() == []
 
 
 def test_a_start_makes_what_was_in_flight_doubtful_and_looks() -> None:

@@ -150,7 +150,7 @@ def plan(situation: Situation) -> Plan:
         _revive(situation, result)
     else:
         for stage in _stages(situation):
-            waits = result.under_way and not situation.closed
+            waits = result.under_way
             for desired in stage:
                 _want(situation, desired, waits, result)
     settled = _settled(situation, result)
