@@ -50,7 +50,12 @@ CHOSEN: dict[str, tuple[AnyStep, ...]] = {
         *slowly(GATEWAY, rounds=3),
         *slowly(Accept(), Pass(11.0)),
     ),
-    "a door changes its host": (Make(0), Settle(), *slowly(Edit(0, TEMPLATE, "shared.example.com")), *slowly(Pass(11.0))),
+    "a door changes its host": (
+        Make(0),
+        Settle(),
+        *slowly(Edit(0, TEMPLATE, "shared.example.com")),
+        *slowly(Pass(11.0)),
+    ),
     "a door is closed": (
         *(Make(0, ("engine", "decoder"), {**RAW, PATH: "/m/{{.Name}}"}), Settle()),
         *slowly(Edit(0, "!visibility", "cluster-local"), rounds=3),

@@ -70,7 +70,8 @@ def _ingress_prefix(rule: JsonObject) -> str:
     if rule["http"]["paths"][0]["pathType"] == "Prefix":
         return min(paths, key=len)
     literal = paths[-1].replace("(?-i:", "").partition(")")[0]
-    return re.sub(r"\\(.)", r"\1", literal).rstrip("/") or "/"
+    plain: str = re.sub(r"\\(.)", r"\1", literal)
+    return plain.rstrip("/") or "/"
 
 
 def _ingress(obj: JsonObject, host: str, path: str) -> Reached | None:
@@ -95,7 +96,8 @@ def _ingress(obj: JsonObject, host: str, path: str) -> Reached | None:
 
 def _rewritten(target: str, found: re.Match[str]) -> str:
     """ingress-nginx's rewrite target, with the groups that matched."""
-    return re.sub(r"\$(\d)", lambda group: str(found.group(int(group[1])) or ""), target)
+    seen: str = re.sub(r"\$(\d)", lambda group: found.group(int(group[1])) or "", target)
+    return seen
 
 
 def _onward(objects: list[JsonObject], hit: Reached, host: str, path: str) -> Reached | None:

@@ -22,9 +22,9 @@ HOUR = 3600.0
 class Run:
     """One scenario being played."""
 
-    def __init__(self, scenario: s.Scenario) -> None:
+    def __init__(self, scenario: s.Scenario, world: World | None = None) -> None:
         self.scenario = scenario
-        self.world = World()
+        self.world = world or World()
         self.invariants = Invariants(self.world)
         self.seats = [Seat(self.world, [])]
         self.late: list[Action] = []

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from doorward.cluster.embedded import Store
+from doorward.cluster.embedded.discovery import Kind
 from doorward.cluster.protocol import ApiError
 from doorward.graph.configuration import parse
 from doorward.graph.trim import OWNER
@@ -29,13 +30,13 @@ _FULL = {"VirtualService": VIRTUAL_SERVICE, "Ingress": INGRESS, "HTTPRoute": HTT
 class World:
     """The store, and everything that happens to it but for the engine's own writes."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None) -> None:
         self.clock = Clock()
         self.resources = backends().resources
         served = [r for kind, r in self.resources.items() if "." in kind and not kind.endswith(".k8s.io")]
         served += [self.resources[HTTP_ROUTE], self.resources["Gateway.gateway.networking.k8s.io"]]
-        self.store = Store(served, clock=self.clock, collecting=False)
-        self._kinds = {kind: self.store._kinds[kind] for kind in (VIRTUAL_SERVICE, HTTP_ROUTE)}
+        self.store = store or Store(served, clock=self.clock, collecting=False)
+        self._kinds: dict[str, Kind] = {}
         self.forbidden: set[str] = set()
         self.disturbed: dict[str, float] = {}
         """UIDs of services whose objects somebody meddled with, and when."""
@@ -164,11 +165,18 @@ class World:
         for obj in self.all(HTTP_ROUTE):
             generation = obj["metadata"]["generation"]
             conditions = [
-                {"type": type_, "status": "True", "reason": "Accepted", "observedGeneration": generation}
+                {
+                    "type": type_,
+                    "status": "True",
+                    "reason": "Accepted",
+                    "message": "",
+                    "observedGeneration": generation,
+                    "lastTransitionTime": "2026-01-01T00:00:00Z",
+                }
                 for type_ in ("Accepted", "ResolvedRefs")
             ]
             parents = [
-                {"parentRef": ref, "controllerName": "sim/gateway", "conditions": conditions}
+                {"parentRef": ref, "controllerName": "sim.doorward.io/gateway", "conditions": conditions}
                 for ref in obj["spec"].get("parentRefs") or ()
             ]
             if (obj.get("status") or {}).get("parents") != parents:
@@ -235,8 +243,10 @@ class World:
     def withdraw(self, kind: str, installed: bool) -> None:
         full = _FULL[kind]
         if installed:
-            self.store._kinds[full] = self._kinds[full]
+            if full in self._kinds:
+                self.store._kinds[full] = self._kinds.pop(full)
         elif self.store.serves(full):
+            self._kinds[full] = self.store._kinds[full]
             for obj in self.all(full):
                 if owner(obj):
                     self.disturbed[owner(obj)] = self.clock.now
