@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -75,7 +75,7 @@ class Scene(Stage):
             after.engine.restore(after.records)
         return after
 
-    def edit(self, name: str = "m", namespace: str = "a", **metadata: dict[str, str | None]) -> None:
+    def edit(self, name: str = "m", namespace: str = "a", **metadata: Mapping[str, str | None]) -> None:
         """Change annotations or labels of a service, and let the engine act."""
         self.patch(SERVICES, namespace, name, {"metadata": metadata})
         self.settle()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 from doorward.backends import Backends
@@ -285,7 +285,7 @@ DOORS: dict[str, tuple[bool, dict[str, str], JsonObject]] = {
 
 def open_to_the_outside(scene: Scene) -> list[str]:
     """What leads from outside to the service."""
-    leads_in = {
+    leads_in: dict[str, Callable[[JsonObject], bool]] = {
         "Ingress": bool,
         "HTTPRoute": bool,
         "Service": lambda spec: spec.get("type") in ("LoadBalancer", "NodePort"),

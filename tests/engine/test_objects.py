@@ -219,7 +219,7 @@ LIVES: dict[str, list[dict[str, dict[str, str | None]]]] = {
 def test_nothing_that_isnt_ours_is_ever_written(edits: list[dict[str, dict[str, str | None]]]) -> None:
     scene = Scene(settings(), *BYSTANDERS, *service("m", "engine", "router", "decoder"))
     for edit in edits:
-        scene.edit(**edit)
+        scene.edit("m", "a", **edit)
         before = scene.foreign()
         scene.advance(11)
         scene.again(journal=False)

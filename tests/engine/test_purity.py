@@ -254,7 +254,7 @@ def test_whatever_is_asked_for_a_restart_writes_nothing(
 ) -> None:
     labels = {"networking.knative.dev/visibility": "cluster-local"} if local else {}
     config = settings({**ingress, "omeIngressGateway": "gw/shared"})
-    parts = {component: {} for component in components}
+    parts: JsonObject = {component: {} for component in components}
     body = service(name, *components, annotations=annotations, labels=labels, ready=ready, spec=parts)[0]
     scene = Scene(config, body)
     accept(scene)

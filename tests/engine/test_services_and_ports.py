@@ -242,18 +242,18 @@ def test_serverless_is_reached_inside_by_path_whatever_the_outside(outside: str)
     assert scene.reaches("http://m.a/v1/completions", inside=True) == "m-engine"
 
 
-def named_like_the_door(port: int = 9000, **labels: str) -> JsonObject:
+def named_like_the_door(labels: dict[str, str] | None = None) -> JsonObject:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "m", "namespace": "a", "labels": labels},
-        "spec": {"selector": {"app": "theirs"}, "ports": [{"port": port}]},
+        "metadata": {"name": "m", "namespace": "a", "labels": labels or {}},
+        "spec": {"selector": {"app": "theirs"}, "ports": [{"port": 9000}]},
     }
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "serverless"])
 def test_a_tied_service_of_that_name_is_the_door(raw: bool) -> None:
-    theirs = named_like_the_door(**{"ome.io/inferenceservice": "m"})
+    theirs = named_like_the_door({"ome.io/inferenceservice": "m"})
     scene = Scene(theirs, *service(raw=raw))
     assert scene.verdict()[0] == "True"
     assert scene.address() == "http://m.a.svc.cluster.local:9000"
@@ -333,7 +333,7 @@ def test_a_service_without_engine_is_refused_as_it_never_will_have_one() -> None
 
 
 def test_status_components_dont_count_where_no_runtime_brings_them() -> None:
-    status = {"components": {"engine": {}, "decoder": {}}}
+    status: JsonObject = {"components": {"engine": {}, "decoder": {}}}
     scene = Scene(alone(status=status), component("m-decoder", "decoder"), component("m-engine"))
     assert scene.reaches("http://m.a.example.com/v1/decoder") == "m-engine"
 
