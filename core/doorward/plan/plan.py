@@ -189,7 +189,8 @@ def _stages(s: Situation) -> list[list[Desired]]:
         if desired.ref.kind != SERVICE:
             continue
         fact = s.look(desired.ref)
-        type_ = fact.object()["spec"].get("type") if fact else None
+        stands = fact is not None and is_ours(fact, s.service.metadata.uid) and not fact.deleting
+        type_ = fact.object()["spec"].get("type") if fact and stands else None
         if type_ in (desired.manifest["spec"].get("type"), "LoadBalancer", "NodePort"):
             continue  # one that opens the door itself has its overlap, or is closed at once
         (returning if type_ == EXTERNAL_NAME else appearing).append(desired)
@@ -207,7 +208,7 @@ def _want(s: Situation, desired: Desired, waits: bool, result: Plan) -> None:
     """Bring one object about; ``waits``: not yet by a change of one that stands."""
     fact = s.look(desired.ref)
     uid = s.service.metadata.uid
-    if _put_off(s, desired.ref, result):
+    if put_off(s, desired.ref, result):
         return
     mark = s.memory.marks.get(key_of(desired.ref))
     if fact is None:
@@ -259,7 +260,7 @@ def _meet(s: Situation, desired: Desired, fact: Fact, result: Plan) -> None:
     """Somebody else's object stands under a name that we need."""
     result.applied = False
     service = s.service
-    former = fact.owner and fact.owner != service.metadata.uid
+    former = fact.owner and fact.owner != service.metadata.uid and not desired.watch.external  # which nobody collects
     if former and fact.object()["metadata"].get("labels", {}).get(LABEL) == service.label:
         result.under_way = True
         result.collecting.append(f"{fact.ref} belongs to an InferenceService of this name that was deleted")
@@ -275,7 +276,7 @@ def _meet(s: Situation, desired: Desired, fact: Fact, result: Plan) -> None:
 def _hold(s: Situation, fact: Fact, result: Plan) -> None:
     """Keep an object in the shape that the server returned for our last write."""
     mark = s.memory.marks.get(key_of(fact.ref))
-    if mark is None or mark.body == fact.body or fact.deleting or _put_off(s, fact.ref, result):
+    if mark is None or mark.body == fact.body or fact.deleting or put_off(s, fact.ref, result):
         return
     observed, watch = fact.object(), s.watch(fact.ref.kind)
     patch = correction(_kept(s.service, mark), observed, watch)
@@ -286,7 +287,7 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
 
 def _narrow(s: Situation, fact: Fact, result: Plan) -> None:
     """Service DOOR of a held door stays for those inside the cluster, and stops to lead in from outside."""
-    if fact.deleting or _put_off(s, fact.ref, result):
+    if fact.deleting or put_off(s, fact.ref, result):
         return
     patch: JsonObject = {"spec": {"type": "ClusterIP", "loadBalancerIP": None}}
     _do(result, _patch(fact, patch, CLOSE, CLOSED, ("spec.type",), ""))
@@ -298,7 +299,7 @@ def _revive(s: Situation, result: Plan) -> None:
     for key, mark in s.memory.marks.items():
         kind, _, name = key.partition("/")
         ref = Ref(kind, s.service.namespace, name)
-        if key in present or s.look(ref) is not None or _put_off(s, ref, result):
+        if key in present or s.look(ref) is not None or put_off(s, ref, result):
             continue
         watch, kept = s.watch(kind), _kept(s.service, mark)
         if (s.leads_in and s.leads_in(kind, kept)) or not _pace(s, ref, "", result):
@@ -359,7 +360,7 @@ def overlap_is_over(memory: Memory, final: str, key: str, now: float, overlap: f
 
 
 def _remove(s: Situation, fact: Fact, order: int, reason: str, result: Plan) -> None:
-    if fact.deleting or _put_off(s, fact.ref, result):
+    if fact.deleting or put_off(s, fact.ref, result):
         return
     draft = Draft(
         verb="delete", ref=fact.ref, order=order, reason=reason, uid=fact.uid, resource_version=str(fact.version)
@@ -381,7 +382,7 @@ def _patch(fact: Fact, patch: JsonObject, order: int, reason: str, changed: tupl
     )
 
 
-def _put_off(s: Situation, ref: Ref, result: Plan) -> bool:
+def put_off(s: Situation, ref: Ref, result: Plan) -> bool:
     """Whether nothing may be written to an object now: busy, in doubt, or refused a moment ago."""
     key = key_of(ref)
     retry = s.memory.retries.get(key)
