@@ -48,7 +48,7 @@ def the_old_goes_before_the_new_stands(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def nobody_asks_whose_an_object_is(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan, "is_ours", lambda fact, uid: True)
+    patch.setattr(plan, "is_ours", lambda *_: True)
 
 
 @planted
@@ -97,7 +97,7 @@ def a_claim_is_not_released(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def nobody_holds_a_claim(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Backends, "claims", lambda self, kind, manifest: ())
+    patch.setattr(Backends, "claims", lambda *_: ())
 
 
 @planted
@@ -135,7 +135,7 @@ def a_list_sweeps_nothing(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_list_sweeps_what_is_newer(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, Facts, "sweep", lambda do, facts, kind, scope, version, keys: do(facts, kind, scope, 0, keys))
+    wrap(patch, Facts, "sweep", lambda do, facts, kind, scope, _, keys: do(facts, kind, scope, 0, keys))
 
 
 @planted
@@ -153,7 +153,7 @@ def closing_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def closing_waits_for_requests_under_way(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, Engine, "_nothing_new", lambda do, engine, action, before: bool(engine._flying.get(action.service)))
+    patch.setattr(Engine, "_nothing_new", lambda engine, action, _: bool(engine._flying.get(action.service)))
 
 
 @planted
@@ -185,7 +185,7 @@ def a_clock_that_jumps_is_believed(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def causes_are_lost(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, Engine, "_issue", lambda do, engine, service, cause, draft: do(engine, service, 0, draft))
+    wrap(patch, Engine, "_issue", lambda do, engine, service, _, draft: do(engine, service, 0, draft))
 
 
 @planted
@@ -213,7 +213,7 @@ def drift_is_left(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def status_is_written_every_time(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(status, "_said", lambda condition: (object(), "", ""))
+    patch.setattr(status, "_said", lambda _: (object(), "", ""))
 
 
 @planted
@@ -221,7 +221,7 @@ def what_lands_last_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Engine,
         "_nothing_new",
-        lambda engine, action, before: bool(engine._flying.get(action.service)) or action.verb == "status",
+        lambda engine, action, _: bool(engine._flying.get(action.service)) or action.verb == "status",
     )
 
 
@@ -232,7 +232,7 @@ def a_door_turns_before_what_it_leads_to_stands(patch: pytest.MonkeyPatch) -> No
 
 @planted
 def paths_are_claimed_that_cannot_be_opened(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, decision._Case, "_settle_claims", lambda do, *a, path, **k: do(*a, path=True, **k))
+    wrap(patch, decision._Case, "_settle_claims", lambda do, *a, **k: do(*a, **{**k, "path": True}))
 
 
 @planted
@@ -266,7 +266,7 @@ def an_overlap_of_nothing_never_ends(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_write_that_the_journal_lost_is_undone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decision._Case, "_take_up", lambda case: None)
+    patch.setattr(decision._Case, "_take_up", lambda _: None)
 
 
 @planted
@@ -284,4 +284,4 @@ def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_doubt_outlives_its_object(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan, "_look_at_the_rest", lambda s, result: None)
+    patch.setattr(plan, "_look_at_the_rest", lambda *_: None)
