@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -32,6 +32,42 @@ TITLES = {"engine": "EngineReady", "router": "RouterReady", "decoder": "DecoderR
 def resources() -> dict[str, Resource]:
     """The kinds that doorward reads or writes, by name; Knative's Services left out."""
     return {r.name: r for r in Backends().resources.values() if not r.kind.endswith(".knative.dev")}
+
+
+Answer = Callable[[JsonObject], JsonObject | None]
+"""The status that an object should have; None where there is nothing to write."""
+
+
+def condition(type_: str, status: str = "True", **more: Any) -> JsonObject:
+    return {"type": type_, "status": status, "lastTransitionTime": SINCE, **more}
+
+
+def answer_to(obj: JsonObject) -> JsonObject | None:
+    """What a gateway or a cloud would write as the status of an object; None where there is nothing to write."""
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    if obj["kind"] == "HTTPRoute" and not accepted(obj):
+        generation = obj["metadata"]["generation"]
+        conditions = [
+            condition(type_, reason=type_, message="", observedGeneration=generation)
+            for type_ in ("Accepted", "ResolvedRefs")
+        ]
+        parents = [
+            {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": conditions}
+            for parent in spec["parentRefs"]
+        ]
+        return {"parents": parents}
+    balanced = obj["kind"] == "Service" and spec.get("type") == "LoadBalancer"
+    if balanced and not (status.get("loadBalancer") or {}).get("ingress"):
+        return {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
+    return None
+
+
+def accepted(route: JsonObject) -> bool:
+    """Whether every parent accepted the HTTPRoute as it is now."""
+    parents = (route.get("status") or {}).get("parents") or ()
+    generation = route["metadata"]["generation"]
+    fresh = [all(c["observedGeneration"] == generation for c in parent["conditions"]) for parent in parents]
+    return len(fresh) == len(route["spec"]["parentRefs"]) and all(fresh)
 
 
 class World:
@@ -128,7 +164,7 @@ class World:
 
     # -- gateways and clouds -------------------------------------------------------------------------------------
 
-    def answer(self, *, everybodys: bool = False) -> None:
+    def answer(self, *, everybodys: bool = False, answer_to: Answer = answer_to) -> None:
         """From now on accept HTTPRoutes and give load balancers addresses: doorward's alone, or everybody's."""
 
         def answer(obj: JsonObject) -> None:
@@ -209,13 +245,16 @@ class World:
         return told
 
     async def barrier(self) -> None:
-        """Wait until the daemon has gone through all that happened before: a door of its own opens and closes."""
+        """Wait until the daemon has gone through all that happened before: it refuses a service, and once more."""
         name = f"barrier-{token_hex(3)}"
-        await self.add(name, {"ome.io/deployment-mode": "RawDeployment", "ome.io/disable-ingress": "true"})
-        await self.stands(name)
+        metadata = {"name": name, "annotations": {"ome.io/deployment-mode": "Barrier"}}
+        body = {"apiVersion": "ome.io/v1beta1", "kind": "InferenceService", "metadata": metadata}
+        await self.create({**body, "spec": {"engine": {}}})
+        await self.reports(name, "InvalidDeploymentMode")
+        await self.annotate(name, {"ome.io/deployment-mode": None, "doorward.io/backend": "barrier"})
+        await self.reports(name, "UnknownBackend")
         await self.delete("InferenceService", name)
-        await self.delete("Service", f"{name}-engine")
-        await self.view.until(lambda: not self.ours(name), 90, "the barrier is still there")
+        await self.view.until(lambda: not self.view.get("InferenceService", name))
 
 
 @asynccontextmanager
@@ -279,38 +318,6 @@ def component_service(name: str, component: str) -> JsonObject:
         "metadata": {"name": f"{name}-{component}", "labels": labels},
         "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
     }
-
-
-def condition(type_: str, status: str = "True", **more: Any) -> JsonObject:
-    return {"type": type_, "status": status, "lastTransitionTime": SINCE, **more}
-
-
-def answer_to(obj: JsonObject) -> JsonObject | None:
-    """What a gateway or a cloud would write as the status of an object; None where there is nothing to write."""
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    if obj["kind"] == "HTTPRoute" and not accepted(obj):
-        generation = obj["metadata"]["generation"]
-        conditions = [
-            condition(type_, reason=type_, message="", observedGeneration=generation)
-            for type_ in ("Accepted", "ResolvedRefs")
-        ]
-        parents = [
-            {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": conditions}
-            for parent in spec["parentRefs"]
-        ]
-        return {"parents": parents}
-    balanced = obj["kind"] == "Service" and spec.get("type") == "LoadBalancer"
-    if balanced and not (status.get("loadBalancer") or {}).get("ingress"):
-        return {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
-    return None
-
-
-def accepted(route: JsonObject) -> bool:
-    """Whether every parent accepted the HTTPRoute as it is now."""
-    parents = (route.get("status") or {}).get("parents") or ()
-    generation = route["metadata"]["generation"]
-    fresh = [all(c["observedGeneration"] == generation for c in parent["conditions"]) for parent in parents]
-    return len(fresh) == len(route["spec"]["parentRefs"]) and all(fresh)
 
 
 def reaches(standing: Sequence[JsonObject], url: str, *, inside: bool = False) -> str:
