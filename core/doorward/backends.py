@@ -10,13 +10,14 @@ import pluggy
 
 from doorward import hooks
 from doorward.hooks import Watch
+from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning
 from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 
 ENTRY_POINT_GROUP = "doorward"
 
-_HOOKS = ("select", "supports", "accompanies", "needs", "render", "status", "claims")
+_HOOKS = ("select", "supports", "accompanies", "needs", "render", "status", "claims", "apply", "observe")
 
 T = TypeVar("T")
 
@@ -86,6 +87,19 @@ class Backend:
     def claims(self, manifest: JsonObject) -> Sequence[Claim]:
         return self._sequence("claims", Claim, manifest)
 
+    def keeps_objects(self) -> bool:
+        return self._hooks["apply"] is not None and self._hooks["observe"] is not None
+
+    async def apply(self, action: Action) -> JsonObject | None:
+        """Write or look at an object that this backend keeps.  Raises what the plugin raises."""
+        assert self._hooks["apply"] is not None
+        return await self._hooks["apply"](action)  # type: ignore[no-any-return]
+
+    async def observe(self, kind: str) -> Sequence[JsonObject]:
+        """What this backend keeps of a kind.  Raises what the plugin raises."""
+        assert self._hooks["observe"] is not None
+        return await self._hooks["observe"](kind)  # type: ignore[no-any-return]
+
     def _sequence(self, hook: str, item: type[T], *arguments: object) -> Sequence[T]:
         answer = self._call(hook, object, *arguments)
         return () if answer is None else self._check_items(hook, answer, item)
@@ -137,7 +151,7 @@ def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: ob
 class Backends:
     """All backends, in the order in which they are asked: third parties before built-ins.
 
-    Raises ValueError where two of them describe one kind differently.
+    Raises ValueError where two of them describe one kind differently, or where one can't keep what it says it keeps.
     """
 
     def __init__(self, plugins: Mapping[str, object] | None = None) -> None:
@@ -155,6 +169,8 @@ class Backends:
         self._selecting = [backend for backend in self.by_name.values() if backend.selects()]
         self.watches: dict[str, Watch] = {}
         self.claiming: dict[str, Backend] = {}
+        self.external: dict[str, Backend] = {}
+        """Who keeps the objects of kinds that don't live in the API server."""
         for name, plugin in pairs:
             if plugin is not None:
                 self._add_watches(name, plugin)
@@ -169,11 +185,23 @@ class Backends:
                 known = self.watches.get(kind)
                 if known and watch.owned != "nothing" and known.owned != "nothing" and known != watch:
                     raise ValueError(f"backend {name} describes {kind} otherwise than another backend that writes it")
+                if watch.external or kind in self.external:
+                    self._add_external(name, watch, known)
                 if known is None or watch.owned != "nothing":
                     self.watches[kind] = watch
                 backend = self.by_name[name]
                 if backend.has_claims() and kind != SERVICE and watch.owned != "nothing":
                     self.claiming[kind] = backend
+
+    def _add_external(self, name: str, watch: Watch, known: Watch | None) -> None:
+        kind = watch.resource.kind
+        if known or kind in (resource.kind for resource in CORE_RESOURCES):
+            raise ValueError(f"backend {name} describes {kind}; what a backend keeps itself is no other backend's kind")
+        if not self.by_name[name].keeps_objects():
+            raise ValueError(f"backend {name} says that it keeps {kind}, and lacks the hooks apply and observe")
+        if len(kind) > 63:
+            raise ValueError(f"backend {name}: {kind} has more than the 63 characters that its finalizer may have")
+        self.external[kind] = self.by_name[name]
 
     def select(self, door: Door, settings: Settings) -> str | None:
         """What a plugin says opens this door; None where none has an opinion."""

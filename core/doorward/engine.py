@@ -112,7 +112,7 @@ class Engine:
         self._claims = Claims()
         self._kinds = Kinds(self.scopes)
         self._dependents = Dependents()
-        self._decider = Decider(self._facts, self._claims, self._kinds, self.backends, self._age)
+        self._decider = Decider(self._facts, self._claims, self._kinds, self.backends, self._age, self._written)
         self._memories: dict[str, Memory] = {}
         self._services: dict[str, Ref] = {}
         self._ages: dict[str, Age] = {}
@@ -305,6 +305,7 @@ class Engine:
         record = self._record(event, 0)
         for action in list(self._in_flight.values()):
             self._doubt(action)
+        self._forget_strangers()
         for uid, memory in self._memories.items():
             clamped = {key: min(at, self._now) for key, at in memory.overlap.items()} or memories.NOTHING
             retries = {k: msgspec.structs.replace(r, until=0.0) for k, r in memory.retries.items()} or memories.NOTHING
@@ -312,6 +313,18 @@ class Engine:
         for fact in self._facts.of_kind(INFERENCE_SERVICE):
             self._touch(fact.ref, fact.number)
         return [record]
+
+    def _forget_strangers(self) -> None:
+        """Kinds whose backend isn't installed any more are out of sight: nothing of them is known or remembered."""
+        for kind in {fact.ref.kind for fact in self._facts.all()} - self.backends.resources.keys():
+            for change in self._facts.sweep(kind, "", 0, frozenset()):
+                self._changed(change)
+        for uid, memory in self._memories.items():
+            keys = {*memory.marks, *memory.doubts}
+            strange = [key for key in keys if key.partition("/")[0] not in self.backends.resources]
+            if strange:
+                marks, doubts = memories.drop(memory.marks, *strange), memories.drop(memory.doubts, *strange)
+                self._memories[uid] = msgspec.structs.replace(memory, marks=marks, doubts=doubts)
 
     def _fold_observed(self, event: Observed, cause: int = 0) -> list[Record]:
         trimmed = trim(event.kind, event.object)
@@ -396,12 +409,13 @@ class Engine:
         else:
             change = self._facts.observe(ref.kind, trimmed, record.number)
             known = self._facts.get(ref)
-            if action.verb in ("create", "patch"):
-                memory = marking.after_write(memory, action, before, trimmed, known, self.backends.watches[ref.kind])
+            watch = self.backends.watches.get(ref.kind) if ref.kind != INFERENCE_SERVICE else None
+            if watch and action.verb in ("create", "patch"):
+                memory = marking.after_write(memory, action, before, trimmed, known, watch)
             elif action.verb == "status" and self._settings:
                 memory = insistence.after_status(memory, action, trimmed, self._settings.condition_type)
-            elif doubted and doubted.verb in ("create", "patch"):
-                memory = marking.after_look(memory, doubted, before, trimmed, known, self.backends.watches[ref.kind])
+            elif watch and doubted and doubted.verb in ("create", "patch"):
+                memory = marking.after_look(memory, doubted, before, trimmed, known, watch)
             self._remember(action.service, memory)
             if change:
                 self._changed(change, own=True)
@@ -755,6 +769,10 @@ class Engine:
     def _age(self, uid: str) -> Age:
         return self._ages.get(uid, NOBODY)
 
+    def _written(self, uid: str) -> list[Ref]:
+        """What is being written for a service."""
+        return [action.ref for action in self._in_flight.values() if action.service == uid]
+
     def _parsed(self, ref: Ref) -> InferenceService | None:
         fact = self._facts.get(ref)
         return self._read_service(fact) if fact else None
@@ -771,7 +789,8 @@ class Engine:
         for kind, resource in self.backends.resources.items():
             if kind == EVENT:
                 continue
-            scopes[kind] = (namespaces or ("",)) if resource.namespaced else ("",)
+            everywhere = not resource.namespaced or kind in self.backends.external
+            scopes[kind] = ("",) if everywhere else (namespaces or ("",))
         scopes[CONFIG_MAP] = (self._settings_ref.namespace,)
         return {kind: scopes[kind] for kind in (*BASE_KINDS, *(k for k in scopes if k not in BASE_KINDS))}
 

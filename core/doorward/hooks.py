@@ -4,31 +4,41 @@ A backend is a module (or an object) with functions marked ``@hookimpl``, publis
 ``doorward`` (``[project.entry-points.doorward]``, ``NAME = "package"``); NAME is the backend's name, as users write it
 in ``doorward.io/backend``.  The built-in backends use what is in this file, and nothing else.
 
-All hooks are pure: same arguments, same answer; no I/O, no clock, no global state.  The engine calls them when a fact
-that the door depends on has changed, and may call them again at any time.  An exception, or an answer of the wrong
-type, concerns that one door: it reports ``BackendError`` and, where it stands, stays as it is; the journal keeps the
-traceback; every other door goes on.  A call that takes long is named, with its plugin, in a metric and in the log.
+All hooks but the last two are pure: same arguments, same answer; no I/O, no clock, no global state.  The engine calls
+them when a fact that the door depends on has changed, and may call them again at any time.  An exception, or an answer
+of the wrong type, concerns that one door: it reports ``BackendError`` and, where it stands, stays as it is; the journal
+keeps the traceback; every other door goes on.  A call that takes long is named, with its plugin, in a metric and in the
+log.  ``observe`` and ``apply`` are for backends that talk to something that isn't Kubernetes (a DNS provider, a
+hardware load balancer); they do I/O, and hold nobody up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
 import pluggy
 
+from doorward.model.action import Action
+from doorward.model.answer import ApiError
 from doorward.model.door import Claim, Door, Rendering, Standing
+from doorward.model.merge import merge
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 
 __all__ = [
+    "Action",
+    "ApiError",
     "Watch",
     "accompanies",
+    "apply",
     "claims",
     "hookimpl",
     "hookspec",
+    "merge",
     "needs",
+    "observe",
     "render",
     "select",
     "status",
@@ -60,6 +70,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """Prefixes of annotation keys that can move traffic: such a key that we didn't render is removed as drift."""
     adoptable: bool = False
     """Whether objects that OME's built-in ingress made may be taken over (setting ``adopt``)."""
+    external: bool = False
+    """Objects of this kind don't live in the API server: this backend keeps them (hooks ``apply`` and ``observe``)."""
 
 
 @hookspec
@@ -128,4 +140,33 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     """Called per object of a kind that this backend watches, anybody's: the hosts that it serves.
 
     Hosts inside the cluster don't count.  For kinds that serve no host, None.
+    """
+
+
+@hookspec(firstresult=True)
+def observe(kind: str) -> Awaitable[Sequence[JsonObject]]:  # type: ignore[empty-body]
+    """Called for a kind that is ``external``, at start, after writes and every half a minute: all that stands of it.
+
+    To be ``async``; one call per kind at a time.  Each object is a manifest as it stands: ``metadata`` (``name``,
+    ``namespace``, ``uid``, ``resourceVersion``, and ``annotations``, ``labels`` and ``ownerReferences`` as they were
+    written), ``spec``, and ``status`` where there is something to tell.  ``uid`` tells an object apart from a later one
+    of its name.  ``resourceVersion`` is a whole number that grows with every change of any of them; without one leave
+    it out: writes then bear a 0 for it.  Any exception means that nobody knows; it is asked again, after a pause.
+    """
+
+
+@hookspec(firstresult=True)
+def apply(action: Action) -> Awaitable[JsonObject | None]:  # type: ignore[empty-body]
+    """Called to create, patch, delete or look for one object of a kind that is ``external``: see :class:`Action`.
+
+    To be ``async``; calls for different objects overlap.  The answer is the object as it stands then, as in
+    ``observe``; None where there is none (any more).  :func:`merge` applies the body of a patch.
+
+    Raise :class:`ApiError` for what isn't done: 409 where an object that is to be created is there already, or one that
+    is to change or go has another ``uid`` or ``resourceVersion`` than the action says; 404 where it isn't there; any
+    other 4xx for what can't be, in words for users; 429 or 5xx for what may be tried again; 0, as with every other
+    exception, where nobody knows: it is looked for before it is written again.
+
+    The engine writes only under the finalizer ``external.doorward.io/KIND`` on the InferenceService, which keeps that
+    one until its objects of this kind are gone.
     """

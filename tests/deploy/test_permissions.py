@@ -51,6 +51,14 @@ def test_a_plugin_s_kinds_are_asked_for() -> None:
     assert verbs == {"get", "list", "watch", "create", "patch", "delete"}
 
 
+def test_what_is_kept_outside_asks_for_a_patch_of_services_and_for_nothing_of_its_kind() -> None:
+    from tests.examples import load
+
+    before = allowed(cluster_rules(Backends({})))
+    rules = allowed(cluster_rules(Backends({"dns": load("dns_backend/dns_backend.py")})))
+    assert rules - before == {("ome.io", "inferenceservices", "patch")}
+
+
 @pytest.mark.cluster
 async def test_a_real_api_server_lets_it_do_all_of_its_work(kubectl: Kubectl, tmp_path: Path) -> None:
     namespace = "permissions"

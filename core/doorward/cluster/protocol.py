@@ -7,28 +7,13 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from doorward.model.answer import ApiError as ApiError
 from doorward.model.reference import JsonObject, Resource
 
 PatchType = Literal["application/merge-patch+json", "application/json-patch+json"]
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
-
-
-class ApiError(Exception):
-    """An error answer of the API server (a ``Status``), or the lack of an answer.
-
-    ``status`` is the HTTP code, 0 where no whole answer came (a time-out, a dropped connection): the request may have
-    been carried out.  ``reason`` is the Status' machine-readable reason (``NotFound``, ``Conflict``, ``Expired`` …).
-    ``retry_after`` is in seconds.
-    """
-
-    def __init__(self, status: int, reason: str = "", message: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message or reason or str(status))
-        self.status = status
-        self.reason = reason
-        self.message = message
-        self.retry_after = retry_after
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -168,7 +168,7 @@ class Facts:
 
     def sweep(self, kind: str, scope: str, version: int, keys: frozenset[tuple[str, str]]) -> list[Change]:
         """Everything of this kind and scope that a list at ``version`` lacks is gone, unless it is newer."""
-        for ref in [r for r, t in self._tombstones.items() if r.kind == kind and t.version <= version]:
+        for ref in [r for r, t in self._tombstones.items() if r.kind == kind and (not version or t.version <= version)]:
             if not scope or ref.namespace == scope:
                 del self._tombstones[ref]
         gone = [

@@ -24,6 +24,7 @@ class Metadata(msgspec.Struct, frozen=True, gc=False):
     deletionTimestamp: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    finalizers: tuple[str, ...] = ()
 
 
 class ComponentSpec(msgspec.Struct, frozen=True, gc=False):

@@ -175,6 +175,8 @@ def _inference_service(obj: JsonObject) -> JsonObject:
             kept[key] = {}
     trimmed: JsonObject = {"metadata": _metadata(obj), "spec": kept}
     trimmed["metadata"].pop("ownerReferences", None)
+    if finalizers := [each for each in as_list(as_map(obj.get("metadata")).get("finalizers")) if isinstance(each, str)]:
+        trimmed["metadata"]["finalizers"] = finalizers  # whole, since a merge patch replaces the list
     seen: JsonObject = {}
     for key in ("url", "observedGeneration", "conditions"):
         if status.get(key) or status.get(key) == 0:

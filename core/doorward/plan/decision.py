@@ -8,7 +8,7 @@ A refusal anywhere on the way holds what stands.  Closing is never held.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -29,6 +29,7 @@ from doorward.model.settings import Settings
 from doorward.plan import notice
 from doorward.plan.arbitration import Arbiter, Denied, domain_problem
 from doorward.plan.desired import Desired
+from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import EXTERNAL, Overlap
 from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, plan
 from doorward.plan.rendering import Rendered, Renderer
@@ -63,13 +64,20 @@ class Decider:
     """Decides for one service at a time; holds no state of its own."""
 
     def __init__(
-        self, facts: Facts, claims: Claims, kinds: Kinds, backends: Backends, age: Callable[[str], Age]
+        self,
+        facts: Facts,
+        claims: Claims,
+        kinds: Kinds,
+        backends: Backends,
+        age: Callable[[str], Age],
+        in_flight: Callable[[str], Iterable[Ref]],
     ) -> None:
         self._facts = facts
         self._claims = claims
         self._kinds = kinds
         self._backends = backends
         self._age = age
+        self._in_flight = in_flight
 
     def decide(
         self,
@@ -86,6 +94,8 @@ class Decider:
         decision = Decision(memory=memory, keys=reader.keys)
         if fact.deleting:
             decision.affected = self._claims.want(fact.ref, NOBODY, ())
+            if any(each.startswith(PREFIX) for each in fact.object()["metadata"].get("finalizers", ())):
+                self._leave(_Case(self, fact, settings, memory, now, busy, reader, decision), first)
             return decision
         if unlisted := next((kind for kind in BASE_KINDS if not self._kinds.known(kind)), ""):
             decision.waiting_for = unlisted
@@ -97,6 +107,13 @@ class Decider:
             decision.waiting_for = missing.kind
         decision.read = case.tracked.read if case.tracked else 0
         return decision
+
+    @staticmethod
+    def _leave(case: _Case, first: bool) -> None:
+        try:
+            case.leave(first)
+        except NotListed as missing:
+            case.decision.waiting_for = missing.kind
 
 
 class _Case:
@@ -118,6 +135,7 @@ class _Case:
         self.kinds = decider._kinds
         self.backends = decider._backends
         self.age = decider._age
+        self.in_flight = decider._in_flight
         self.fact = fact
         self.tracked = TrackedSettings(settings) if settings is not None else None
         self.memory = memory
@@ -228,6 +246,7 @@ class _Case:
             leaving=leaving,
         )
         result = plan(situation)
+        self._guard(situation, result, rendered.desired)
         told = report_on(form, door, rendered, denied, result, self.standing)
         self._carry_out(service, result, told, first)
 
@@ -303,7 +322,10 @@ class _Case:
         if settings is not None and (closed or settings.namespace_domains):
             leads_in = self._leads_in(service.namespace, settings, closed)
             door = Ref(SERVICE, service.namespace, door_service(service, settings))
-        return plan(self._situation(service, desired={}, held=True, leads_in=leads_in, door=door))
+        situation = self._situation(service, desired={}, held=True, leads_in=leads_in, door=door)
+        result = plan(situation)
+        self._guard(situation, result, None)
+        return result
 
     def _leads_in(self, namespace: str, settings: Settings, closed: bool) -> Callable[[str, JsonObject], bool]:
         """Which objects serve what is closed; no rendering is needed to tell, and what can't be read counts as one."""
@@ -338,6 +360,48 @@ class _Case:
             memory=self.memory,
             **more,  # type: ignore[arg-type]
         )
+
+    # -- what others keep for us ---------------------------------------------------------------------------------
+
+    def _guard(self, situation: Situation, result: Plan, wanted: Collection[Ref] | None) -> None:
+        """Write outside of the API server under finalizers only; ``wanted``: None where that isn't known."""
+        if external := self.backends.external:
+            spare = () if wanted is None else self._spare(situation.service, wanted)
+            guard(situation, self.fact, result, external, spare)
+        if lost := [kind for kind in kinds_held(situation.service) if kind not in external]:
+            self.warnings.append(Warning("FinalizerLeft", left_alone(self.fact.ref, lost)))
+
+    def _spare(self, service: InferenceService, wanted: Iterable[Ref]) -> set[str]:
+        """The external kinds held of which nothing stands, is wanted or may still come."""
+        held = set(kinds_held(service)) & self.backends.external.keys()
+        if not held:
+            return held
+        used = {*wanted, *(f.ref for f in self.ours), *(a.ref for a in self.memory.doubts.values())}
+        used.update(self.in_flight(self.fact.uid))
+        return {kind for kind in held - {ref.kind for ref in used} if self.kinds.state(kind) == "listed"}
+
+    def leave(self, first: bool) -> None:
+        """The service is being deleted: what backends keep for it goes, then the finalizers that waited for that."""
+        service = legible(self.fact.object())
+        external = self.backends.external
+        held = kinds_held(service)
+        for kind in held:
+            if kind in external:
+                self.kinds.require(kind)
+        self.ours = tuple(fact for fact in self.ours if fact.ref.kind in external)
+        situation = self._situation(service, desired={}, closing=frozenset(fact.ref for fact in self.ours))
+        result = plan(situation)
+        self._guard(situation, result, ())
+        unseen = [kind for kind in held if self.kinds.state(kind) == "forbidden"]
+        report = None
+        if lost := [kind for kind in held if kind not in external]:
+            report = Report(status="False", reason="FinalizerLeft", message=left_alone(self.fact.ref, lost))
+        elif unseen:
+            message = f"{unseen[0]} can't be observed: {self.kinds.message(unseen[0])}"
+            report = Report(status="False", reason="KindForbidden", message=message)
+        elif result.refused:
+            report = Report(status="False", reason="WriteRefused", message="; ".join(result.refused))
+        self._carry_out(service, result, report, first)
 
     # -- report --------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from doorward.model.merge import merge as merge
 from doorward.model.reference import JsonObject
 
 
@@ -24,19 +25,6 @@ def merge_diff(before: JsonObject, after: JsonObject) -> JsonObject:
         if key not in after:
             patch[key] = None
     return patch
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """``target`` with a merge patch applied; neither is changed."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge(result.get(key), value)
-    return result
 
 
 def changed_paths(patch: JsonObject, prefix: str = "") -> tuple[str, ...]:

@@ -100,7 +100,6 @@ class Renderer:
             crd = f"{watch.resource.plural}.{watch.resource.group}"
             raise Refusal("KindNotServed", f"this cluster doesn't serve {kind}; install its CRD ({crd})")
         if state == "forbidden":
-            raise Refusal(
-                "KindForbidden", f"{kind} may not be listed: {self.kinds.message(kind)}; allow list and watch"
-            )
+            remedy = "" if watch.external else "; allow list and watch"
+            raise Refusal("KindForbidden", f"{kind} may not be listed: {self.kinds.message(kind)}{remedy}")
         raise NotListed(kind)

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from doorward.cluster.embedded import Store
 from doorward.cluster.protocol import ApiError
@@ -14,9 +15,12 @@ from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Deleted, Elapsed, Observed, Record, Started, Synced, issued
 from doorward.model.reference import CONFIG_MAP, JsonObject, Resource, ref_of
+from doorward.runtime.external import External
 from doorward.runtime.performing import Outcome, failed, request, succeeded
 
 Keep = Callable[[list[Record]], None]
+
+T = TypeVar("T")
 
 
 class Clock:
@@ -32,10 +36,14 @@ class Clock:
 class Offline:
     """An engine and a store, turned by hand.
 
-    ``keep`` is given every record, in the order in which a journal would hold them.
+    ``keep`` is given every record, in the order in which a journal would hold them.  What backends keep outside of the
+    API server is in the store like everything else; with ``external`` they are asked themselves, and have to answer
+    without waiting for anything.
     """
 
-    def __init__(self, engine: Engine, store: Store, clock: Clock, keep: Keep = lambda _: None) -> None:
+    def __init__(
+        self, engine: Engine, store: Store, clock: Clock, keep: Keep = lambda _: None, *, external: bool = False
+    ) -> None:
         self.engine = engine
         self.store = store
         self.clock = clock
@@ -44,11 +52,16 @@ class Offline:
         """Every action so far, for tests to look at."""
         self._watched: dict[tuple[str, str], str] = {}
         self._absent: set[str] = set()
+        self._asks = external
+        self._external: dict[str, External] = {}
 
     def start(self) -> None:
         """Begin, as a new process does: list every kind."""
         self._watched.clear()
         self._absent.clear()
+        if self._asks:
+            resources, backends = self.engine.backends.resources, self.engine.backends.external
+            self._external = {kind: External(each, resources[kind], self.clock) for kind, each in backends.items()}
         self.receive(Started(at=self.clock()))
         self.sync()
 
@@ -56,15 +69,16 @@ class Offline:
         """List every kind that isn't watched yet."""
         for kind, scopes in self.engine.scopes.items():
             for scope in scopes:
-                if (kind, scope) not in self._watched:
+                if (kind, scope) not in self._watched and kind not in self._external:
                     self._list(self.engine.backends.resources[kind], scope)
+        self._observe()
 
     def receive(self, event: AnyEvent) -> None:
         self.keep(self.engine.receive(event))
 
     def deliver(self) -> bool:
         """Hand the engine what its watches have to tell; False where there is nothing."""
-        told = False
+        told = self._observe()
         for (kind, scope), since in list(self._watched.items()):
             resource = self.engine.backends.resources[kind]
             try:
@@ -99,8 +113,11 @@ class Offline:
         """Carry one action out on the store; the engine isn't told yet."""
         method, arguments = request(action, self.engine.backends.resources[action.ref.kind])
         self.performed.append(action)
+        external = self._external.get(action.ref.kind)
         try:
-            answer: JsonObject | None = getattr(self.store, method)(**arguments)
+            answer: JsonObject | None = (
+                _at_once(external.apply(action)) if external else getattr(self.store, method)(**arguments)
+            )
         except ApiError as error:
             return failed(action, error, self.clock())
         return succeeded(action, answer, self.clock())
@@ -144,6 +161,21 @@ class Offline:
         while (wait := self.engine.wait()) is not None and self.clock.now + wait <= end:
             self.advance(wait)
 
+    def _observe(self) -> bool:
+        """Hand the engine what backends keep themselves, where it differs; what they fail to tell is asked again."""
+        told = False
+        for kind, external in self._external.items():
+            try:
+                events = _at_once(external.observed())
+            except ApiError as error:
+                if self.engine.missing.get(kind) == "forbidden" or kind not in self.engine.unsynced:
+                    continue
+                events = [Synced(at=self.clock(), kind=kind, state="forbidden", message=str(error))]
+            for event in events:
+                told = True
+                self.receive(event)
+        return told
+
     def _list(self, resource: Resource, scope: str) -> None:
         kind, at = resource.kind, self.clock()
         version = self.store.served(resource)
@@ -168,3 +200,13 @@ class Offline:
         )
         self.receive(listed)
         self._watched[kind, scope] = page.resource_version
+
+
+def _at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The answer of a hook that waits for nothing.  Raises RuntimeError where it does wait."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    work.close()
+    raise RuntimeError("a hook waits for something: without an event loop, it has to answer at once")

@@ -36,6 +36,7 @@ from doorward.model.event import AnyEvent, Elapsed, Record, Started, Unknown, is
 from doorward.model.reference import CONFIG_MAP, Resource
 from doorward.plan.decision import BASE_KINDS
 from doorward.runtime.clock import SteadyClock
+from doorward.runtime.external import EXTERNAL_EVERY, External
 from doorward.runtime.keeper import Keeper
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome, failed, perform, succeeded
@@ -94,8 +95,8 @@ class Shell:
     ``journal``: where records are kept, and what the engine is restored from; None: nowhere.  ``clock`` gives seconds
     since the epoch and must not go back.  ``concurrency`` is how many requests are made at a time.  With ``dry_run``
     nothing is written: listeners are told what would be.  ``grace`` is how many seconds requests in flight are given
-    when it stops, ``pauses`` how long a watch that failed rests.  Cluster and journal belong to the caller, who closes
-    them.
+    when it stops, ``pauses`` how long a watch that failed rests, ``external_every`` how many seconds pass before what
+    backends keep themselves is observed again.  Cluster and journal belong to the caller, who closes them.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Shell:
         dry_run: bool = False,
         grace: float = GRACE,
         pauses: wait_base = PAUSES,
+        external_every: float = EXTERNAL_EVERY,
     ) -> None:
         self.engine = engine
         self.cluster = cluster
@@ -124,6 +126,9 @@ class Shell:
         self._concurrency = concurrency
         self._grace = grace
         self._pauses = pauses
+        self._external_every = external_every
+        resources, backends = engine.backends.resources, engine.backends.external
+        self._external = {kind: External(each, resources[kind], self.clock) for kind, each in backends.items()}
         self._events: deque[AnyEvent] = deque()
         self._woken = asyncio.Event()
         self._room = asyncio.Event()
@@ -359,9 +364,10 @@ class Shell:
 
     async def _performed(self, action: Action) -> Outcome:
         resource = self.engine.backends.resources[action.ref.kind]
+        external = self._external.get(action.ref.kind)
         try:
             async with asyncio.timeout(LONGEST_REQUEST):
-                answer = await perform(self.cluster, action, resource)
+                answer = await (external.apply(action) if external else perform(self.cluster, action, resource))
         except ApiError as error:
             return failed(action, error, self.clock())
         except TimeoutError:
@@ -377,8 +383,12 @@ class Shell:
 
     def _watching(self, resource: Resource, scope: str) -> Callable[[], Coroutine[Any, Any, None]]:
         selector = f"metadata.name={SETTINGS_NAME}" if resource.kind == CONFIG_MAP else ""
+        external = self._external.get(resource.kind)
 
         def watch() -> Coroutine[Any, Any, None]:
+            if external:
+                every = self._external_every
+                return external.watch(emit=self._emit, every=every, pauses=self._pauses, attempts=LIST_ATTEMPTS)
             return watch_kind(
                 self.cluster,
                 resource,

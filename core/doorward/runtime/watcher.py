@@ -30,7 +30,7 @@ from doorward.cluster.protocol import ApiError, Cluster, WatchEvent
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
 from doorward.model.reference import JsonObject, Ref, Resource
 
-__all__ = ["watch_kind"]
+__all__ = ["Pauses", "watch_kind"]
 
 PAGE = 500
 """Items per page of a list, as in client-go."""
@@ -69,12 +69,12 @@ async def watch_kind(
     """
     scope = namespace if resource.namespaced else ""
     watcher = _Watcher(
-        cluster, resource, scope, field_selector, label_selector, clock, emit, page, _Pauses(pauses), attempts
+        cluster, resource, scope, field_selector, label_selector, clock, emit, page, Pauses(pauses), attempts
     )
     await watcher.run()
 
 
-class _Pauses:
+class Pauses:
     """The pause before the next attempt."""
 
     def __init__(self, wait: wait_base) -> None:
@@ -101,7 +101,7 @@ class _Watcher:
         clock: Callable[[], float],
         emit: Emit,
         page: int,
-        pauses: _Pauses,
+        pauses: Pauses,
         attempts: int | None,
     ) -> None:
         self._cluster = cluster

@@ -1,0 +1,193 @@
+"""The shell before a backend that keeps its objects itself: writes go there, and what stands there is observed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+from doorward.cluster.kube import KubeCluster
+from doorward.engine import Engine
+from doorward.hooks import Action, ApiError, hookimpl
+from doorward.model.reference import JsonObject, Ref
+from doorward.runtime import shell as shell_module
+from doorward.runtime.shell import Shell
+from structlog.testing import capture_logs
+from tenacity import wait_fixed
+
+from tests.conftest import Kubectl
+from tests.controlplane.providers import ApiServer
+from tests.engine.outside import DNS, FINALIZER, RECORDS, Zone, with_zone
+from tests.engine.stage import component_service, inference_service
+from tests.shell.running import SERVICE, Running
+
+
+class World(Running):
+    """A cluster and a zone."""
+
+    def __init__(self, zone: Zone | None = None) -> None:
+        super().__init__()
+        self.zone = zone or Zone()
+
+    def add_dns(self, name: str = "m") -> None:
+        self.create(component_service(name, "engine"))
+        self.create(inference_service(name, annotations=DNS, ready=("engine",)))
+
+    @asynccontextmanager
+    async def running(self, **more: Any) -> AsyncIterator[Shell]:
+        async with self.shell(backends=with_zone(self.zone), **{"external_every": 0.01, **more}) as shell:
+            yield shell
+
+    def finalizers(self, name: str = "m") -> list[str]:
+        return (self.get(SERVICE, name) or {"metadata": {}})["metadata"].get("finalizers", [])  # type: ignore[no-any-return]
+
+
+async def test_a_door_opens_and_a_deleted_service_goes_when_nothing_is_left() -> None:
+    world = World()
+    world.add_dns()
+    async with world.running() as shell:
+        summary = await shell.once(5)
+        assert (summary.refused, summary.missing) == (0, {})
+        assert (world.ready("m"), world.zone.hosts(), world.finalizers()) == (True, ["m.a.example.com"], [FINALIZER])
+        world.zone.refusals = [ApiError(503, "", "locked", retry_after=0.05)]
+        world.delete(SERVICE, "m")
+        await shell.wait_for(lambda: shell.counts["delete", "Refused"] == 1, 5)
+        assert world.get(SERVICE, "m") is not None
+        await shell.wait_for(lambda: world.get(SERVICE, "m") is None, 5)
+    assert world.zone.hosts() == []
+
+
+async def test_drift_is_repaired_at_the_next_observation() -> None:
+    world = World()
+    world.add_dns()
+    async with world.running() as shell:
+        await shell.once(5)
+        world.zone.edit({"spec": {"target": "elsewhere.example.net"}})
+        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, 5)
+    assert world.zone.objects[Ref(RECORDS, "a", "m")]["spec"]["target"] == "gateway.example.net"
+
+
+async def test_what_stands_is_observed_soon_after_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.runtime.external.SOON", 0.001)
+    world = World()
+    world.add_dns()
+    async with world.running(external_every=3600) as shell:
+        await shell.once(5)
+        world.zone.edit({"spec": {"target": "elsewhere.example.net"}})
+        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, 5)
+
+
+async def test_observations_that_fail_are_made_again() -> None:
+    world = World()
+    world.add_dns()
+    world.zone.unseen = [ApiError(503, "", "busy"), ConnectionResetError(), ApiError(0, "", "no answer")]
+    async with world.running() as shell:
+        with capture_logs() as logs:
+            summary = await shell.once(5)
+    assert (world.ready("m"), summary.missing) == (True, {})
+    assert [log["plugin"] for log in logs if log["log_level"] == "error"] == ["dns"]
+
+
+async def test_a_kind_that_can_not_be_observed_holds_only_what_needs_it() -> None:
+    world = World()
+    world.add_dns()
+    world.add("n")
+    world.settings({})
+    world.zone.unseen = [ApiError(503, "", "busy")] * 1_000_000
+    async with world.running() as shell:
+        await shell.once(5)
+        assert (world.ready("n"), world.ready("m"), shell.engine.missing[RECORDS]) == (True, False, "forbidden")
+        world.zone.unseen.clear()
+        await shell.wait_for(lambda: world.ready("m"), 5)
+
+
+class SlowZone(Zone):
+    """Creations, and observations, wait for a gate to open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.create, self.observing, self.write = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.observing.set()
+        self.seen: list[int] = []
+
+    @hookimpl
+    async def observe(self, kind: str) -> Any:
+        found = await super().observe(kind)
+        await self.observing.wait()
+        self.seen.append(len(found))
+        return found
+
+    @hookimpl
+    async def apply(self, action: Action) -> JsonObject | None:
+        if action.verb == "create":
+            self.write.set()
+            await self.create.wait()
+        return await super().apply(action)
+
+
+async def test_a_write_without_an_answer_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell_module, "LONGEST_REQUEST", 0.05)
+    zone = SlowZone()
+    world = World(zone)
+    world.add_dns()
+    async with world.running() as shell:
+        await shell.wait_for(lambda: shell.counts["create", "Unknown"] == 1, 5)
+        zone.create.set()
+        await shell.wait_for(lambda: world.ready("m"), 5)
+    assert zone.verbs()[0] == "look"
+
+
+async def test_an_observation_that_a_write_overtakes_undoes_nothing() -> None:
+    zone = SlowZone()
+    world = World(zone)
+    async with world.running() as shell:
+        await shell.once(5)
+        zone.observing.clear()
+        world.add_dns()
+        await zone.write.wait()
+        count = len(zone.seen)
+        zone.create.set()
+        await shell.wait_for(lambda: world.ready("m"), 5)
+        zone.observing.set()
+        await shell.wait_for(lambda: len(zone.seen) > count + 1, 5)
+        await shell.once(5)
+    assert zone.seen[count] == 0
+    assert zone.verbs() == ["create"]
+
+
+@pytest.mark.cluster
+async def test_a_real_api_server_keeps_a_service_until_nothing_is_left(kubectl: Kubectl, api_server: ApiServer) -> None:
+    namespace, zone = "external", Zone()
+    cluster = KubeCluster.from_kubeconfig(api_server.kubeconfig)
+    isvc = ("inferenceservice", "m", "--namespace", namespace)
+    kubectl("create", "namespace", namespace)
+    service = inference_service("m", namespace, annotations=DNS)
+    service["metadata"]["finalizers"] = ["example.com/another"]
+    for obj in (component_service("m", "engine", namespace), service):
+        kubectl("apply", "-f", "-", stdin=_json(obj))
+    ready = '{"status": {"conditions": [{"type": "EngineReady", "status": "True"}]}}'
+    kubectl("patch", *isvc, "--subresource", "status", "--type", "merge", "--patch", ready)
+    engine = Engine(with_zone(zone), namespaces=[namespace], use_defaults=True)
+    try:
+        async with Shell(engine, cluster, external_every=0.1, pauses=wait_fixed(0.1)) as shell:
+            await shell.once(30)
+            assert [obj["spec"]["hosts"] for obj in zone.objects.values()] == [[f"m.{namespace}.example.com"]]
+            shown = kubectl("get", *isvc, "-o", "jsonpath={.metadata.finalizers}")
+            assert shown == f'["example.com/another","{FINALIZER}"]'
+            zone.refusals = [ApiError(503, "", "the zone is locked", retry_after=1)]
+            kubectl("patch", *isvc, "--type", "merge", "--patch", '{"metadata": {"finalizers": ["' + FINALIZER + '"]}}')
+            kubectl("delete", "--wait=false", *isvc)
+            await shell.wait_for(lambda: shell.counts["delete", "Refused"] == 1, 30)
+            assert kubectl("get", *isvc, "-o", "jsonpath={.metadata.deletionTimestamp}")
+            await shell.wait_for(lambda: not shell.engine.services(), 30)
+            assert (zone.objects, kubectl("get", "isvc", "--namespace", namespace, "-o", "name")) == ({}, "")
+    finally:
+        await cluster.close()
+        kubectl("delete", "--wait=false", "namespace", namespace)
+
+
+def _json(obj: JsonObject) -> str:
+    return orjson.dumps(obj).decode()
