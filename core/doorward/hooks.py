@@ -160,7 +160,8 @@ def apply(action: Action) -> Awaitable[JsonObject | None]:  # type: ignore[empty
     """Called to create, patch, delete or look for one object of a kind that is ``external``: see :class:`Action`.
 
     To be ``async``; calls for different objects overlap.  The answer is the object as it stands then, as in
-    ``observe``; None where there is none (any more).  :func:`merge` applies the body of a patch.
+    ``observe``; None where there is none (any more).  One whose deletion takes its time bears, there too, a
+    ``metadata.deletionTimestamp``.  :func:`merge` applies the body of a patch.
 
     Raise :class:`ApiError` for what isn't done: 409 where an object that is to be created is there already, or one that
     is to change or go has another ``uid`` or ``resourceVersion`` than the action says; 404 where it isn't there; any

@@ -34,6 +34,10 @@ class Zone:
         """Raised by the next writes once they are done."""
         self.unseen: list[Exception] = []
         """Raised by the next observations."""
+        self.lingering = False
+        """Whether deletions are taken note of, and what is deleted stands for a while."""
+        self.idle = False
+        """Whether deletions do nothing, and say nothing of it."""
         for name in ("watches", "select", "render", "claims"):
             setattr(self, name, getattr(self.module, name))
 
@@ -48,6 +52,10 @@ class Zone:
         self.actions.append(action)
         if self.refusals and action.verb != "look":
             raise self.refusals.pop(0)
+        if self.lingering and action.verb == "delete":
+            self.edit({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+        if (self.lingering or self.idle) and action.verb == "delete":
+            return self.objects[action.ref]
         answer: JsonObject | None = await self.module.apply(action)
         if self.lost and action.verb != "look":
             raise self.lost.pop(0)

@@ -97,6 +97,39 @@ def test_what_somebody_removes_is_put_back(stage: Outside) -> None:
     assert stage.zone.hosts() == ["m.a.example.com"]
 
 
+def test_what_goes_between_a_write_and_the_next_observation_is_put_back(stage: Outside) -> None:
+    stage.open()
+    stage.annotate({"ome.io/ingress-domain": "example.org"})
+    stage.deliver()
+    stage.act()
+    stage.zone.objects.clear()
+    stage.settle()
+    assert stage.zone.hosts() == ["m.a.example.org"]
+
+
+def test_a_deletion_that_takes_its_time_is_asked_for_once(stage: Outside) -> None:
+    stage.open()
+    stage.zone.lingering = True
+    stage.drop()
+    stage.rest()
+    assert (stage.zone.verbs(), stage.there()) == (["create", "delete"], True)
+    stage.zone.objects.clear()
+    stage.settle()
+    assert not stage.there()
+
+
+def test_a_deletion_that_does_nothing_is_no_reason_to_hurry(stage: Outside) -> None:
+    stage.open()
+    stage.zone.idle = True
+    stage.drop()
+    stage.advance(60)
+    assert stage.there()
+    assert stage.zone.verbs().count("delete") < 12
+    stage.zone.idle = False
+    stage.advance(60)
+    assert not stage.there()
+
+
 def test_another_backend_takes_over_with_an_overlap_and_without_the_finalizer(stage: Outside) -> None:
     stage.open()
     stage.annotate(NGINX)

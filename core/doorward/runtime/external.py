@@ -23,7 +23,6 @@ from doorward.model.action import Action
 from doorward.model.answer import ApiError
 from doorward.model.event import Observed, Synced
 from doorward.model.reference import JsonObject, Ref, Resource, ref_of
-from doorward.plan.timestamp import rfc3339
 from doorward.runtime.watcher import Emit, Pauses
 
 __all__ = ["EXTERNAL_EVERY", "External"]
@@ -66,6 +65,8 @@ class External:
             kept = self._checked(answer)
             if ref_of(kept) != ref:
                 raise ValueError(f"apply returned {ref_of(kept)} for an action on {ref}")
+            if action.verb == "delete" and not kept["metadata"].get("deletionTimestamp"):
+                raise ValueError("apply returned for a delete an object without metadata.deletionTimestamp")
         except ApiError:
             raise
         except Exception as error:
@@ -77,8 +78,6 @@ class External:
                 del self._writing[ref]
             if action.verb != "look":
                 self._written.set()
-        if action.verb == "delete":  # which goes on behind our back, as where an API server sets this
-            kept["metadata"].setdefault("deletionTimestamp", rfc3339(self._clock()))
         return kept
 
     async def observed(self) -> list[Observed | Synced]:
