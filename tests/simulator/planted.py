@@ -14,6 +14,7 @@ from doorward import engine as engines
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
+from doorward.graph import in_force
 from doorward.graph.claims import Claims
 from doorward.graph.facts import Facts
 from doorward.graph.timers import Timers
@@ -195,6 +196,7 @@ def bad_settings_become_defaults(patch: pytest.MonkeyPatch) -> None:
         return found if found.settings is not None else msgspec.structs.replace(found, settings=do({}).settings)
 
     wrap(patch, engines, "parse_settings", parsed)
+    wrap(patch, in_force, "parse", parsed)
 
 
 @planted

@@ -52,6 +52,7 @@ class Invariants:
         self.rivalled = False
         """Two processes thought that they lead: each may undo the other's change, overlap and all."""
         self.jumped = False
+        self._settings: dict[int, Settings | None] = {}
         self._views: dict[tuple[int, int], View] = {}
         self._since: dict[str, dict[Host, float]] = {}
         self._claims: dict[tuple[str, str], set[Host]] = {}
@@ -60,9 +61,20 @@ class Invariants:
 
     def acted(self, seat: Seat, actions: list[Action]) -> None:
         for action in actions:
-            self._views[id(seat), action.id] = View(seat.engine.service(action.service), seat.engine.settings)
+            self._views[seat.serial, action.id] = View(seat.engine.service(action.service), seat.engine.settings)
             self.has_a_cause(seat, action)
         self.closed_at_once(seat)
+        self.keeps_good_settings(seat)
+
+    def keeps_good_settings(self, seat: Seat) -> None:
+        """Settings in force give way to other good ones of the ConfigMap, and to nothing else."""
+        before, now = self._settings.get(seat.serial), seat.engine.settings
+        if now is before:
+            return
+        if before is not None and now != before and now not in self.world.good[1:]:
+            told = now.model_dump(exclude_defaults=True) if now else None
+            raise Violation("settings", f"good ones gave way to {told}, which no ConfigMap asked for")
+        self._settings[seat.serial] = now
 
     def has_a_cause(self, seat: Seat, action: Action) -> None:
         """Every write's chain of causes ends at something that was observed."""
@@ -147,7 +159,7 @@ class Invariants:
         since = View(seat.engine.service(uid), seat.engine.settings).ask()
         if since is not None and since.state == "closed":
             return
-        view = self._views.get((id(seat), action.id))
+        view = self._views.get((seat.serial, action.id))
         asked = view.ask() if view else None
         if view is None or view.service is None or asked is None or asked.state == "closed":
             if asked is None and view and view.service is not None:

@@ -66,7 +66,7 @@ def _below(prefix: str, path: str) -> bool:
 
 def _ingress_prefix(rule: JsonObject) -> str:
     """What all paths of a rule begin with; those of path doors are expressions: ``/(?-i:PREFIX)`` and what follows."""
-    paths = [entry["path"] for entry in rule["http"]["paths"]]
+    paths: list[str] = [entry["path"] for entry in rule["http"]["paths"]]
     if rule["http"]["paths"][0]["pathType"] == "Prefix":
         return min(paths, key=len)
     literal = paths[-1].replace("(?-i:", "").partition(")")[0]

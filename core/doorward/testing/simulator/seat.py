@@ -65,6 +65,8 @@ class Seat:
         self.world = world
         self.skew = skew
         """Seconds by which this process's clock is off."""
+        world.processes += 1
+        self.serial = world.processes
         self.engine = Engine(backends())
         self.records: list[Record] = list(records)
         self.on_disk = len(self.records)

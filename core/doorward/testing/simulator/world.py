@@ -43,6 +43,7 @@ class World:
         self.good: list[Settings] = [Settings()]
         """All settings that ever were good, the defaults among them."""
         self.addresses = 0
+        self.processes = 0
 
     # -- reading
 
