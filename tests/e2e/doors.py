@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import NamedTuple
+
+from tests.e2e.world import World
 
 RAW = {"ome.io/deployment-mode": "RawDeployment"}
 VISIBILITY = "networking.knative.dev/visibility"
@@ -35,3 +38,26 @@ DOORS = {
     ),
     "cluster_local": Door(RAW, {VISIBILITY: "cluster-local"}, ("Service",), INSIDE),
 }
+
+ADDRESS = "http://203.0.113.7/"
+
+CLASS = {"nginx": {"ome.io/ingress-class": "nginx"}, "traefik": {"ome.io/ingress-class": "traefik"}}
+ANNOTATIONS = {
+    **{door: wanted.annotations for door, wanted in DOORS.items()},
+    **{name: {**DOORS["k8s_ingress"].annotations, **annotation} for name, annotation in CLASS.items()},
+}
+"""What asks for each door, and for an Ingress of the one class or the other."""
+
+
+async def opened(world: World, door: str) -> str:
+    """A service of a name of its own whose door stands and works; its name."""
+    name = f"s-{token_hex(3)}"
+    await world.add(name, ANNOTATIONS[door])
+    await world.view.until(lambda: world.reaches(outside(world, name, door)), what="the old door doesn't open")
+    await world.stands(name)
+    return name
+
+
+def outside(world: World, name: str, door: str) -> str:
+    """The URL of a door from outside."""
+    return ADDRESS if door == "loadbalancer" else f"http://{name}.{world.namespace}.example.com/"

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.controlplane.providers import ApiServer
-from tests.e2e.doors import INGRESS, VISIBILITY
+from tests.e2e.doors import INGRESS, VISIBILITY, opened, outside
 from tests.e2e.place import Place, place
-from tests.e2e.test_switches import opened, outside
 from tests.e2e.world import World
 
 SOON = 3.0
