@@ -27,7 +27,37 @@ from doorward.testing.simulator.seat import Seat, Watch
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 PLANTED: dict[str, Plant] = {}
-NOTICED_BY: dict[str, int] = {}
+NOTICED_BY: dict[str, int] = {
+    "the_old_goes_before_the_new_stands": 2,
+    "nobody_asks_whose_an_object_is": 21,
+    "a_410_is_ignored": 96,
+    "a_requeue_is_lost": 5,
+    "status_is_written_without_a_precondition": 6,
+    "a_claim_is_not_released": 2,
+    "nobody_holds_a_claim": 4,
+    "a_stale_view_is_trusted": 9,
+    "a_time_out_is_taken_for_failure": 573,
+    "a_time_out_is_taken_for_success": 106,
+    "a_list_sweeps_nothing": 9,
+    "a_list_sweeps_what_is_newer": 91,
+    "a_404_forgets_the_successor": 135,
+    "closing_is_forgotten": 9,
+    "closing_waits_for_requests_under_way": 103,
+    "what_is_remembered_is_not_journalled": 5,
+    "a_restart_forgets_what_was_in_flight": 573,
+    "a_folded_list_sweeps_everything": 10,
+    "a_clock_that_jumps_is_believed": 180,
+    "bad_settings_become_defaults": 7,
+    "drift_is_left": 6,
+    "a_refusal_tears_the_door_down": 2,
+    "one_poisoned_service_stops_all": 455,
+    "what_lands_last_is_not_looked_at": 29,
+    "an_overlap_of_nothing_never_ends": 279,
+    "a_door_turns_before_what_it_leads_to_stands": 422,
+    "paths_are_claimed_that_cannot_be_opened": 10,
+    "what_a_look_shows_has_to_wait": 868,
+    "a_namesakes_successor_waits_for_ever": 1387,
+}
 """A seed that notices, where one is known: it is tried first."""
 
 
