@@ -34,12 +34,10 @@ DOORS = {
         {**RAW, "ome.io/disable-ingress": "true", "ome.io/service-type": "LoadBalancer"},
         {},
         ("Service",),
-        "http://203.0.113.7",
+        "http://NAME.lb.test",
     ),
     "cluster_local": Door(RAW, {VISIBILITY: "cluster-local"}, ("Service",), INSIDE),
 }
-
-ADDRESS = "http://203.0.113.7/"
 
 CLASS = {"nginx": {"ome.io/ingress-class": "nginx"}, "traefik": {"ome.io/ingress-class": "traefik"}}
 ANNOTATIONS = {
@@ -60,4 +58,4 @@ async def opened(world: World, door: str) -> str:
 
 def outside(world: World, name: str, door: str) -> str:
     """The URL of a door from outside."""
-    return ADDRESS if door == "loadbalancer" else f"http://{name}.{world.namespace}.example.com/"
+    return f"http://{name}.lb.test/" if door == "loadbalancer" else f"http://{name}.{world.namespace}.example.com/"

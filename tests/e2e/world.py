@@ -58,7 +58,7 @@ def answer_to(obj: JsonObject) -> JsonObject | None:
         return {"parents": parents}
     balanced = obj["kind"] == "Service" and spec.get("type") == "LoadBalancer"
     if balanced and not (status.get("loadBalancer") or {}).get("ingress"):
-        return {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}
+        return {"loadBalancer": {"ingress": [{"hostname": f"{obj['metadata']['name']}.lb.test"}]}}
     return None
 
 
