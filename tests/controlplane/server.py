@@ -168,7 +168,7 @@ class _Processes:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=lambda: _die_with(parent),
+                preexec_fn=lambda: die_with(parent),
             )
 
     def check(self) -> None:
@@ -190,7 +190,7 @@ class _Processes:
         atexit.unregister(self.kill)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """In a child about to run: be killed when the parent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

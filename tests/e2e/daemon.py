@@ -17,6 +17,8 @@ from typing import Any
 
 import orjson
 
+from tests.controlplane.server import die_with
+
 START_TIME = 60.0
 """Seconds within which a daemon must have listed everything."""
 STOP_TIME = 20.0
@@ -60,8 +62,14 @@ class Daemon:
     def start(self) -> None:
         """Begin, and return once everything is listed."""
         command = [sys.executable, "-m", "doorward_daemon", "run", "--listen", "127.0.0.1:0", *self.arguments]
+        parent = os.getpid()
         self._process = subprocess.Popen(
-            command, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: die_with(parent),
         )
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
