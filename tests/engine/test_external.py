@@ -10,6 +10,7 @@ from doorward.backends import Backends
 from doorward.cluster.embedded import Store
 from doorward.engine import Engine
 from doorward.hooks import ApiError, Watch, hookimpl
+from doorward.model.event import Deleted
 from doorward.model.reference import Ref, Resource
 from doorward.runtime.offline import Offline
 
@@ -182,6 +183,40 @@ def test_a_service_that_is_deleted_while_its_records_are_created_leaves_none(sta
     assert stage.zone.hosts() == ["m.a.example.com"]
     stage.rest()
     assert (stage.there(), stage.zone.hosts()) == (False, [])
+
+
+def test_a_service_that_is_deleted_while_a_creation_is_in_doubt_leaves_no_records(stage: Outside) -> None:
+    stage.open(annotations=NGINX)
+    stage.patch(SERVICE, "a", "m", {"metadata": {"finalizers": [FINALIZER], "annotations": DNS}})
+    stage.deliver()
+    creation = next(action for action in stage.engine.actions() if action.ref.kind == RECORDS)
+    stage.zone.lost = [ApiError(0, "", "no answer")]
+    stage.zone.unseen = [ApiError(0, "", "no answer")] * 1000
+    stage.receive(stage.perform(creation))
+    assert stage.zone.hosts() == ["m.a.example.com"]
+    stage.drop()
+    stage.rest()
+    assert (stage.there(), stage.zone.hosts()) == (False, [])
+
+
+def test_a_service_that_was_being_deleted_before_a_start_goes_once_all_is_observed(stage: Outside) -> None:
+    labels = {"networking.ome.io/visibility": "cluster-local"}
+    stage.open(labels=labels)
+    stage.patch(SERVICE, "a", "m", {"metadata": {"finalizers": [FINALIZER]}})
+    stage.drop()
+    stage.records.clear()
+    again = Outside(stage)
+    again.start()
+    again.settle()
+    assert not again.there()
+
+
+def test_nothing_is_remembered_of_what_is_gone(stage: Outside) -> None:
+    stage.open()
+    stage.annotate(NGINX)
+    stage.rest()
+    told = [record.event for record in stage.engine.snapshot()]
+    assert not [event for event in told if isinstance(event, Deleted) and event.ref.kind == RECORDS]
 
 
 def test_a_crash_between_finalizer_and_creation_is_made_up_for(stage: Outside) -> None:

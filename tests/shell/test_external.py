@@ -22,7 +22,7 @@ from tests.conftest import Kubectl
 from tests.controlplane.providers import ApiServer
 from tests.engine.outside import DNS, FINALIZER, RECORDS, Zone, with_zone
 from tests.engine.stage import component_service, inference_service
-from tests.shell.running import SERVICE, Running
+from tests.shell.running import SERVICE, Running, until
 
 
 class World(Running):
@@ -105,27 +105,33 @@ async def test_a_kind_that_can_not_be_observed_holds_only_what_needs_it() -> Non
 
 
 class SlowZone(Zone):
-    """Creations, and observations, wait for a gate to open."""
+    """Creations, and observations, wait for a gate to open once they have begun."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.create, self.observing, self.write = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.observing.set()
+        self.create = asyncio.Event()
+        self.observing, self.observe_on = asyncio.Event(), asyncio.Event()
+        self.observe_on.set()
         self.seen: list[int] = []
 
     @hookimpl
     async def observe(self, kind: str) -> Any:
         found = await super().observe(kind)
-        await self.observing.wait()
+        self.observing.set()
+        await self.observe_on.wait()
         self.seen.append(len(found))
         return found
 
     @hookimpl
     async def apply(self, action: Action) -> JsonObject | None:
         if action.verb == "create":
-            self.write.set()
             await self.create.wait()
         return await super().apply(action)
+
+    async def hold_an_observation(self) -> None:
+        self.observe_on.clear()
+        self.observing.clear()
+        await self.observing.wait()
 
 
 async def test_a_write_without_an_answer_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,20 +148,33 @@ async def test_a_write_without_an_answer_is_looked_for(monkeypatch: pytest.Monke
 
 async def test_an_observation_that_a_write_overtakes_undoes_nothing() -> None:
     zone = SlowZone()
+    zone.create.set()
     world = World(zone)
     async with world.running() as shell:
         await shell.once(5)
-        zone.observing.clear()
+        await zone.hold_an_observation()
         world.add_dns()
-        await zone.write.wait()
-        count = len(zone.seen)
-        zone.create.set()
         await shell.wait_for(lambda: world.ready("m"), 5)
-        zone.observing.set()
-        await shell.wait_for(lambda: len(zone.seen) > count + 1, 5)
+        held = len(zone.seen)
+        zone.observe_on.set()
+        await until(lambda: len(zone.seen) > held + 1)
         await shell.once(5)
-    assert zone.seen[count] == 0
-    assert zone.verbs() == ["create"]
+    assert (zone.seen[held], zone.verbs()) == (0, ["create"])
+
+
+async def test_what_goes_while_an_observation_is_overtaken_is_put_back() -> None:
+    zone = SlowZone()
+    zone.create.set()
+    world = World(zone)
+    async with world.running() as shell:
+        await shell.once(5)
+        await zone.hold_an_observation()
+        world.add_dns()
+        await shell.wait_for(lambda: world.ready("m"), 5)
+        zone.objects.clear()
+        zone.observe_on.set()
+        await shell.wait_for(lambda: shell.counts["create", "Applied"] == 3, 5)
+    assert zone.verbs() == ["create", "create"]
 
 
 @pytest.mark.cluster
