@@ -195,6 +195,7 @@ def test_a_service_that_is_deleted_while_a_creation_is_in_doubt_leaves_no_record
     stage.receive(stage.perform(creation))
     assert stage.zone.hosts() == ["m.a.example.com"]
     stage.drop()
+    stage.deliver()
     stage.rest()
     assert (stage.there(), stage.zone.hosts()) == (False, [])
 

@@ -177,6 +177,25 @@ async def test_what_goes_while_an_observation_is_overtaken_is_put_back() -> None
     assert zone.verbs() == ["create", "create"]
 
 
+async def test_without_versions_an_overtaken_observation_is_no_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = SlowZone()
+    zone.create.set()
+    monkeypatch.setattr(type(zone.module.ZONE), "serial", property(lambda _: 0, lambda *_: None), raising=False)
+    world = World(zone)
+    world.add_dns()
+    async with world.running() as shell:
+        await shell.once(5)
+        await zone.hold_an_observation()
+        domain = {"metadata": {"annotations": {"ome.io/ingress-domain": "example.org"}}}
+        world.patch(SERVICE, "m", domain)
+        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, 5)
+        held = len(zone.seen)
+        zone.observe_on.set()
+        await until(lambda: len(zone.seen) > held + 1)
+        await shell.wait_for(lambda: not shell.backlog, 5)
+    assert zone.verbs() == ["create", "patch"]
+
+
 @pytest.mark.cluster
 async def test_a_real_api_server_keeps_a_service_until_nothing_is_left(kubectl: Kubectl, api_server: ApiServer) -> None:
     namespace, zone = "external", Zone()
