@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
@@ -91,7 +92,7 @@ class Outside(Stage):
     def __init__(self, after: Outside | None = None, backends: Backends | None = None) -> None:
         clock = after.clock if after else Clock()
         store = after.store if after else Store(definitions(), clock=clock)
-        self.zone = after.zone if after else Zone()
+        self.zone: Zone = after.zone if after else Zone()
         self.records = list(after.records) if after else []
         engine = Engine(backends or with_zone(self.zone), use_defaults=True)
         engine.restore(self.records)
@@ -117,5 +118,5 @@ class Outside(Stage):
         """Somebody deletes the service."""
         self.delete("InferenceService.ome.io", "a", name)
 
-    def annotate(self, annotations: dict[str, str | None], name: str = "m") -> None:
+    def annotate(self, annotations: Mapping[str, str | None], name: str = "m") -> None:
         self.patch("InferenceService.ome.io", "a", name, {"metadata": {"annotations": annotations}})
