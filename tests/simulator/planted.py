@@ -230,15 +230,6 @@ def bad_settings_become_defaults(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
-def a_predecessors_deletion_counts(patch: pytest.MonkeyPatch) -> None:
-    def delete(do: Any, facts: Facts, ref: Any, uid: str, version: int) -> Any:
-        known = facts.get(ref)
-        return do(facts, ref, known.uid if known else uid, max(version, known.version if known else 0))
-
-    wrap(patch, Facts, "delete", delete)
-
-
-@planted
 def drift_is_left(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan, "_pace", lambda *_: False)
 
@@ -297,11 +288,6 @@ def an_overlap_of_nothing_never_ends(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
-def a_write_that_the_journal_lost_is_undone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decision._Case, "_take_up", lambda _: None)
-
-
-@planted
 def what_a_look_shows_has_to_wait(patch: pytest.MonkeyPatch) -> None:
     def nothing_new(do: Any, engine: Engine, action: Any, before: Any) -> bool:
         return do(engine, msgspec.structs.replace(action, verb="patch") if action.verb == "look" else action, before)
@@ -312,8 +298,3 @@ def what_a_look_shows_has_to_wait(patch: pytest.MonkeyPatch) -> None:
 @planted
 def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_touch_waiting", lambda engine, action, cause: engine._touch_uid(action.service, cause))
-
-
-@planted
-def a_doubt_outlives_its_object(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan, "_look_at_the_rest", lambda *_: None)

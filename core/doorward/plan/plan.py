@@ -189,7 +189,8 @@ def _stages(s: Situation) -> list[list[Desired]]:
         if desired.ref.kind != SERVICE:
             continue
         fact = s.look(desired.ref)
-        stands = fact is not None and is_ours(fact, s.service.metadata.uid) and not fact.deleting
+        ours = fact is not None and is_ours(fact, s.service.metadata.uid) and not fact.deleting
+        stands = ours and not s.busy(desired.ref)  # its deletion may be under way
         type_ = fact.object()["spec"].get("type") if fact and stands else None
         if type_ in (desired.manifest["spec"].get("type"), "LoadBalancer", "NodePort"):
             continue  # one that opens the door itself has its overlap, or is closed at once
