@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 import yaml
-
 from doorward.model.names import cut
+
 from tests.cases.evaluate import DEFAULT_GATEWAY, route
 
 HERE = Path(__file__).parent
