@@ -126,8 +126,3 @@ def test_every_metric_is_told() -> None:
     text = (ROOT / "daemon" / "doorward_daemon" / "metrics.py").read_text()
     names = set(re.findall(r'"(doorward_\w+)"', text))
     assert names <= {name.removesuffix("_total") for name in quoted("operations.md")}
-
-
-def test_pages_name_nobody_s_workshop() -> None:
-    for page in PAGES:
-        assert not re.search(r"(^|[\s(])/tmp\b", page.read_text()), page.name
