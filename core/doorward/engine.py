@@ -419,12 +419,17 @@ class Engine:
             self._remember(action.service, memory)
             if change:
                 self._changed(change, own=True)
-        if not marking.as_asked(action, trimmed):
+        if not (marking.as_asked(action, trimmed) and self._is_newest(ref, trimmed)):
             self._hold(ref, record.number)
         self._touch_waiting(action, record.number)
         if service and not already and self._nothing_new(action, before):
             del self._dirty[service]
         return [record]
+
+    def _is_newest(self, ref: Ref, returned: JsonObject | None) -> bool:
+        """Whether an object is still as an action returned it; watches may have told of its deletion before."""
+        fact = self._facts.get(ref)
+        return bool(fact and returned and str(fact.version) == returned["metadata"].get("resourceVersion"))
 
     def _nothing_new(self, action: Action, before: Fact | None) -> bool:
         """Whether there is nothing to decide after a success: more outcomes are due, or the status is as we asked."""

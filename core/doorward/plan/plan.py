@@ -53,6 +53,7 @@ MINUTE = 60.0
 LONGEST_PAUSE = 300.0
 
 EXTERNAL_NAME = "ExternalName"
+INGRESS = "Ingress.networking.k8s.io"
 
 CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
 IN_DOUBT = "nobody knows what became of the last write"
@@ -182,27 +183,32 @@ def _stages(s: Situation) -> list[list[Desired]]:
     VirtualService takes over.  So: everything else; a Service that appears or begins to lead elsewhere; what is to
     lead through it; a Service that stops leading elsewhere, when nothing leads through it any more.
     """
-    everything = list(s.desired.values())
+    first: list[Desired] = []
     appearing: list[Desired] = []
     returning: list[Desired] = []
-    for desired in everything:
-        if desired.ref.kind != SERVICE:
-            continue
-        fact = s.look(desired.ref)
-        ours = fact is not None and is_ours(fact, s.service.metadata.uid) and not fact.deleting
-        stands = ours and not s.busy(desired.ref)  # its deletion may be under way
-        type_ = fact.object()["spec"].get("type") if fact and stands else None
-        if type_ in (desired.manifest["spec"].get("type"), "LoadBalancer", "NodePort"):
-            continue  # one that opens the door itself has its overlap, or is closed at once
-        (returning if type_ == EXTERNAL_NAME else appearing).append(desired)
-    if not appearing and not returning:
-        return [everything]
-    backends = [canonical({"service": {"name": desired.ref.name}})[1:-2] for desired in appearing]
-    moving = {desired.ref for desired in (*appearing, *returning)}
-    others = [desired for desired in everything if desired.ref not in moving]
-    through = {d.ref for d in others if any(b in canonical(d.manifest["spec"]) for b in backends)}
-    first = [desired for desired in others if desired.ref not in through]
-    return [first, appearing, [desired for desired in others if desired.ref in through], returning]
+    leading: list[bytes] = []
+    for desired in s.desired.values():
+        stage = first
+        if desired.ref.kind == SERVICE:
+            fact = s.look(desired.ref)
+            ours = fact is not None and is_ours(fact, s.service.metadata.uid) and not fact.deleting
+            stands = ours and not s.busy(desired.ref)  # its deletion may be under way
+            now = fact.object()["spec"].get("type") if fact and stands else None
+            then = desired.manifest["spec"].get("type")
+            if now not in (then, "LoadBalancer", "NodePort"):  # one that opens the door itself has its overlap
+                stage = returning if now == EXTERNAL_NAME else appearing
+            if stage is appearing or then == EXTERNAL_NAME:
+                leading.append(canonical({"service": {"name": desired.ref.name}})[1:-2])
+        stage.append(desired)
+    through = [d for d in first if d.ref.kind == INGRESS and _leads_through(d, leading)]
+    if not (appearing or returning or through):
+        return [first]
+    return [[d for d in first if d not in through], appearing, through, returning]
+
+
+def _leads_through(desired: Desired, services: list[bytes]) -> bool:
+    spec = canonical(desired.manifest["spec"]) if services else b""
+    return any(service in spec for service in services)
 
 
 def _want(s: Situation, desired: Desired, waits: bool, result: Plan) -> None:
