@@ -39,7 +39,7 @@ from doorward.backends import BackendError, Backends
 from doorward.graph import memory as memories
 from doorward.graph.claims import NOBODY, Age, Claims
 from doorward.graph.configuration import parse as parse_settings
-from doorward.graph.facts import Change, Fact, Facts
+from doorward.graph.facts import Change, Fact, Facts, version_of
 from doorward.graph.in_force import in_force
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.inference_service import parse as parse_service
@@ -396,6 +396,8 @@ class Engine:
             return []
         ref, key = action.ref, key_of(action.ref)
         trimmed = trim(ref.kind, event.object) if event.object is not None and action.verb != "event" else None
+        if trimmed is not None and self._gone_since(ref, trimmed):
+            trimmed = None
         service = self._services.get(action.service)
         already = service is None or service in self._dirty
         record = self._record(Applied(at=event.at, action=event.action, object=trimmed), action.id)
@@ -425,6 +427,11 @@ class Engine:
         if service and not already and self._nothing_new(action, before):
             del self._dirty[service]
         return [record]
+
+    def _gone_since(self, ref: Ref, returned: JsonObject) -> bool:
+        """Whether a list that is newer than what an action returned lacks its object: it was deleted since."""
+        version = version_of(returned["metadata"].get("resourceVersion"))
+        return self._facts.get(ref) is None and 0 < version <= self._kinds.listed_at(ref.kind, ref.namespace)
 
     def _is_newest(self, ref: Ref, returned: JsonObject | None) -> bool:
         """Whether an object is still as an action returned it; watches may have told of its deletion before."""
