@@ -79,9 +79,9 @@ def is_open(
         others = [u for u, a in asks.items() if u != uid and any(requests.overlap(host, h) for h in a.hosts)]
         holders = [o for o in world.ours() if owner(o) != uid and _overlaps(invariants.claims(o), host)]
         if not others and not holders and not _foreign(world, host):
-            raise Violation("convergence", f"{name}: {host} isn't served; condition {_condition(service)}")
+            raise Violation("convergence", f"{name}: {host} isn't served; condition {condition(service)}")
         if others and not holders and not _foreign(world, host) and _all_open(world, asks, others):
-            raise Violation("convergence", f"{name}: nobody serves {host}; condition {_condition(service)}")
+            raise Violation("convergence", f"{name}: nobody serves {host}; condition {condition(service)}")
     for wanted_host, prefix in granted:
         for below, component in wanted.routes:
             path = (prefix.rstrip("/") + below.rstrip("/")) or "/"
@@ -96,12 +96,12 @@ def is_open(
         for host in invariants.claims(obj):
             if host not in granted:
                 raise Violation("convergence", f"{name}: {_name(obj)} still serves {host}")
-    condition = _condition(service)
+    told = condition(service)
     whole = len(granted) == len(wanted.hosts) and not wanted.forbidden
     if _yielded(service):
         return
-    if condition.get("status") != ("True" if whole else "False"):
-        raise Violation("convergence", f"{name}: granted {granted} of {wanted.hosts}, condition {condition}")
+    if told.get("status") != ("True" if whole else "False"):
+        raise Violation("convergence", f"{name}: granted {granted} of {wanted.hosts}, condition {told}")
     url = (service.get("status") or {}).get("url")
     if whole and wanted.url and url != wanted.url:
         raise Violation("convergence", f"{name}: status.url is {url}, not {wanted.url}")
@@ -109,9 +109,9 @@ def is_open(
 
 def says_so(service: JsonObject) -> None:
     """A door that can't be as it is asked for says why."""
-    condition = _condition(service)
-    if condition.get("status") not in ("False", "Unknown") and not _yielded(service):
-        raise Violation("convergence", f"{_name(service)} is invalid, and says {condition}")
+    told = condition(service)
+    if told.get("status") not in ("False", "Unknown") and not _yielded(service):
+        raise Violation("convergence", f"{_name(service)} is invalid, and says {told}")
 
 
 def _all_open(world: World, asks: dict[str, Ask], uids: list[str]) -> bool:
@@ -154,7 +154,7 @@ def _hosts(obj: JsonObject) -> list[str]:
     return [*spec.get("hosts", ()), *spec.get("hostnames", ()), *(r.get("host", "") for r in spec.get("rules", ()))]
 
 
-def _condition(service: JsonObject) -> JsonObject:
+def condition(service: JsonObject) -> JsonObject:
     conditions = (service.get("status") or {}).get("conditions") or ()
     return next((c for c in conditions if c["type"] == "IngressReady"), {})
 
