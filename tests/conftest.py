@@ -29,6 +29,15 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield server
 
 
+@pytest.fixture(scope="module")
+def own_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server for the tests of one file, which look at everything in it."""
+    start = _start(request, own=True)
+    with start(tmp_path_factory.mktemp("own-api-server")) as server:
+        install(server.kubeconfig, default_files())
+        yield server
+
+
 @pytest.fixture
 def fresh_api_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ApiServer]:
     """An API server for one test alone, with no CustomResourceDefinitions; see ``tests.controlplane.definitions``."""

@@ -52,8 +52,8 @@ SCENARIOS |= {f"seed {seed}": tame(generate(seed).steps[:60]) for seed in SEEDS}
 
 
 @pytest.fixture(scope="module")
-def remote(api_server: ApiServer) -> Remote:
-    return Remote(api_server.kubeconfig)
+def remote(own_api_server: ApiServer) -> Remote:
+    return Remote(own_api_server.kubeconfig)
 
 
 @pytest.fixture
