@@ -6,8 +6,10 @@ from typing import Literal
 
 import pytest
 from doorward.engine import Engine
+from doorward.graph.tracked_settings import TrackedSettings, changed
 from doorward.model.event import Configured, Observed, Started, Synced
 from doorward.model.reference import JsonObject
+from doorward.model.settings import Settings
 
 from tests.engine.scenes import INGRESS, VIRTUAL_SERVICE, Scene, opened, service
 from tests.engine.stage import settings
@@ -312,3 +314,14 @@ def test_a_config_map_that_may_not_be_read_is_not_one_that_is_missing() -> None:
     assert not engine.ready
     assert "no rights" in engine.problems[0]
     assert engine.settings is None
+
+
+def test_a_plugin_may_use_the_settings_as_what_they_are_and_counts_as_having_read_them_all() -> None:
+    tracked = TrackedSettings(Settings())
+    assert tracked.as_settings().ingress_domain == "example.com"
+    one = tracked.read
+    assert tracked.as_settings().model_dump()["url_scheme"] == "http"
+    assert tracked.read > one
+    assert tracked.read == changed(None, Settings())
+    with pytest.raises(AttributeError, match="no_such_field"):
+        _ = tracked.as_settings().no_such_field  # type: ignore[attr-defined]

@@ -23,14 +23,16 @@ class TrackedSettings:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._fields = settings.__dict__
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            value = self._fields[name]
-        except KeyError:
-            raise AttributeError(name) from None
-        self.__dict__[name] = value
+        if name not in self._fields:
+            # A method, say to copy them all: whoever calls it may read any field.
+            value = getattr(self._settings, name)
+            self.__dict__.update(self._fields)
+            return value
+        value = self.__dict__[name] = self._fields[name]
         return value
 
     @property
