@@ -529,7 +529,10 @@ class Engine:
         ref, before, after = change.ref, change.before, change.after
         self._touch(ref, self.number)
         if before and (after is None or after.uid != before.uid):
+            doubts = self._memory(before.uid).doubts
             self._remember(before.uid, FORGOTTEN)
+            for action in doubts.values():
+                self._hold(action.ref, self.number)  # no doubt is left that could hold a host
             self._services.pop(before.uid, None)
             self._ages.pop(before.uid, None)
             self._memories.pop(before.uid, None)
