@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -22,6 +21,7 @@ from doorward.runtime.shell import Shell, Summary
 
 from doorward_daemon import logs
 from doorward_daemon.health import AddressError, parse_address, readiness, serving
+from doorward_daemon.interrupt import interrupted
 from doorward_daemon.metrics import Metrics
 
 __all__ = ["Options", "reconcile", "start"]
@@ -98,7 +98,7 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         use_defaults=options.defaults,
         budget=BUDGET,
     )
-    stop = _stop_signal()
+    stop = interrupted()
     async with AsyncExitStack() as stack:
         journal = _journal(options, engine, stack)
         shell = Shell(engine, cluster, journal, dry_run=options.dry_run)
@@ -118,15 +118,6 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         await shell.run(until=stop.wait())
         _log.info("stopping")
     return 0
-
-
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 def _journal(options: Options, engine: Engine, stack: AsyncExitStack) -> Journal | None:

@@ -12,9 +12,8 @@ from doorward.backends import Backend
 from doorward.graph.claims import NOBODY, Age, Claims, Hold
 from doorward.graph.inference_service import InferenceService
 from doorward.model.door import Door, PathDoor, Warning
-from doorward.model.reference import Ref
+from doorward.model.reference import Ref, kind_of
 from doorward.model.settings import Settings
-from doorward.plan.desired import resource_kind
 from doorward.plan.rendering import Renderer
 
 
@@ -118,7 +117,7 @@ class Arbiter:
         )
         for backend in self.renderer.renderers(only, selected):
             for manifest in backend.render(only, self.renderer.needed(backend, only)).objects:
-                kind = resource_kind(manifest)
+                kind = kind_of(manifest)
                 if hold.ref == Ref(kind, door.namespace, manifest["metadata"]["name"]):
                     return False
                 placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}

@@ -94,26 +94,21 @@ class Decider:
         decision = Decision(memory=memory, keys=reader.keys)
         if fact.deleting:
             decision.affected = self._claims.want(fact.ref, NOBODY, ())
-            if any(each.startswith(PREFIX) for each in fact.object()["metadata"].get("finalizers", ())):
-                self._leave(_Case(self, fact, settings, memory, now, busy, reader, decision), first)
-            return decision
-        if unlisted := next((kind for kind in BASE_KINDS if not self._kinds.known(kind)), ""):
+            if not any(each.startswith(PREFIX) for each in fact.object()["metadata"].get("finalizers", ())):
+                return decision
+        elif unlisted := next((kind for kind in BASE_KINDS if not self._kinds.known(kind)), ""):
             decision.waiting_for = unlisted
             return decision
         case = _Case(self, fact, settings, memory, now, busy, reader, decision)
         try:
-            case.run(first)
+            if fact.deleting:
+                case.leave(first)
+            else:
+                case.run(first)
         except NotListed as missing:
             decision.waiting_for = missing.kind
         decision.read = case.tracked.read if case.tracked else 0
         return decision
-
-    @staticmethod
-    def _leave(case: _Case, first: bool) -> None:
-        try:
-            case.leave(first)
-        except NotListed as missing:
-            case.decision.waiting_for = missing.kind
 
 
 class _Case:

@@ -15,7 +15,7 @@ from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.trim import OWNER, ROUTED, canonical
 from doorward.hooks import Watch
-from doorward.model.reference import JsonObject, Ref, kind_of
+from doorward.model.reference import JsonObject, Ref
 from doorward.plan.patch import changed_paths, merge_diff
 
 LABEL = "ome.io/inferenceservice"
@@ -81,10 +81,6 @@ def is_manifest(value: object) -> bool:
         and isinstance(value["metadata"].get("name"), str)
         and isinstance(value.get("spec"), dict)
     )
-
-
-def resource_kind(manifest: JsonObject) -> str:
-    return kind_of(manifest)
 
 
 def ours_of(obj: JsonObject, watch: Watch) -> JsonObject:

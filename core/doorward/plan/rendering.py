@@ -16,8 +16,8 @@ from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.hooks import Watch
 from doorward.model.door import Door, Rendering
-from doorward.model.reference import JsonObject, Ref
-from doorward.plan.desired import Desired, decorate, is_manifest, resource_kind
+from doorward.model.reference import JsonObject, Ref, kind_of
+from doorward.plan.desired import Desired, decorate, is_manifest
 from doorward.plan.plan import is_ours, key_of
 
 
@@ -88,7 +88,7 @@ class Renderer:
         if not is_manifest(manifest):
             what = f"render returned something that is no manifest: {str(manifest)[:200]}"
             raise BackendError(backend.name, "render", what, what)
-        kind = resource_kind(manifest)
+        kind = kind_of(manifest)
         watch = self.backends.watches.get(kind)
         if watch is None or watch.owned == "nothing":
             what = f"render returned a {kind}, which `watches` doesn't name as written"

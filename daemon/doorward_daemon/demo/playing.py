@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import suppress
 from time import perf_counter
 
@@ -16,6 +15,7 @@ from rich.console import Console
 from doorward_daemon.demo.cluster import DemoCluster
 from doorward_daemon.demo.story import Story
 from doorward_daemon.demo.view import View, rows
+from doorward_daemon.interrupt import interrupted
 
 __all__ = ["play"]
 
@@ -38,7 +38,7 @@ async def _demo(keep: bool) -> None:
     cluster = DemoCluster(backends)
     engine = Engine(backends)
     view = View(engine, console)
-    stop = _interrupted()
+    stop = interrupted()
     async with Shell(engine, cluster, listeners=[view]) as shell:
         others = asyncio.create_task(cluster.answer())
         story = Story(shell, cluster, view, PAUSE if console.is_terminal else SHORT_PAUSE)
@@ -71,12 +71,3 @@ def _summary(shell: Shell, story: Story, seconds: float) -> str:
         f"{len(standing)} services, {ready} with a door that stands; {writes} writes; {story.followed} edits followed; "
         f"{repaired}; {seconds:.1f} s in all"
     )
-
-
-def _interrupted() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, stop.set)
-    return stop
