@@ -416,8 +416,8 @@ class Engine:
                 memory = marking.after_write(memory, action, before, trimmed, known, watch)
             elif action.verb == "status" and self._settings:
                 memory = insistence.after_status(memory, action, trimmed, self._settings.condition_type)
-            elif watch and doubted and doubted.verb in ("create", "patch"):
-                memory = marking.after_look(memory, doubted, before, trimmed, known, watch)
+            elif watch and doubted:
+                memory = marking.after_look(memory, doubted, trimmed, known)
             self._remember(action.service, memory)
             if change:
                 self._changed(change, own=True)

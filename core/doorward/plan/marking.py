@@ -46,35 +46,40 @@ def after_write(
     if missing:
         # What was asked is what should stand: held to, shown to backends, and tried again.
         body = canonical(trim(action.ref.kind, asked))
-    elif known and known.version == version_of(returned["metadata"].get("resourceVersion")):
-        body = known.body
     else:
-        metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
-        body = canonical({**returned, "metadata": metadata})
+        body = _body(returned, known)
     difference = tuple(f"spec.{path}" for path in missing[:5])
     mark = Mark(action.digest, body, again + 1 if missing else 0, difference)
     return replace(memory, marks=put(memory.marks, key, mark))
 
 
-def after_look(
-    memory: Memory, doubted: Action, before: Fact | None, returned: JsonObject, known: Fact | None, watch: Watch
-) -> Memory:
-    """A look at an object that nobody but us has written shows that the write in doubt took effect."""
+def after_look(memory: Memory, doubted: Action, returned: JsonObject, known: Fact | None) -> Memory:
+    """A look at an object that nobody but us has written shows what our last write made of it.
+
+    That is the write in doubt, or a later one that the journal lost.
+    """
     metadata = returned["metadata"]
     if metadata.get("annotations", {}).get(OWNER) != doubted.service or metadata.get("otherManager"):
         return memory
-    key = key_of(doubted.ref)
+    key, body = key_of(doubted.ref), _body(returned, known)
     last = memory.marks.get(key)
-    mark = after_write(memory, doubted, before, returned, known, watch).marks[key]
-    if mark.difference or (last and last.body == mark.body):
+    if last and (last.difference or last.body == body):
         return memory
     # Labels may have been taken off since: without a digest it is compared with what is rendered.
-    return replace(memory, marks=put(memory.marks, key, Mark("", mark.body)))
+    return replace(memory, marks=put(memory.marks, key, Mark("", body)))
 
 
 def as_asked(action: Action, returned: JsonObject | None) -> bool:
     """Whether a create came back as it went out, so that the claims noted when it was issued still hold."""
     return action.verb == "create" and returned is not None and returned.get("spec") == (action.body or {}).get("spec")
+
+
+def _body(returned: JsonObject, known: Fact | None) -> bytes:
+    """What the server returned, as a fact would hold it."""
+    if known and known.version == version_of(returned["metadata"].get("resourceVersion")):
+        return known.body
+    metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
+    return canonical({**returned, "metadata": metadata})
 
 
 def _same_but_status(before: Fact, after: Fact) -> bool:
