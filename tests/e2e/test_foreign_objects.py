@@ -93,7 +93,7 @@ async def test_an_object_with_our_host_that_comes_later_changes_nothing(world: W
     theirs = await world.create(stranger(MAIN[door], f"{name}-theirs", host))
     await world.view.until(lambda: "HostShared" in world.told(name), what="no warning")
     await unchanged(world, theirs, ours)
-    assert world.condition(name)["status"] == "True"
+    await world.stands(name)
 
 
 async def test_a_service_under_the_name_of_the_inside_door_stays_as_it_is(world: World) -> None:

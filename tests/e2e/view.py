@@ -39,6 +39,7 @@ class View:
         self._cluster = cluster
         self._scopes = [(resource, namespace) for resource in resources for namespace in namespaces]
         self._standing: dict[Key, JsonObject] = {}
+        self._newest: dict[Key, int] = {}
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
@@ -90,6 +91,27 @@ class View:
                 why = failure or what or "it isn't so"
                 raise AssertionError(f"after {within:g} s: {why}\n{self.describe()}\n{self.explain()}") from failure
 
+    async def catch_up(self) -> None:
+        """Wait until every watch has told what the server has by now.
+
+        Each kind has a watch of its own, so that a status may be seen before the object that it speaks of.
+        """
+        pages = await asyncio.gather(*(self._cluster.list(*scope) for scope in self._scopes))
+        listed = {
+            (resource.name, namespace): (int(page.resource_version), {self._key(i): i for i in page.items})
+            for (resource, namespace), page in zip(self._scopes, pages, strict=True)
+        }
+
+        def caught_up() -> bool:
+            told = all(self._newest.get(k, 0) >= _version(i) for _, items in listed.values() for k, i in items.items())
+            return told and not any(is_gone(key, obj) for key, obj in self._standing.items())
+
+        def is_gone(key: Key, obj: JsonObject) -> bool:
+            version, items = listed[key[:2]]
+            return key not in items and _version(obj) <= version
+
+        await self.until(caught_up, what="the watches lag")
+
     def replay(self, since: int = 0) -> Iterator[tuple[Change | None, list[JsonObject]]]:
         """What stood after each change from that number of :attr:`changes` on, in the order of the server."""
         ordered = sorted(self.changes[since:], key=lambda change: change.version)
@@ -135,18 +157,27 @@ class View:
                     raise
 
     def _take(self, obj: JsonObject, *, gone: bool) -> None:
-        metadata = obj["metadata"]
-        key = (obj["kind"], metadata.get("namespace", ""), metadata["name"])
-        change = Change(int(metadata["resourceVersion"]), key, None if gone else obj, time.monotonic())
+        key = self._key(obj)
+        change = Change(_version(obj), key, None if gone else obj, time.monotonic())
         self.changes.append(change)
+        self._newest[key] = change.version
         _put(self._standing, change)
         if not gone:
             for tell in self.on_change:
                 tell(obj)
         self._changed.set()
 
+    @staticmethod
+    def _key(obj: JsonObject) -> Key:
+        metadata = obj["metadata"]
+        return obj["kind"], metadata.get("namespace", ""), metadata["name"]
+
 
 EVENT = "Event"
+
+
+def _version(obj: JsonObject) -> int:
+    return int(obj["metadata"]["resourceVersion"])
 
 
 def _put(standing: dict[Key, JsonObject], change: Change) -> None:

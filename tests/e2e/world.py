@@ -232,6 +232,7 @@ class World:
         """Wait until the doors of these services are reported ready."""
         for name in names:
             await self.view.until(partial(self._open, name), within, f"{name} has no door")
+        await self.view.catch_up()
 
     def _open(self, name: str) -> bool:
         return self.condition(name).get("status") == "True"
@@ -242,6 +243,7 @@ class World:
             lambda: (c := self.condition(name, type_)).get("reason") == reason and c, within, f"{name}: no {reason}"
         )
         assert isinstance(told, dict)
+        await self.view.catch_up()
         return told
 
     async def barrier(self) -> None:
