@@ -151,7 +151,7 @@ def plan(situation: Situation) -> Plan:
         _revive(situation, result)
     else:
         for stage in _stages(situation):
-            waits = result.under_way
+            waits = not result.applied
             for desired in stage:
                 _want(situation, desired, waits, result)
     settled = _settled(situation, result)
