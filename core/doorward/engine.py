@@ -300,6 +300,7 @@ class Engine:
 
     def _fold_started(self, event: Started) -> list[Record]:
         self._kinds.forget()
+        self._facts.forget_lists()
         self._waiting.clear()
         self._deferred.clear()
         record = self._record(event, 0)
@@ -396,7 +397,7 @@ class Engine:
             return []
         ref, key = action.ref, key_of(action.ref)
         trimmed = trim(ref.kind, event.object) if event.object is not None and action.verb != "event" else None
-        if trimmed is not None and self._gone_since(ref, trimmed):
+        if trimmed is not None and self._facts.is_gone(ref, version_of(trimmed["metadata"].get("resourceVersion"))):
             trimmed = None
         service = self._services.get(action.service)
         already = service is None or service in self._dirty
@@ -427,11 +428,6 @@ class Engine:
         if service and not already and self._nothing_new(action, before):
             del self._dirty[service]
         return [record]
-
-    def _gone_since(self, ref: Ref, returned: JsonObject) -> bool:
-        """Whether a list that is newer than what an action returned lacks its object: it was deleted since."""
-        version = version_of(returned["metadata"].get("resourceVersion"))
-        return self._facts.get(ref) is None and 0 < version <= self._kinds.listed_at(ref.kind, ref.namespace)
 
     def _is_newest(self, ref: Ref, returned: JsonObject | None) -> bool:
         """Whether an object is still as an action returned it; watches may have told of its deletion before."""
@@ -595,6 +591,7 @@ class Engine:
         if action.verb == "event":
             return
         self._remember(action.service, outcome.in_doubt(self._memory(action.service), action, self._now))
+        self._hold(action.ref, self.number)  # unless its service is gone, and nobody will look
 
     def _gone(self, before: Fact | None, action: Action) -> None:
         """The server says that an object isn't there (any more); one that was seen since is another one."""

@@ -87,6 +87,7 @@ class Facts:
     def __init__(self) -> None:
         self._facts: dict[str, dict[Ref, Fact]] = {}
         self._tombstones: dict[Ref, Tombstone] = {}
+        self._listed: dict[tuple[str, str], int] = {}
         self._found: dict[Ref, tuple[Ref, ...]] = {}
         self._owned: dict[str, tuple[Ref, ...]] = {}
 
@@ -129,6 +130,8 @@ class Facts:
         tombstone = self._tombstones.get(ref)
         if tombstone and not known and version <= tombstone.version and (version or uid == tombstone.uid):
             return None
+        if not known and self.is_gone(ref, version):
+            return None
         if known and known.body == body:
             if version != known.version:
                 self._facts[kind][known.ref] = msgspec.structs.replace(known, version=version)
@@ -166,8 +169,18 @@ class Facts:
         del self._facts[ref.kind][ref]
         return self._changed(known, None)
 
+    def is_gone(self, ref: Ref, version: int) -> bool:
+        """Whether a list that is newer than this version of an object lacks it: it was deleted since."""
+        listed = self._listed.get((ref.kind, ref.namespace)) or self._listed.get((ref.kind, ""), 0)
+        return 0 < version <= listed and self.get(ref) is None
+
+    def forget_lists(self) -> None:
+        """A new process: what the old one listed tells nothing about what is listed now."""
+        self._listed.clear()
+
     def sweep(self, kind: str, scope: str, version: int, keys: frozenset[tuple[str, str]]) -> list[Change]:
         """Everything of this kind and scope that a list at ``version`` lacks is gone, unless it is newer."""
+        self._listed[kind, scope] = version
         for ref in [r for r, t in self._tombstones.items() if r.kind == kind and (not version or t.version <= version)]:
             if not scope or ref.namespace == scope:
                 del self._tombstones[ref]

@@ -78,11 +78,5 @@ class Kinds:
         """The API version that the server serves it in, as far as discovery told."""
         return next((synced.version for synced in self._seen.get(kind, {}).values() if synced.version), "")
 
-    def listed_at(self, kind: str, namespace: str) -> int:
-        """The resourceVersion of the newest list that covers a namespace; 0 where there is none."""
-        seen = self._seen.get(kind, {})
-        synced = seen.get(namespace) or seen.get("")
-        return synced.resource_version if synced and synced.state == "listed" else 0
-
     def message(self, kind: str) -> str:
         return next((synced.message for synced in self._seen.get(kind, {}).values() if synced.message), "")

@@ -43,11 +43,8 @@ def after_write(
     missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
     last = memory.marks.get(key)
     again = last.attempts if last and last.digest == action.digest else 0
-    if missing:
-        # What was asked is what should stand: held to, shown to backends, and tried again.
-        body = canonical(trim(action.ref.kind, asked))
-    else:
-        body = _body(returned, known)
+    # What was asked is what should stand: held to, shown to backends, and tried again.
+    body = canonical(trim(action.ref.kind, asked)) if missing else _body(returned, known)
     difference = tuple(f"spec.{path}" for path in missing[:5])
     mark = Mark(action.digest, body, again + 1 if missing else 0, difference)
     return replace(memory, marks=put(memory.marks, key, mark))
