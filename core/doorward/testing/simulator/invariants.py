@@ -156,6 +156,8 @@ class Invariants:
         lost = was - self._served(uid)
         if not lost or uid in self.world.disturbed or self.rivalled:
             return
+        if uid not in self.world.services():
+            return  # its doors go with it, whether or not the engine knows yet
         since = View(seat.engine.service(uid), seat.engine.settings).ask()
         if since is not None and since.state == "closed":
             return
@@ -176,7 +178,7 @@ class Invariants:
             raise Violation("continuity", f"{what} though the door is held")
         for host in lost:
             if host in asked.hosts:
-                if not self._rivals(uid, host):
+                if not self._rivals(uid, host) and not self._given_up_since(seat, action, host):
                     raise Violation("continuity", f"{what} though it is asked for")
                 continue
             newest = max((at for h, at in self._since[uid].items() if h in asked.hosts), default=None)
@@ -207,6 +209,12 @@ class Invariants:
                 raise Violation("fold", f"{part}: {difference(value, theirs[part])}")
 
     # -- look-ups
+
+    def _given_up_since(self, seat: Seat, action: Action, host: Host) -> bool:
+        """Whether a later action of the service, which may be performed earlier, was decided without that host."""
+        later = (view for (serial, id_), view in self._views.items() if serial == seat.serial and id_ > action.id)
+        asks = [view.ask() for view in later if view.service and view.service["metadata"]["uid"] == action.service]
+        return any(ask is not None and host not in ask.hosts for ask in asks)
 
     def claims(self, obj: JsonObject) -> set[Host]:
         key = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
