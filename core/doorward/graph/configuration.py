@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import msgspec
@@ -23,6 +24,9 @@ from doorward.model.hosts import domain_problem
 from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
 
 __all__ = ["Parsed", "Problem", "parse"]
+
+KEYS = ("ingress", "deploy", "doorward")
+"""The keys of the ConfigMap that are read."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -48,6 +52,13 @@ class Parsed(msgspec.Struct, frozen=True):
 
 def parse(data: Mapping[str, str]) -> Parsed:
     """The settings that a ConfigMap's ``data`` holds; other keys of it are OME's own business.  Never raises."""
+    return _parse(tuple((key, data[key]) for key in KEYS if key in data))
+
+
+@lru_cache(maxsize=64)
+def _parse(texts: tuple[tuple[str, str], ...]) -> Parsed:
+    """The same texts are read when they are seen, when they come into force, and whenever a journal is folded."""
+    data = dict(texts)
     reading = _Reading()
     reading.section("ingress", "", reading.document(data, "ingress", _json), INGRESS_FIELDS)
     reading.section("deploy", "", reading.document(data, "deploy", _json), DEPLOY_FIELDS)

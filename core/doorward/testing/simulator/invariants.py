@@ -18,8 +18,7 @@ from doorward.model.reference import INFERENCE_SERVICE, JsonObject
 from doorward.model.settings import Settings
 from doorward.testing.simulator import requests
 from doorward.testing.simulator.asks import Ask, Host, ask, is_forbidden
-from doorward.testing.simulator.poison import backends
-from doorward.testing.simulator.seat import Outcome, Seat
+from doorward.testing.simulator.seat import Outcome, Seat, fold
 from doorward.testing.simulator.world import DOORS, World, owner
 
 
@@ -99,9 +98,9 @@ class Invariants:
             return
         under_way = {action.ref for action in seat.issued} | {action.ref for action, _ in seat.answers} | seat.troubled
         for uid, service in self.world.services().items():
-            if "deletionTimestamp" in service["metadata"] or ask(service, settings).state != "closed":
-                continue
             if engine.seen(uid) != service["metadata"]["resourceVersion"]:
+                continue
+            if "deletionTimestamp" in service["metadata"] or ask(service, settings).state != "closed":
                 continue
             for ref, obj in engine.objects(uid):
                 whole = {"kind": ref.kind.partition(".")[0], **obj}
@@ -199,14 +198,14 @@ class Invariants:
 
     # -- at restarts
 
-    def same_as_fold(self, seat: Seat) -> None:
-        """The fold of the journal is the engine's state."""
-        folded = Engine(backends())
-        folded.restore(seat.records)
+    def same_as_fold(self, seat: Seat) -> Engine:
+        """The fold of the journal is the engine's state; the fold."""
+        folded = fold(seat.records)
         ours, theirs = seat.engine.fingerprint(), folded.fingerprint()
         for part, value in ours.items():
             if value != theirs[part]:
                 raise Violation("fold", f"{part}: {difference(value, theirs[part])}")
+        return folded
 
     # -- look-ups
 

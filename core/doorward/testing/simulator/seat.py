@@ -61,16 +61,16 @@ class Watch:
 class Seat:
     """A process that leads, or thinks so."""
 
-    def __init__(self, world: World, records: list[Record], skew: float = 0.0) -> None:
+    def __init__(self, world: World, records: list[Record], skew: float = 0.0, *, folded: Engine | None = None) -> None:
+        """``folded``: an engine that has the records folded already."""
         self.world = world
         self.skew = skew
         """Seconds by which this process's clock is off."""
         world.processes += 1
         self.serial = world.processes
-        self.engine = Engine(backends())
         self.records: list[Record] = list(records)
         self.on_disk = len(self.records)
-        self.engine.restore(self.records)
+        self.engine = folded or fold(self.records)
         self.since = self.engine.number if self.records and self.records[0].number != 1 else 0
         """Records up to this number are told by a snapshot, and may be gone."""
         self.watches = [Watch(kind, scope) for kind, scopes in self.engine.scopes.items() for scope in scopes]
@@ -219,6 +219,13 @@ class Seat:
 
     def wake(self) -> None:
         self.receive(Elapsed(at=self.now))
+
+
+def fold(records: list[Record]) -> Engine:
+    """An engine with the state that a journal tells of."""
+    engine = Engine(backends())
+    engine.restore(records)
+    return engine
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from multiprocessing import get_context
@@ -54,11 +55,18 @@ def play_seeds(seeds: range) -> Tally:
     return tally
 
 
+def _freeze() -> None:
+    """What a process imports stays: looking for garbage there, again and again, takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
 def sweep(seeds: range, jobs: int = 1) -> Iterator[Tally]:
     """Tallies of one chunk of seeds after the other, in their order; ``jobs`` processes work on them."""
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
     if jobs == 1 or len(chunks) == 1:
         yield from map(play_seeds, chunks)
         return
-    with get_context("spawn").Pool(jobs) as pool:
+    with get_context("spawn").Pool(jobs, _freeze) as pool:
         yield from pool.imap(play_seeds, chunks)
