@@ -168,7 +168,7 @@ class Engine:
         taken: list[tuple[Ref | None, int, Draft]] = list(self._agenda.take(limit))
         taken += [(None, cause, draft) for cause, draft in self._notices]
         self._notices = []
-        return [self._issue(service, cause, draft) for service, cause, draft in taken if draft.ref not in self._busy]
+        return [self._issue(*entry) for entry in taken if self._may_issue(*entry)]
 
     def wait(self) -> float | None:
         """Seconds until an :class:`Elapsed` is due; 0: at once, there is more to decide; None: nothing is timed."""
@@ -718,6 +718,13 @@ class Engine:
         if decision.drafts:
             self._agenda.put(ref, cause, decision.drafts)
         return records
+
+    def _may_issue(self, service: Ref | None, _: int, draft: Draft) -> bool:
+        """Not where its object is busy, nor where its service is about to be decided anew and this may open a host."""
+        if draft.ref in self._busy:
+            return False
+        opens = draft.verb in ("create", "patch") and draft.ref.kind in self.backends.claiming
+        return not (opens and service in self._dirty)
 
     def _issue(self, service: Ref | None, cause: int, draft: Draft) -> Action:
         fact = self._facts.get(service) if service else None

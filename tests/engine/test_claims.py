@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import pytest
-from doorward.model.reference import JsonObject
+from doorward.model.reference import JsonObject, kind_of
 
 from tests.engine.doors import DOORS, GATEWAY, add, ask, opened, reaches, settle, versions
 from tests.engine.stage import Stage, component_service, inference_service, settings
@@ -79,6 +83,50 @@ def test_take_over_comes_when_the_owner_objects_are_gone() -> None:
     settle(stage)
     assert reaches(stage, HOST) == "younger-engine"
     assert stage.condition("younger")["status"] == "True"
+
+
+@pytest.mark.parametrize("door", ["istio", "nginx", "gateway_api"])
+@pytest.mark.parametrize("held", ["older", "younger"])
+def test_a_held_doors_deleted_object_and_a_waiting_door_never_meet(
+    door: str, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = "younger" if held == "older" else "older"
+    stage = two("older", "younger", door)
+    make_ready(stage, held)
+    settle(stage)
+    make_ready(stage, waiting)
+    body = {"metadata": {"annotations": {"ome.io/deployment-mode": "Nonsense"}}}
+    stage.patch("InferenceService.ome.io", "a", held, body)
+    settle(stage)
+    assert stage.condition(held)["reason"] == "InvalidDeploymentMode"
+    assert stage.condition(waiting)["reason"] == "HostConflict"
+    assert reaches(stage, HOST) == f"{held}-engine"
+
+    most = 0
+
+    def counted(write: Callable[..., JsonObject]) -> Callable[..., JsonObject]:
+        def counting(*arguments: Any, **more: Any) -> JsonObject:
+            nonlocal most
+            made = write(*arguments, **more)
+            most = max(most, len(naming(stage, "shared.example.com")))
+            return made
+
+        return counting
+
+    monkeypatch.setattr(stage.store, "create", counted(stage.store.create))
+    monkeypatch.setattr(stage.store, "patch", counted(stage.store.patch))
+    (theirs,) = naming(stage, "shared.example.com")
+    stage.delete(kind_of(theirs), "a", theirs["metadata"]["name"])
+    settle(stage)
+    stage.rest()
+    assert most == 1
+    assert reaches(stage, HOST) is not None
+
+
+def naming(stage: Stage, host: str) -> list[JsonObject]:
+    """The objects that serve a host."""
+    doors = (o for o in stage.objects() if o["kind"] in ("VirtualService", "Ingress", "HTTPRoute"))
+    return [o for o in doors if f'"{host}"' in json.dumps(o["spec"])]
 
 
 def test_a_loser_goes_without_that_host_alone() -> None:

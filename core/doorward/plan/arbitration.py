@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -11,7 +11,7 @@ import msgspec
 from doorward.backends import Backend
 from doorward.graph.claims import NOBODY, Age, Claims, Hold
 from doorward.graph.inference_service import InferenceService
-from doorward.model.door import Door, PathDoor, Warning
+from doorward.model.door import Claim, Door, PathDoor, Warning
 from doorward.model.reference import Ref, kind_of
 from doorward.model.settings import Settings
 from doorward.plan.rendering import Renderer
@@ -125,6 +125,20 @@ class Arbiter:
                     if claim.host == host and set(claim.via) & set(hold.via):
                         return True
         return False
+
+
+def is_taken(claims: Claims, ref: Ref, uid: str, served: Iterable[Claim]) -> bool:
+    """Whether somebody else has, or is about to have, what a deleted object of a held door served."""
+    for claim in served:
+        holds, wants = claims.rivals(claim.host, claim.prefix)
+        if any(hold.owner and hold.owner != uid for hold in holds):
+            return True
+        if any(want.service != ref and not want.blocked for want in wants):
+            return True
+        foreign = claims.foreign(claim.host, claim.prefix)
+        if any(hold.controller != uid and set(hold.via) & set(claim.via) for hold in foreign):
+            return True
+    return False
 
 
 def domain_problem(host: str, namespace: str, settings: Settings) -> str:

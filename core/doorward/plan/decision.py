@@ -23,15 +23,15 @@ from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
 from doorward.graph.tracked_settings import TrackedSettings
-from doorward.model.door import Door, Exposure, Standing, Warning
+from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
-from doorward.plan.arbitration import Arbiter, Denied, domain_problem
+from doorward.plan.arbitration import Arbiter, Denied, domain_problem, is_taken
 from doorward.plan.desired import Desired
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import EXTERNAL, Overlap
-from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, key_of, plan
+from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, kept_of, key_of, plan
 from doorward.plan.rendering import Rendered, Renderer
 from doorward.plan.report import left_to_another, report_on, status_of
 from doorward.plan.status import Report, status_patch, yielded
@@ -302,7 +302,6 @@ class _Case:
         """Keep what stands, but for what is closed, and say why."""
         for kind in self.kinds.all():
             self.kinds.require(kind)
-        self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
         report = Report(status=status_of(refusal), reason=refusal.reason, message=self._held_message(refusal))
         self._carry_out(service, self._held(service, settings, closed=closed), report, first)
 
@@ -317,10 +316,33 @@ class _Case:
         if settings is not None and (closed or settings.namespace_domains):
             leads_in = self._leads_in(service.namespace, settings, closed)
             door = Ref(SERVICE, service.namespace, door_service(service, settings))
-        situation = self._situation(service, desired={}, held=True, leads_in=leads_in, door=door)
+        self._want_what_is_gone(service)
+        situation = self._situation(
+            service, desired={}, held=True, leads_in=leads_in, door=door, revivable=self._revivable
+        )
         result = plan(situation)
         self._guard(situation, result, None)
         return result
+
+    def _want_what_is_gone(self, service: InferenceService) -> None:
+        """A held door stands in nobody's way, and hears when what its deleted objects served is taken, or free."""
+        present = {key_of(fact.ref) for fact in self.ours}
+        gone = [(key, mark) for key, mark in self.memory.marks.items() if key not in present]
+        served = [self._served(key.partition("/")[0], kept_of(service, mark)) for key, mark in gone]
+        wanted = [(claim.host, claim.prefix, True) for claims in served for claim in claims]
+        self.decision.affected |= self.claims.want(self.fact.ref, service.age, wanted)
+
+    def _revivable(self, kind: str, obj: JsonObject) -> bool:
+        """Whether a deleted object of a held door may be made anew: nobody else has its hosts by now."""
+        if self.kinds.state(kind) != "listed":
+            return False
+        return not is_taken(self.claims, self.fact.ref, self.fact.uid, self._served(kind, obj))
+
+    def _served(self, kind: str, obj: JsonObject) -> Sequence[Claim]:
+        try:
+            return self.backends.claims(kind, obj) if kind in self.backends.claiming else ()
+        except BackendError:
+            return ()
 
     def _leads_in(self, namespace: str, settings: Settings, closed: bool) -> Callable[[str, JsonObject], bool]:
         """Which objects serve what is closed; no rendering is needed to tell, and what can't be read counts as one."""

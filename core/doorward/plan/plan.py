@@ -94,6 +94,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Objects of ours that have to go at once."""
     leads_in: Callable[[str, JsonObject], bool] | None = None
     """Which objects of a held door have to go at once, by kind and content; None: none of them."""
+    revivable: Callable[[str, JsonObject], bool] = lambda *_: True
+    """Which objects of a held door may be made anew, by kind and content."""
     door: Ref | None = None
     """Service DOOR, which only stops to lead in from outside."""
     adopt: bool = False
@@ -286,7 +288,7 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
     if mark is None or mark.body == fact.body or fact.deleting or put_off(s, fact.ref, result):
         return
     observed, watch = fact.object(), s.watch(fact.ref.kind)
-    patch = correction(_kept(s.service, mark), observed, watch)
+    patch = correction(kept_of(s.service, mark), observed, watch)
     if patch and _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
         changed = fields(patch)
         _do(result, _patch(fact, patch, OPEN, f"drift of a held door: {', '.join(changed)}", changed, mark.digest))
@@ -308,8 +310,10 @@ def _revive(s: Situation, result: Plan) -> None:
         ref = Ref(kind, s.service.namespace, name)
         if key in present or s.look(ref) is not None or put_off(s, ref, result):
             continue
-        watch, kept = s.watch(kind), _kept(s.service, mark)
-        if (s.leads_in and s.leads_in(kind, kept)) or not _pace(s, ref, "", result):
+        watch, kept = s.watch(kind), kept_of(s.service, mark)
+        if (s.leads_in and s.leads_in(kind, kept)) or not s.revivable(kind, kept):
+            continue
+        if not _pace(s, ref, "", result):
             continue
         spec = {k: v for k, v in kept["spec"].items() if watch.owned == "spec" or k in watch.fields}
         body = {"apiVersion": watch.resource.api_version(), "kind": watch.resource.name, **kept, "spec": spec}
@@ -317,7 +321,7 @@ def _revive(s: Situation, result: Plan) -> None:
         _do(result, Draft(verb="create", ref=ref, order=OPEN, reason=reason, body=body, digest=mark.digest))
 
 
-def _kept(service: InferenceService, mark: Mark) -> JsonObject:
+def kept_of(service: InferenceService, mark: Mark) -> JsonObject:
     """What of a marked object is ours, as a manifest to compare with."""
     obj = msgspec.json.decode(mark.body)
     metadata = obj["metadata"]
