@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from doorward.backends import Backend
-from doorward.graph.claims import NOBODY, Age, Claims, Hold
+from doorward.graph.claims import NOBODY, Age, Claims, Hold, Want
 from doorward.graph.inference_service import InferenceService
 from doorward.model.door import Claim, Door, PathDoor, Warning
 from doorward.model.reference import Ref, kind_of
@@ -23,6 +23,22 @@ class Denied(msgspec.Struct, frozen=True):
     host: str
     reason: Literal["HostConflict", "DomainNotAllowed"]
     message: str
+
+
+class Contest(msgspec.Struct, frozen=True, gc=False):
+    """Who else has or asks for something that overlaps a claim."""
+
+    mine: bool
+    """The service serves it already."""
+    holds: tuple[Hold, ...]
+    """Of other services."""
+    wants: tuple[Want, ...]
+    """Of other services."""
+
+    @property
+    def blocked(self) -> bool:
+        """Others have it, and this service nothing of it: asking for it stands in nobody's way."""
+        return bool(self.holds) and not self.mine
 
 
 class Arbiter:
@@ -53,11 +69,12 @@ class Arbiter:
                 denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
             else:
                 allowed.append((host, prefix))
-        wanted = [(host, prefix, self._blocked(host, prefix)) for host, prefix in allowed]
+        contests = [self._contest(host, prefix) for host, prefix in allowed]
+        wanted = [(host, prefix, contest.blocked) for (host, prefix), contest in zip(allowed, contests, strict=True)]
         self.affected |= self.claims.want(self.ref, self.age(self.uid), wanted)
         granted = []
-        for host, prefix in allowed:
-            owner = self._owner(service, host, prefix, door, selected)
+        for (host, prefix), contest in zip(allowed, contests, strict=True):
+            owner = self._owner(service, host, prefix, contest, door, selected)
             if owner:
                 where = host + prefix.rstrip("/")
                 denied.append(Denied(where, "HostConflict", f"{where} belongs to {owner}"))
@@ -69,12 +86,24 @@ class Arbiter:
         has_path = door.path and (not path or (door.path.host, door.path.prefix) in granted)
         return msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None), denied
 
-    def _owner(self, service: InferenceService, host: str, prefix: str, door: Door, selected: Backend | None) -> str:
-        """Who owns a claim that this service wants; empty where it may have it."""
-        uid, age = service.metadata.uid, service.age
-        mine = self.claims.holds(uid, host, prefix)
+    def _contest(self, host: str, prefix: str) -> Contest:
         holds, wants = self.claims.rivals(host, prefix)
-        rivals = [(self.age(h.owner), str(h.ref)) for h in holds if h.owner and h.owner != uid]
+        others = tuple(hold for hold in holds if hold.owner and hold.owner != self.uid)
+        asking = tuple(want for want in wants if want.service != self.ref)
+        return Contest(self.claims.holds(self.uid, host, prefix), others, asking)
+
+    def _owner(
+        self,
+        service: InferenceService,
+        host: str,
+        prefix: str,
+        contest: Contest,
+        door: Door,
+        selected: Backend | None,
+    ) -> str:
+        """Who owns a claim that this service wants; empty where it may have it."""
+        uid, age, mine = service.metadata.uid, service.age, contest.mine
+        rivals = [(self.age(hold.owner), str(hold.ref)) for hold in contest.holds]
         if rivals:
             earliest, ref = min(rivals)
             if mine and age < earliest and earliest != NOBODY:
@@ -91,17 +120,11 @@ class Arbiter:
                 self.warnings.append(Warning("HostShared", message))
         if mine:
             return ""
-        earlier = [want.age for want in wants if want.service != self.ref and not want.blocked and want.age < age]
+        earlier = [want.age for want in contest.wants if not want.blocked and want.age < age]
         if earlier:
             first = min(earlier)
             return f"InferenceService {first[1]}/{first[2]}, which asked for it first"
         return ""
-
-    def _blocked(self, host: str, prefix: str) -> bool:
-        """Whether somebody else holds what overlaps a claim, while this service holds nothing of it."""
-        uid = self.uid
-        holds, _ = self.claims.rivals(host, prefix)
-        return any(h.owner and h.owner != uid for h in holds) and not self.claims.holds(uid, host, prefix)
 
     def _same_way(self, hold: Hold, host: str, prefix: str, door: Door, selected: Backend | None) -> bool:
         """Whether a foreign object serves a host by the class or gateway that this door would.
