@@ -658,6 +658,7 @@ class Engine:
             ref, cause = self._dirty.popitem(last=False)
             if not everything_known and self._may_wait(ref):
                 self._deferred[ref] = cause
+                self._agenda.drop(ref)  # what was to close it before it was asked for again
                 continue
             left -= 1
             records += self._decide_one(ref, cause)
