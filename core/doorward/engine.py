@@ -329,23 +329,31 @@ class Engine:
 
     def _fold_observed(self, event: Observed, cause: int = 0) -> list[Record]:
         trimmed = trim(event.kind, event.object)
+        known = self._known_in_flight(event.kind, trimmed["metadata"]) if self._busy else None
         try:
             change = self._facts.observe(event.kind, trimmed, self.number + 1)
         except TypeError:  # what JSON can't hold
             trimmed = mended(trim(event.kind, event.object))
             change = self._facts.observe(event.kind, trimmed, self.number + 1)
-        if change is None:
+        if change is None and (known is None or self._facts.get(known.ref) is known):
             return []
         record = self._record(Observed(at=event.at, kind=event.kind, object=trimmed), cause)
-        self._changed(change)
+        if change:
+            self._changed(change)
         return [record]
+
+    def _known_in_flight(self, kind: str, metadata: JsonObject) -> Fact | None:
+        """What is known of an object that is being written: a newer version of the same outdates the outcome."""
+        ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
+        return self._facts.get(ref) if ref in self._busy else None
 
     def _fold_deleted(self, event: Deleted, cause: int = 0) -> list[Record]:
         change = self._facts.delete(event.ref, event.uid, event.resource_version)
-        if change is None:
+        if change is None and event.ref not in self._busy:
             return []
         record = self._record(event, cause)
-        self._changed(change)
+        if change:
+            self._changed(change)
         return [record]
 
     def _fold_synced(self, event: Synced) -> list[Record]:
