@@ -302,7 +302,7 @@ class _Case:
         """Keep what stands, but for what is closed, and say why."""
         for kind in self.kinds.all():
             self.kinds.require(kind)
-        report = Report(status=status_of(refusal), reason=refusal.reason, message=self._held_message(refusal))
+        report = Report(status=status_of(refusal), reason=refusal.reason, message=self._held_message(service, refusal))
         self._carry_out(service, self._held(service, settings, closed=closed), report, first)
 
     def _close_alone(self, service: InferenceService, settings: Settings, closed: bool, missing: str) -> None:
@@ -362,8 +362,9 @@ class _Case:
 
         return leads_in
 
-    def _held_message(self, refusal: Refusal) -> str:
-        stands = self.ours or self.memory.marks
+    def _held_message(self, service: InferenceService, refusal: Refusal) -> str:
+        marks = self.memory.marks.items()
+        stands = self.ours or any(self._revivable(key.partition("/")[0], kept_of(service, mark)) for key, mark in marks)
         return f"{refusal.message} (the door that stands is kept as it was)" if stands else refusal.message
 
     def _situation(self, service: InferenceService, **more: object) -> Situation:
