@@ -57,6 +57,7 @@ NOTICED_BY: dict[str, int] = {
     "paths_are_claimed_that_cannot_be_opened": 10,
     "what_a_look_shows_has_to_wait": 868,
     "a_namesakes_successor_waits_for_ever": 1387,
+    "nobody_waits_for_acceptance": 36,
 }
 """A seed that notices, where one is known: it is tried first."""
 
@@ -298,3 +299,8 @@ def what_a_look_shows_has_to_wait(patch: pytest.MonkeyPatch) -> None:
 @planted
 def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_touch_waiting", lambda engine, action, cause: engine._touch_uid(action.service, cause))
+
+
+@planted
+def nobody_waits_for_acceptance(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decision._Case, "_accepted", lambda *_: True)

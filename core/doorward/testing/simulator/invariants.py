@@ -140,6 +140,11 @@ class Invariants:
         self.world.disturbed[uid] = self.world.clock.now
         self._served(uid)
 
+    def accepted(self) -> None:
+        """Gateways took up what attaches to them: from now on that is served."""
+        for uid in self.world.services():
+            self._served(uid)
+
     def _served(self, uid: str) -> set[Host]:
         """The hosts on which a service is served now; since when is remembered."""
         after = self.world.of(uid)

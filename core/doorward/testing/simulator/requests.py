@@ -119,9 +119,15 @@ def _route_prefix(spec: JsonObject) -> str:
     return min(values, key=len) if values else "/"
 
 
+def _attached(route: JsonObject) -> bool:
+    """Whether a gateway took a route up: once it did, it goes on with what it had until it takes up the next."""
+    parents = (route.get("status") or {}).get("parents") or ()
+    return any(c["type"] == "Accepted" and c["status"] == "True" for p in parents for c in p.get("conditions") or ())
+
+
 def _route(obj: JsonObject, host: str, path: str) -> Reached | None:
     spec = obj["spec"]
-    if host not in (spec.get("hostnames") or ()):
+    if host not in (spec.get("hostnames") or ()) or not _attached(obj):
         return None
     best: tuple[int, Reached] | None = None
     for rule in spec.get("rules") or ():

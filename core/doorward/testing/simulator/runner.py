@@ -65,7 +65,7 @@ class Run:
                 self.faults["somebody takes a name"] += 1
                 world.occupy(step)
             case s.Accept():
-                world.accept()
+                self._accept()
             case s.Collect():
                 world.collect()
             case s.Land():
@@ -198,6 +198,10 @@ class Run:
                 return turn > 0
         raise Violation("convergence", "the engine doesn't come to rest while time stands still")
 
+    def _accept(self) -> None:
+        self.world.accept()
+        self.invariants.accepted()
+
     # -- the end
 
     def _calm(self) -> None:
@@ -229,7 +233,7 @@ class Run:
         while True:
             version = self.world.store.resource_version
             self._settle(seat)
-            self.world.accept()
+            self._accept()
             self.world.collect()
             if self.writes > most:
                 raise Violation("convergence", f"more than {bound} writes after faults stopped")
