@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine.doors import (
     DOORS,
+    GATEWAY,
     accept_routes,
     answer,
     ask,
@@ -265,3 +266,30 @@ def test_nothing_answers_and_nothing_is_lost() -> None:
     stage.settle()
     stage.rest()
     assert "VirtualService/m" not in stage.ours()
+
+
+@pytest.mark.parametrize("visibility", [None, "cluster-local"])
+def test_the_in_cluster_door_is_reached_by_its_former_name_until_the_new_one_has_had_its_time(
+    visibility: str | None,
+) -> None:
+    stage = opened("istio", parts=("engine", "decoder"))
+    label = {"metadata": {"labels": {"networking.knative.dev/visibility": visibility}}}
+    stage.patch("InferenceService.ome.io", "a", "m", label)
+    settle(stage)
+    former, new = ("http://m.a.svc.cluster.local/v1/decoder/x", "http://m-door.a.svc.cluster.local/v1/decoder/x")
+    assert reaches(stage, former, inside=True) == "m-decoder"
+    data = settings(GATEWAY, doorward='doorService: "{{.Name}}-door"')["data"]
+    stage.patch("ConfigMap", "ome", "inferenceservice-config", {"data": data})
+    settle(stage)
+    assert reaches(stage, new, inside=True) == "m-decoder"
+    assert reaches(stage, former, inside=True) == "m-decoder"
+    stage.advance(9)
+    assert reaches(stage, former, inside=True) == "m-decoder"
+    stage.advance(2)
+    settle(stage)
+    assert reaches(stage, new, inside=True) == "m-decoder"
+    assert reaches(stage, former, inside=True) is None
+    assert "Service/m" not in stage.ours()
+    before = versions(stage)
+    stage.rest()
+    assert versions(stage) == before

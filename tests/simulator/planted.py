@@ -20,7 +20,7 @@ from doorward.graph.facts import Facts
 from doorward.graph.timers import Timers
 from doorward.model.event import Applied, Failed, Record, Refused, Synced, Unknown
 from doorward.model.reference import Ref
-from doorward.plan import decision, plan, status
+from doorward.plan import decision, leaving, plan, status
 from doorward.plan.plan import Draft, Plan
 from doorward.testing.simulator.seat import Seat, Watch
 
@@ -58,6 +58,7 @@ NOTICED_BY: dict[str, int] = {
     "what_a_look_shows_has_to_wait": 868,
     "a_namesakes_successor_waits_for_ever": 1387,
     "nobody_waits_for_acceptance": 36,
+    "former_names_inside_leave_at_once": 25,
 }
 """A seed that notices, where one is known: it is tried first."""
 
@@ -304,3 +305,8 @@ def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
 @planted
 def nobody_waits_for_acceptance(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decision._Case, "_accepted", lambda *_: True)
+
+
+@planted
+def former_names_inside_leave_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(leaving.Overlap, "leaving_inside", lambda *_: frozenset())

@@ -77,6 +77,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     leaving_parents: tuple[str, ...] = ()
     leaving_path_hosts: tuple[str, ...] = ()
     """Hosts under which the path door's object is still served, besides the path door's own."""
+    leaving_services: tuple[str, ...] = ()
+    """Former names of Service DOOR that still lead to the local gateway."""
     path: PathDoor | None = None
     scheme: str = "http"
     entry: str = "engine"
@@ -106,7 +108,11 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def inside_hosts(self) -> tuple[str, str, str]:
         """The three forms under which Service DOOR is reached inside the cluster, the full one last."""
-        short = f"{self.door_service}.{self.namespace}"
+        return self.inside_hosts_of(self.door_service)
+
+    def inside_hosts_of(self, service: str) -> tuple[str, str, str]:
+        """The same for another Service of this namespace."""
+        short = f"{service}.{self.namespace}"
         return short, f"{short}.svc", f"{short}.svc.{self.settings.cluster_domain}"
 
     @property

@@ -223,8 +223,10 @@ class _Case:
         door, denied = self._settle_claims(service, form.door, selected, settings, path=opened is None or opened.path)
         if door is not form.door:
             final = self.renderer.render(service, door, selected)
-        overlap = Overlap(self.facts, self.renderer, self.now, settings.overlap_seconds)
-        leaving = frozenset() if closed else overlap.leaving(final, {d.host for d in denied})
+        overlap = Overlap(self.facts, self.ours, self.renderer, self.now, settings.overlap_seconds)
+        leaving = overlap.leaving_inside(final)
+        if not closed:
+            leaving |= overlap.leaving(final, {d.host for d in denied})
         rendered = overlap.rendered(service, door, selected, final, leaving) if leaving else final
         for rendering in rendered.renderings.values():
             self.warnings += rendering.warnings

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from doorward.backends import Backend
-from doorward.graph.facts import Facts
+from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService
 from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.desired import Desired, digest_of, ours_of
-from doorward.plan.plan import is_ours, key_of, overlap_is_over
+from doorward.plan.plan import EXTERNAL_NAME, is_ours, key_of, overlap_is_over
 from doorward.plan.rendering import Rendered, Renderer
 
 EXTERNAL = ("LoadBalancer", "NodePort")
@@ -22,12 +22,19 @@ EXTERNAL = ("LoadBalancer", "NodePort")
 class Overlap:
     """Compares a door as it is to be with what stands, for one service."""
 
-    def __init__(self, facts: Facts, renderer: Renderer, now: float, seconds: float) -> None:
+    def __init__(self, facts: Facts, ours: Sequence[Fact], renderer: Renderer, now: float, seconds: float) -> None:
         self.facts = facts
+        self.ours = ours
         self.renderer = renderer
         self.memory = renderer.memory
         self.now = now
         self.seconds = seconds
+
+    def leaving_inside(self, final: Rendered) -> frozenset[str]:
+        """Former names of Service DOOR under which requests from inside still arrive, as keys: ``inside:NAME``."""
+        services = (fact for fact in self.ours if fact.ref.kind == SERVICE and fact.ref not in final.desired)
+        standing = (fact for fact in services if fact.object()["spec"].get("type") == EXTERNAL_NAME)
+        return frozenset(f"inside:{fact.ref.name}" for fact in standing)
 
     def leaving(self, final: Rendered, lost: set[str]) -> frozenset[str]:
         """What objects that stay still carry and are to lose, as keys.
@@ -65,7 +72,7 @@ class Overlap:
     ) -> Rendered:
         """The door with what is leaving and has time left; ``final`` is the door without."""
         digest = final.digest if leaving else ""
-        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": [], "type": []}
+        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": [], "type": [], "inside": []}
         for key in sorted(leaving):
             if not overlap_is_over(self.memory, digest, key, self.now, self.seconds):
                 kind, _, value = key.partition(":")
@@ -77,6 +84,7 @@ class Overlap:
             leaving_hosts=tuple(kept["host"]),
             leaving_path_hosts=tuple(kept["pathhost"]),
             leaving_parents=tuple(kept["parent"]),
+            leaving_services=tuple(kept["inside"]),
         )
         rendered = self.renderer.render(service, both, selected)
         for name in kept["type"]:

@@ -103,8 +103,8 @@ def _hosts_spec(door: Door, outside: list[str], needed: Mapping[Ref, JsonObject]
         hosts = all_hosts
         gateways += outside
         matches.append(_Match(any_of(hosts), outside, True))
-    if _carries_inside(door, needed):
-        inside_hosts = door.inside_hosts
+    for service in _services(door, needed):
+        inside_hosts = door.inside_hosts_of(service)
         name = in_cluster(inside_hosts, bare=not door.serverless)
         inside = _distinct((door.settings.local_gateway, MESH, *_leaving_inside(door, name, needed)))
         hosts += inside_hosts
@@ -119,6 +119,12 @@ def _hosts_spec(door: Door, outside: list[str], needed: Mapping[Ref, JsonObject]
         if own := [match for match in matches if match.by_path or route is last]:
             http.append(_http(door, route, _below(route.prefix, own)))
     return {"hosts": list(hosts), "gateways": _distinct(gateways), "http": http}
+
+
+def _services(door: Door, needed: Mapping[Ref, JsonObject]) -> tuple[str, ...]:
+    """The Services whose in-cluster names are carried."""
+    now = (door.door_service,) if _carries_inside(door, needed) else ()
+    return (*now, *(name for name in door.leaving_services if name != door.door_service))
 
 
 def _carries_inside(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:

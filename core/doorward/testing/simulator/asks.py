@@ -96,6 +96,16 @@ def ask(service: JsonObject, settings: Settings) -> Ask:
     return Ask(state, tuple(host for host in asked if host not in forbidden), forbidden, routes, url)
 
 
+def inside_door(service: JsonObject, settings: Settings) -> str:
+    """The name of Service DOOR; empty where there is none to be."""
+    meta = service["metadata"]
+    notes = meta.get("annotations") or {}
+    off = notes[NO_VIRTUAL].lower() == "true" if NO_VIRTUAL in notes else settings.disable_istio_virtual_host
+    if off and (notes.get(MODE) or settings.default_deployment_mode) == "Serverless":
+        return ""
+    return settings.door_service.replace("{{.Name}}", meta["name"])
+
+
 def is_forbidden(host: Host, namespace: str, settings: Settings) -> bool:
     """Whether setting ``namespaceDomains`` refuses a namespace a host."""
     named = [d for pattern, d in settings.namespace_domains.items() if fnmatchcase(namespace, pattern)]

@@ -14,10 +14,11 @@ from doorward.engine import Engine
 from doorward.graph.facts import controller_of
 from doorward.model.action import Action
 from doorward.model.event import Applied, Configured, Deleted, Observed, Synced
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject
+from doorward.model.reference import INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
+from doorward.plan.plan import CLOSED
 from doorward.testing.simulator import requests
-from doorward.testing.simulator.asks import Ask, Host, ask, is_forbidden
+from doorward.testing.simulator.asks import Ask, Host, ask, inside_door, is_forbidden
 from doorward.testing.simulator.seat import Outcome, Seat, fold
 from doorward.testing.simulator.world import DOORS, World, owner
 
@@ -35,6 +36,8 @@ class View(msgspec.Struct, frozen=True):
 
     service: JsonObject | None
     settings: Settings | None
+    services: frozenset[str] = frozenset()
+    """The Services of this service that it knew of, by name."""
 
     def ask(self) -> Ask | None:
         return ask(self.service, self.settings) if self.service and self.settings else None
@@ -54,13 +57,16 @@ class Invariants:
         self._settings: dict[int, Settings | None] = {}
         self._views: dict[tuple[int, int], View] = {}
         self._since: dict[str, dict[Host, float]] = {}
+        self._inside: dict[str, dict[str, float]] = {}
         self._claims: dict[tuple[str, str], set[Host]] = {}
 
     # -- when actions are handed out
 
     def acted(self, seat: Seat, actions: list[Action]) -> None:
         for action in actions:
-            self._views[seat.serial, action.id] = View(seat.engine.service(action.service), seat.engine.settings)
+            uid, engine = action.service, seat.engine
+            services = frozenset(ref.name for ref, _ in engine.objects(uid) if ref.kind == SERVICE)
+            self._views[seat.serial, action.id] = View(engine.service(uid), engine.settings, services)
             self.has_a_cause(seat, action)
         self.closed_at_once(seat)
         self.keeps_good_settings(seat)
@@ -119,6 +125,7 @@ class Invariants:
         self.touches_only_ours(action, before)
         if action.ref.kind in DOORS:
             self.goes_on_serving(seat, action, before, around)
+            self.goes_on_inside(seat, action, around)
             if action.verb in ("create", "patch"):
                 self.one_owner(action)
 
@@ -188,6 +195,33 @@ class Invariants:
             newest = max((at for h, at in self._since[uid].items() if h in asked.hosts), default=None)
             if newest is not None and newest + view.settings.overlap_seconds > now + 0.001 and not self.jumped:
                 raise Violation("continuity", f"{what} {now - newest:.1f}s after the new was served")
+
+    def goes_on_inside(self, seat: Seat, action: Action, around: list[JsonObject]) -> None:
+        """Service DOOR leads to the service from inside, and does so under its former name until the new one has had
+        its time.  What closes the outside door may take a moment of it along."""
+        uid, now, was = action.service, self.world.clock.now, requests.inside(around)
+        after, known = requests.inside(self.world.of(uid)), self._inside.get(uid, {})
+        since = self._inside[uid] = {name: known.get(name, now) for name in after}
+        view = self._views.get((seat.serial, action.id))
+        if view is None or view.service is None or view.settings is None or action.reason == CLOSED:
+            return
+        lost = {name for name in was - after if name in view.services and "-lb-" not in name}
+        if not lost:
+            return
+        if uid in self.world.disturbed or self.rivalled or self.jumped or uid not in self.world.services():
+            return
+        door = inside_door(view.service, view.settings)
+        if not door or self._is_anothers(Ref(SERVICE, action.ref.namespace, door), uid):
+            return
+        what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away inside"
+        if door not in after:
+            raise Violation("continuity", f"{what}, and {door} isn't there")
+        if since[door] + view.settings.overlap_seconds > now + 0.001:
+            raise Violation("continuity", f"{what} {now - since[door]:.1f}s after {door} was there")
+
+    def _is_anothers(self, ref: Ref, uid: str) -> bool:
+        obj = self.world.entry(*ref)
+        return obj is not None and owner(obj) != uid
 
     def one_owner(self, action: Action) -> None:
         """One host, one owner: a write never puts a service's object on another's host."""

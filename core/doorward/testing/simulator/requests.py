@@ -31,6 +31,21 @@ def reached(objects: Iterable[JsonObject], host: str, path: str = "/") -> Reache
     return _virtual(objects, host, path, inside=False)
 
 
+def inside(objects: Iterable[JsonObject]) -> set[str]:
+    """The Services of one service through which requests from inside the cluster get somewhere, by name."""
+    objects = [obj for obj in objects if "deletionTimestamp" not in obj["metadata"]]
+    found = set()
+    for obj in objects:
+        if obj["kind"] != "Service":
+            continue
+        meta, spec = obj["metadata"], obj.get("spec") or {}
+        host = f"{meta['name']}.{meta['namespace']}.svc.cluster.local"
+        through = spec.get("type") == "ExternalName"
+        if _virtual(objects, host, "/", inside=True) if through else (spec.get("selector") or {}).get("component"):
+            found.add(meta["name"])
+    return found
+
+
 def claimed(obj: JsonObject) -> set[tuple[str, str]]:
     """The (host, path prefix) pairs that an object serves outside; the prefix of a whole host is ``/``."""
     spec = obj.get("spec") or {}
