@@ -78,7 +78,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     leaving_path_hosts: tuple[str, ...] = ()
     """Hosts under which the path door's object is still served, besides the path door's own."""
     leaving_services: tuple[str, ...] = ()
-    """Former names of Service DOOR that still lead to the local gateway."""
+    """Former names of Service DOOR, under which it still stands."""
     path: PathDoor | None = None
     scheme: str = "http"
     entry: str = "engine"

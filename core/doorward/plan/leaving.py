@@ -12,7 +12,7 @@ from doorward.graph.inference_service import InferenceService
 from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.desired import Desired, digest_of, ours_of
-from doorward.plan.plan import EXTERNAL_NAME, is_ours, key_of, overlap_is_over
+from doorward.plan.plan import is_ours, key_of, overlap_is_over
 from doorward.plan.rendering import Rendered, Renderer
 
 EXTERNAL = ("LoadBalancer", "NodePort")
@@ -33,8 +33,8 @@ class Overlap:
     def leaving_inside(self, final: Rendered) -> frozenset[str]:
         """Former names of Service DOOR under which requests from inside still arrive, as keys: ``inside:NAME``."""
         services = (fact for fact in self.ours if fact.ref.kind == SERVICE and fact.ref not in final.desired)
-        standing = (fact for fact in services if fact.object()["spec"].get("type") == EXTERNAL_NAME)
-        return frozenset(f"inside:{fact.ref.name}" for fact in standing)
+        former = (fact for fact in services if fact.object()["spec"].get("type") not in EXTERNAL)
+        return frozenset(f"inside:{fact.ref.name}" for fact in former)
 
     def leaving(self, final: Rendered, lost: set[str]) -> frozenset[str]:
         """What objects that stay still carry and are to lose, as keys.
