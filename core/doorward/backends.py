@@ -17,7 +17,7 @@ from doorward.model.settings import Settings
 
 ENTRY_POINT_GROUP = "doorward"
 
-_HOOKS = ("select", "supports", "accompanies", "needs", "render", "status", "claims", "apply", "observe")
+_HOOKS = ("select", "supports", "accompanies", "needs", "render", "status", "claims", "narrow", "apply", "observe")
 
 T = TypeVar("T")
 
@@ -86,6 +86,9 @@ class Backend:
 
     def claims(self, manifest: JsonObject) -> Sequence[Claim]:
         return self._sequence("claims", Claim, manifest)
+
+    def narrow(self, manifest: JsonObject) -> JsonObject | None:
+        return self._call("narrow", dict, manifest)
 
     def keeps_objects(self) -> bool:
         return self._hooks["apply"] is not None and self._hooks["observe"] is not None
@@ -225,9 +228,15 @@ class Backends:
         Facts are kept without their kind; backends are shown whole manifests.
         """
         backend = self.claiming.get(kind)
-        if backend is None:
-            return ()
-        if "kind" not in manifest:
-            resource = self.resources[kind]
-            manifest = {"apiVersion": resource.api_version(), "kind": resource.name, **manifest}
-        return backend.claims(manifest)
+        return backend.claims(self._whole(kind, manifest)) if backend else ()
+
+    def narrow(self, kind: str, manifest: JsonObject) -> JsonObject | None:
+        """A merge patch of ``spec`` that leaves what serves requests from inside; None where nothing does."""
+        backend = self.claiming.get(kind)
+        return backend.narrow(self._whole(kind, manifest)) if backend else None
+
+    def _whole(self, kind: str, manifest: JsonObject) -> JsonObject:
+        if "kind" in manifest:
+            return manifest
+        resource = self.resources[kind]
+        return {"apiVersion": resource.api_version(), "kind": resource.name, **manifest}

@@ -144,6 +144,15 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
 
 
 @hookspec(firstresult=True)
+def narrow(manifest: JsonObject) -> JsonObject | None:
+    """Called per object that leads in from outside, of a door that has to close and, being refused, can't be rendered.
+
+    The answer is a merge patch of its ``spec`` that leaves what serves requests from inside the cluster; None where
+    nothing does, and the object goes.
+    """
+
+
+@hookspec(firstresult=True)
 def observe(kind: str) -> Awaitable[Sequence[JsonObject]]:  # type: ignore[empty-body]
     """Called for a kind that is ``external``, at start, after writes and every half a minute: all that stands of it.
 

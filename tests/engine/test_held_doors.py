@@ -252,3 +252,25 @@ def test_a_server_that_adds_defaults_never_makes_a_loop(
     scene.advance(600)
     assert scene.again().performed == []
     assert scene.versions() == before
+
+
+@pytest.mark.parametrize("closes", ["disableIngressCreation", "cluster-local", "namespaceDomains"])
+def test_a_refused_door_that_closes_is_still_reached_inside_by_path(closes: str) -> None:
+    scene = Scene(*service("m", "engine", "decoder"))
+    outside, inside = "http://m.a.example.com/v1/decoder/x", "http://m.a.svc.cluster.local/v1/decoder/x"
+    assert (scene.reaches(outside), scene.reaches(inside, inside=True)) == ("m-decoder", "m-decoder")
+    scene.edit(annotations={"ome.io/deployment-mode": "Raw"})
+    if closes == "cluster-local":
+        scene.edit(labels={"networking.knative.dev/visibility": "cluster-local"})
+    elif closes == "namespaceDomains":
+        scene.configure(doorward='namespaceDomains: {"*": ["nowhere.test"]}')
+    else:
+        scene.configure({"disableIngressCreation": True})
+    assert not scene.reaches(outside)
+    assert scene.reaches(inside, inside=True) == "m-decoder"
+    before = scene.versions()
+    scene.rest()
+    assert scene.versions() == before
+    scene.edit(annotations={"ome.io/deployment-mode": None})
+    assert not scene.reaches(outside)
+    assert scene.reaches(inside, inside=True) == "m-decoder"

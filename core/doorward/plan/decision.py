@@ -314,13 +314,14 @@ class _Case:
         self.decision.drafts = [draft for draft in drafts if draft.order == CLOSE]
 
     def _held(self, service: InferenceService, settings: Settings | None, *, closed: bool) -> Plan:
-        leads_in = door = None
+        leads_in = None
+        narrowed: Callable[[Fact], JsonObject | None] = lambda _: None  # noqa: E731
         if settings is not None and (closed or settings.namespace_domains):
             leads_in = self._leads_in(service.namespace, settings, closed)
-            door = Ref(SERVICE, service.namespace, door_service(service, settings))
+            narrowed = self._narrowed(Ref(SERVICE, service.namespace, door_service(service, settings)))
         self._want_what_is_gone(service)
         situation = self._situation(
-            service, desired={}, held=True, leads_in=leads_in, door=door, revivable=self._revivable
+            service, desired={}, held=True, leads_in=leads_in, narrowed=narrowed, revivable=self._revivable
         )
         result = plan(situation)
         self._guard(situation, result, None)
@@ -363,6 +364,19 @@ class _Case:
             return any(domain_problem(claim.host, namespace, settings) for claim in claims)
 
         return leads_in
+
+    def _narrowed(self, door: Ref) -> Callable[[Fact], JsonObject | None]:
+        """What is left of an object that leads in: Service DOOR leads on from inside, a backend knows its own kinds."""
+
+        def narrowed(fact: Fact) -> JsonObject | None:
+            if fact.ref == door:
+                return {"type": "ClusterIP", "loadBalancerIP": None}
+            try:
+                return self.backends.narrow(fact.ref.kind, fact.object())
+            except BackendError:
+                return None
+
+        return narrowed
 
     def _held_message(self, service: InferenceService, refusal: Refusal) -> str:
         marks = self.memory.marks.items()

@@ -96,8 +96,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Which objects of a held door have to go at once, by kind and content; None: none of them."""
     revivable: Callable[[str, JsonObject], bool] = lambda *_: True
     """Which objects of a held door may be made anew, by kind and content."""
-    door: Ref | None = None
-    """Service DOOR, which only stops to lead in from outside."""
+    narrowed: Callable[[Fact], JsonObject | None] = lambda _: None
+    """For such an object: a merge patch of its spec that leaves what serves those inside; None: nothing does."""
     adopt: bool = False
     overlap: float = 10.0
     accepted: Callable[[], bool] = lambda: True
@@ -146,8 +146,8 @@ def plan(situation: Situation) -> Plan:
         for fact in situation.ours:
             if situation.leads_in is None or not situation.leads_in(fact.ref.kind, fact.object()):
                 _hold(situation, fact, result)
-            elif fact.ref == situation.door:
-                _narrow(situation, fact, result)
+            elif spec := situation.narrowed(fact):
+                _narrow(situation, fact, spec, result)
             else:
                 _remove(situation, fact, CLOSE, CLOSED, result)
         _revive(situation, result)
@@ -294,12 +294,12 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
         _do(result, _patch(fact, patch, OPEN, f"drift of a held door: {', '.join(changed)}", changed, mark.digest))
 
 
-def _narrow(s: Situation, fact: Fact, result: Plan) -> None:
-    """Service DOOR of a held door stays for those inside the cluster, and stops to lead in from outside."""
+def _narrow(s: Situation, fact: Fact, spec: JsonObject, result: Plan) -> None:
+    """An object of a held door stays for those inside the cluster, and stops to lead in from outside."""
     if fact.deleting or put_off(s, fact.ref, result):
         return
-    patch: JsonObject = {"spec": {"type": "ClusterIP", "loadBalancerIP": None}}
-    _do(result, _patch(fact, patch, CLOSE, CLOSED, ("spec.type",), ""))
+    patch = {"spec": spec}
+    _do(result, _patch(fact, patch, CLOSE, CLOSED, fields(patch), ""))
 
 
 def _revive(s: Situation, result: Plan) -> None:

@@ -57,3 +57,8 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
 @hookimpl
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     return claimed.claims(manifest)
+
+
+@hookimpl
+def narrow(manifest: JsonObject) -> JsonObject | None:
+    return claimed.inside(manifest)

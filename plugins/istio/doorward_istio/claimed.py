@@ -44,6 +44,24 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     return tuple(found)
 
 
+def inside(manifest: JsonObject) -> JsonObject | None:
+    """The spec of a VirtualService of ours without its hosts outside the cluster; None where there are no others."""
+    spec, namespace = manifest.get("spec") or {}, manifest["metadata"].get("namespace", "")
+    hosts = [host for host in spec.get("hosts") or () if not _is_outside(host, namespace)]
+    http = []
+    for route in spec.get("http") or ():
+        if match := [each for each in route.get("match") or () if _is_inside(each.get("authority"))]:
+            http.append({**route, "match": match})
+    if not hosts or not http:
+        return None
+    gateways = {gateway: None for route in http for match in route["match"] for gateway in match.get("gateways") or ()}
+    return {"hosts": hosts, "gateways": list(gateways), "http": http}
+
+
+def _is_inside(authority: JsonObject | None) -> bool:
+    return hosts_of((authority or {}).get("regex", "")) == frozenset()
+
+
 def _is_outside(host: str, namespace: str) -> bool:
     labels = host.split(".")
     in_cluster = len(labels) == 1 or labels[1:] == [namespace] or labels[2:3] == ["svc"]
