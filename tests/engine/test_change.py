@@ -34,12 +34,16 @@ class Watchful(Stage):
 
     ways: tuple[str, ...] = ()
     """URLs of which one has to reach the service at any moment."""
+    inside: str = ""
+    """One that has to reach it from inside the cluster."""
 
     def receive(self, event: object) -> None:
         super().receive(event)  # type: ignore[arg-type]
         if self.ways:
             got = [way for way in self.ways if reaches(self, way)]
             assert got, f"nobody serves any of {self.ways}"
+        if self.inside:
+            assert reaches(self, self.inside, inside=True), f"nobody serves {self.inside}"
 
 
 @pytest.mark.parametrize(("old", "new"), PAIRS, ids=[f"{a} to {b}" for a, b in PAIRS])
@@ -293,3 +297,23 @@ def test_the_in_cluster_door_is_reached_by_its_former_name_until_the_new_one_has
     before = versions(stage)
     stage.rest()
     assert versions(stage) == before
+
+
+@pytest.mark.parametrize("closed", ["before", "with it", "refused"])
+@pytest.mark.parametrize("mode", ["RawDeployment", "MultiNode"])
+def test_a_closing_door_is_reached_inside_through_every_write_of_a_switch(closed: str, mode: str) -> None:
+    stage = opened("istio")
+    off = {"ome.io/ingress-disable-creation": "true"}
+    if closed == "before":
+        ask(stage, "istio", **off)
+        settle(stage)
+    stage.__class__ = Watchful
+    assert isinstance(stage, Watchful)
+    stage.inside = "http://m.a.svc.cluster.local/v1/models"
+    ask(stage, "istio", **off, **{"ome.io/deployment-mode": mode if closed != "refused" else "Nonsense"})
+    settle(stage)
+    assert reaches(stage, HOST) is None
+    assert "VirtualService/m" in stage.ours(), "proxies may not know yet where Service m leads now"
+    stage.advance(60)
+    settle(stage)
+    assert ("VirtualService/m" in stage.ours()) == (closed == "refused")

@@ -235,7 +235,8 @@ class _Case:
             service,
             desired=rendered.desired,
             closed=closed,
-            closing=self._closing(rendered.desired, denied, closed),
+            closing=self._closing(service, settings, rendered.desired, denied, closed),
+            narrowed=self._narrowed(door.service_ref),
             adopt=settings.adopt,
             overlap=settings.overlap_seconds,
             accepted=lambda: self._accepted(door, rendered),
@@ -281,14 +282,22 @@ class _Case:
 
     # -- change --------------------------------------------------------------------------------------------------
 
-    def _closing(self, desired: dict[Ref, Desired], denied: list[Denied], closed: bool) -> frozenset[Ref]:
+    def _closing(
+        self,
+        service: InferenceService,
+        settings: Settings,
+        desired: dict[Ref, Desired],
+        denied: list[Denied],
+        closed: bool,
+    ) -> frozenset[Ref]:
         """Objects that serve what is closed, or what now belongs to another."""
         lost = {d.host for d in denied}
+        leads_in = self._leads_in(service.namespace, settings, closed)
         refs = set()
         for fact in self.ours:
             if fact.ref in desired:
                 continue
-            if closed and (fact.ref.kind != SERVICE or fact.object()["spec"].get("type") in EXTERNAL):
+            if closed and leads_in(fact.ref.kind, fact.object()):
                 refs.add(fact.ref)
             elif lost and fact.ref.kind in self.backends.claiming:
                 claims = self.backends.claims(fact.ref.kind, fact.object())

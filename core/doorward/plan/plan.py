@@ -97,7 +97,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     revivable: Callable[[str, JsonObject], bool] = lambda *_: True
     """Which objects of a held door may be made anew, by kind and content."""
     narrowed: Callable[[Fact], JsonObject | None] = lambda _: None
-    """For such an object: a merge patch of its spec that leaves what serves those inside; None: nothing does."""
+    """For an object that has to go at once: a merge patch of its spec that leaves what serves those inside the cluster;
+    None: nothing does."""
     adopt: bool = False
     overlap: float = 10.0
     accepted: Callable[[], bool] = lambda: True
@@ -146,10 +147,8 @@ def plan(situation: Situation) -> Plan:
         for fact in situation.ours:
             if situation.leads_in is None or not situation.leads_in(fact.ref.kind, fact.object()):
                 _hold(situation, fact, result)
-            elif spec := situation.narrowed(fact):
-                _narrow(situation, fact, spec, result)
             else:
-                _remove(situation, fact, CLOSE, CLOSED, result)
+                _close(situation, fact, result)
         _revive(situation, result)
     else:
         for stage in _stages(situation):
@@ -160,7 +159,7 @@ def plan(situation: Situation) -> Plan:
     _overlap(situation, settled, result)
     for fact in situation.ours:
         if fact.ref in situation.closing and fact.ref not in wanted:
-            _remove(situation, fact, CLOSE, CLOSED, result)
+            _close(situation, fact, result)
     _look_at_the_rest(situation, result)
     return result
 
@@ -294,12 +293,14 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
         _do(result, _patch(fact, patch, OPEN, f"drift of a held door: {', '.join(changed)}", changed, mark.digest))
 
 
-def _narrow(s: Situation, fact: Fact, spec: JsonObject, result: Plan) -> None:
-    """An object of a held door stays for those inside the cluster, and stops to lead in from outside."""
-    if fact.deleting or put_off(s, fact.ref, result):
-        return
-    patch = {"spec": spec}
-    _do(result, _patch(fact, patch, CLOSE, CLOSED, fields(patch), ""))
+def _close(s: Situation, fact: Fact, result: Plan) -> None:
+    """An object that leads in from outside stays for those inside the cluster, or goes."""
+    spec = s.narrowed(fact)
+    if not spec:
+        _remove(s, fact, CLOSE, CLOSED, result)
+    elif not fact.deleting and not put_off(s, fact.ref, result):
+        patch = {"spec": spec}
+        _do(result, _patch(fact, patch, CLOSE, CLOSED, fields(patch), ""))
 
 
 def _revive(s: Situation, result: Plan) -> None:

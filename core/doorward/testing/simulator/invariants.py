@@ -16,7 +16,6 @@ from doorward.model.action import Action
 from doorward.model.event import Applied, Configured, Deleted, Observed, Synced
 from doorward.model.reference import INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
-from doorward.plan.plan import CLOSED
 from doorward.testing.simulator import requests
 from doorward.testing.simulator.asks import Ask, Host, ask, inside_door, is_forbidden
 from doorward.testing.simulator.seat import Outcome, Seat, fold
@@ -198,12 +197,12 @@ class Invariants:
 
     def goes_on_inside(self, seat: Seat, action: Action, around: list[JsonObject]) -> None:
         """Service DOOR leads to the service from inside, and does so under its former name until the new one has had
-        its time.  What closes the outside door may take a moment of it along."""
+        its time."""
         uid, now, was = action.service, self.world.clock.now, requests.inside(around)
         after, known = requests.inside(self.world.of(uid)), self._inside.get(uid, {})
         since = self._inside[uid] = {name: known.get(name, now) for name in after}
         view = self._views.get((seat.serial, action.id))
-        if view is None or view.service is None or view.settings is None or action.reason == CLOSED:
+        if view is None or view.service is None or view.settings is None:
             return
         lost = {name for name in was - after if name in view.services and "-lb-" not in name}
         if not lost:
