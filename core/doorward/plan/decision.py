@@ -27,10 +27,10 @@ from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
-from doorward.plan.arbitration import Arbiter, Denied, domain_problem, is_taken
-from doorward.plan.desired import Desired
+from doorward.plan.arbitration import Arbiter, Denied, is_taken
+from doorward.plan.closing import Closing
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
-from doorward.plan.leaving import EXTERNAL, Overlap
+from doorward.plan.leaving import Overlap
 from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, kept_of, key_of, plan
 from doorward.plan.rendering import Rendered, Renderer
 from doorward.plan.report import left_to_another, report_on, status_of
@@ -231,12 +231,13 @@ class _Case:
         for rendering in rendered.renderings.values():
             self.warnings += rendering.warnings
         self.warnings += form.warnings
+        closing = Closing(self.backends, settings, door.service_ref, closed=closed)
         situation = self._situation(
             service,
             desired=rendered.desired,
             closed=closed,
-            closing=self._closing(service, settings, rendered.desired, denied, closed),
-            narrowed=self._narrowed(door.service_ref),
+            closing=closing.refs(self.ours, rendered.desired, {d.host for d in denied}),
+            narrowed=closing.narrowed,
             adopt=settings.adopt,
             overlap=settings.overlap_seconds,
             accepted=lambda: self._accepted(door, rendered),
@@ -280,31 +281,6 @@ class _Case:
         self.warnings += arbiter.warnings
         return settled
 
-    # -- change --------------------------------------------------------------------------------------------------
-
-    def _closing(
-        self,
-        service: InferenceService,
-        settings: Settings,
-        desired: dict[Ref, Desired],
-        denied: list[Denied],
-        closed: bool,
-    ) -> frozenset[Ref]:
-        """Objects that serve what is closed, or what now belongs to another."""
-        lost = {d.host for d in denied}
-        leads_in = self._leads_in(service.namespace, settings, closed)
-        refs = set()
-        for fact in self.ours:
-            if fact.ref in desired:
-                continue
-            if closed and leads_in(fact.ref.kind, fact.object()):
-                refs.add(fact.ref)
-            elif lost and fact.ref.kind in self.backends.claiming:
-                claims = self.backends.claims(fact.ref.kind, fact.object())
-                if any(c.host + c.prefix.rstrip("/") in lost for c in claims):
-                    refs.add(fact.ref)
-        return frozenset(refs)
-
     # -- doors that can't be as asked ----------------------------------------------------------------------------
 
     def _refuse(
@@ -323,15 +299,13 @@ class _Case:
         self.decision.drafts = [draft for draft in drafts if draft.order == CLOSE]
 
     def _held(self, service: InferenceService, settings: Settings | None, *, closed: bool) -> Plan:
-        leads_in = None
-        narrowed: Callable[[Fact], JsonObject | None] = lambda _: None  # noqa: E731
+        closes: dict[str, object] = {}
         if settings is not None and (closed or settings.namespace_domains):
-            leads_in = self._leads_in(service.namespace, settings, closed)
-            narrowed = self._narrowed(Ref(SERVICE, service.namespace, door_service(service, settings)))
+            door = Ref(SERVICE, service.namespace, door_service(service, settings))
+            closing = Closing(self.backends, settings, door, closed=closed)
+            closes = {"leads_in": closing.leads_in, "narrowed": closing.narrowed}
         self._want_what_is_gone(service)
-        situation = self._situation(
-            service, desired={}, held=True, leads_in=leads_in, narrowed=narrowed, revivable=self._revivable
-        )
+        situation = self._situation(service, desired={}, held=True, revivable=self._revivable, **closes)
         result = plan(situation)
         self._guard(situation, result, None)
         return result
@@ -355,37 +329,6 @@ class _Case:
             return self.backends.claims(kind, obj) if kind in self.backends.claiming else ()
         except BackendError:
             return ()
-
-    def _leads_in(self, namespace: str, settings: Settings, closed: bool) -> Callable[[str, JsonObject], bool]:
-        """Which objects serve what is closed; no rendering is needed to tell, and what can't be read counts as one."""
-
-        def leads_in(kind: str, obj: JsonObject) -> bool:
-            if kind == SERVICE:
-                return closed and (obj.get("spec") or {}).get("type") in EXTERNAL
-            if kind not in self.backends.claiming:
-                return closed
-            try:
-                claims = self.backends.claims(kind, obj)
-            except BackendError:
-                return closed
-            if closed:
-                return bool(claims)
-            return any(domain_problem(claim.host, namespace, settings) for claim in claims)
-
-        return leads_in
-
-    def _narrowed(self, door: Ref) -> Callable[[Fact], JsonObject | None]:
-        """What is left of an object that leads in: Service DOOR leads on from inside, a backend knows its own kinds."""
-
-        def narrowed(fact: Fact) -> JsonObject | None:
-            if fact.ref == door:
-                return {"type": "ClusterIP", "loadBalancerIP": None}
-            try:
-                return self.backends.narrow(fact.ref.kind, fact.object())
-            except BackendError:
-                return None
-
-        return narrowed
 
     def _held_message(self, service: InferenceService, refusal: Refusal) -> str:
         marks = self.memory.marks.items()

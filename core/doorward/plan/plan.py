@@ -11,7 +11,7 @@ For each object that we need, or that is ours:
     yes     a former service's               wait until it is collected, then create
     yes     OME's, to be adopted             patch in our annotation; the rest follows as drift
     yes     somebody's                       ObjectConflict; it is never touched
-    no      ours                   closing   delete now
+    no      ours                   closing   delete now, or keep only what serves those inside the cluster
     no      ours                   overlap   delete when the new has been accepted for ``overlapSeconds``
 
 A door that is *held* wants exactly what stands, in the shape that the server returned for our last write.

@@ -1,0 +1,58 @@
+"""What has to go at once, told from the object itself, without rendering; what can't be read counts as open."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from doorward.backends import BackendError, Backends
+from doorward.graph.facts import Fact
+from doorward.model.reference import SERVICE, JsonObject, Ref
+from doorward.model.settings import Settings
+from doorward.plan.arbitration import domain_problem
+from doorward.plan.leaving import EXTERNAL
+
+
+class Closing:
+    """Looks at the objects of one service; ``door`` is its Service DOOR, ``closed`` that nothing may lead in."""
+
+    def __init__(self, backends: Backends, settings: Settings, door: Ref, *, closed: bool) -> None:
+        self.backends = backends
+        self.settings = settings
+        self.door = door
+        self.closed = closed
+
+    def refs(self, ours: Iterable[Fact], wanted: Collection[Ref], lost: Collection[str]) -> frozenset[Ref]:
+        """The objects that aren't wanted and serve what is closed, or ``lost`` hosts, which belong to another now."""
+        left = [fact for fact in ours if fact.ref not in wanted]
+        return frozenset(
+            fact.ref
+            for fact in left
+            if (self.closed and self.leads_in(fact.ref.kind, fact.object())) or (lost and self._serves(fact, lost))
+        )
+
+    def leads_in(self, kind: str, obj: JsonObject) -> bool:
+        """Whether an object serves what is closed, or a host that the namespace may not have."""
+        if kind == SERVICE:
+            return self.closed and (obj.get("spec") or {}).get("type") in EXTERNAL
+        if kind not in self.backends.claiming:
+            return self.closed
+        try:
+            claims = self.backends.claims(kind, obj)
+        except BackendError:
+            return self.closed
+        if self.closed:
+            return bool(claims)
+        return any(domain_problem(claim.host, self.door.namespace, self.settings) for claim in claims)
+
+    def narrowed(self, fact: Fact) -> JsonObject | None:
+        """A merge patch of an object's spec that leaves what serves those inside the cluster; None: nothing does."""
+        if fact.ref == self.door:
+            return {"type": "ClusterIP", "loadBalancerIP": None}
+        try:
+            return self.backends.narrow(fact.ref.kind, fact.object())
+        except BackendError:
+            return None
+
+    def _serves(self, fact: Fact, lost: Collection[str]) -> bool:
+        claims = self.backends.claims(fact.ref.kind, fact.object())
+        return any(claim.host + claim.prefix.rstrip("/") in lost for claim in claims)
