@@ -20,7 +20,7 @@ from doorward.graph.facts import Facts
 from doorward.graph.timers import Timers
 from doorward.model.event import Applied, Failed, Record, Refused, Synced, Unknown
 from doorward.model.reference import Ref
-from doorward.plan import decision, leaving, plan, status
+from doorward.plan import closing, decision, leaving, plan, status
 from doorward.plan.plan import Draft, Plan
 from doorward.testing.simulator.seat import Seat, Watch
 
@@ -181,7 +181,7 @@ def a_404_forgets_the_successor(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def closing_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decision._Case, "_closing", lambda *_: frozenset())
+    patch.setattr(closing.Closing, "refs", lambda *_: frozenset())
 
 
 @planted

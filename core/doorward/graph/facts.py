@@ -162,7 +162,8 @@ class Facts:
         if known and not version and uid and uid != known.uid:
             return None
         gone = Tombstone(uid or (known.uid if known else ""), max(version, known.version if known else 0))
-        if gone.version:
+        earlier = self._tombstones.get(ref)
+        if gone.version and (earlier is None or gone.version > earlier.version):
             self._tombstones[ref] = gone
         if not known:
             return None

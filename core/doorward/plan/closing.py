@@ -9,7 +9,7 @@ from doorward.graph.facts import Fact
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan.arbitration import domain_problem
-from doorward.plan.leaving import EXTERNAL
+from doorward.plan.plan import EXTERNAL
 
 
 class Closing:

@@ -12,11 +12,8 @@ from doorward.graph.inference_service import InferenceService
 from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.desired import Desired, digest_of, ours_of
-from doorward.plan.plan import is_ours, key_of, overlap_is_over
+from doorward.plan.plan import EXTERNAL, is_ours, key_of, overlap_is_over
 from doorward.plan.rendering import Rendered, Renderer
-
-EXTERNAL = ("LoadBalancer", "NodePort")
-"""The types of Services that are reached from outside."""
 
 
 class Overlap:

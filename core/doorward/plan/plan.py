@@ -53,6 +53,8 @@ MINUTE = 60.0
 LONGEST_PAUSE = 300.0
 
 EXTERNAL_NAME = "ExternalName"
+EXTERNAL = ("LoadBalancer", "NodePort")
+"""The types of Services that are reached from outside."""
 INGRESS = "Ingress.networking.k8s.io"
 
 CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
@@ -196,7 +198,7 @@ def _stages(s: Situation) -> list[list[Desired]]:
             stands = ours and not s.busy(desired.ref)  # its deletion may be under way
             now = fact.object()["spec"].get("type") if fact and stands else None
             then = desired.manifest["spec"].get("type")
-            if now not in (then, "LoadBalancer", "NodePort"):  # one that opens the door itself has its overlap
+            if now not in (then, *EXTERNAL):  # one that opens the door itself has its overlap
                 stage = returning if now == EXTERNAL_NAME else appearing
             if stage is appearing or then == EXTERNAL_NAME:
                 leading.append(canonical({"service": {"name": desired.ref.name}})[1:-2])
@@ -249,6 +251,9 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, wait
         return
     observed = fact.object()
     target = desired.manifest
+    if s.closed and fact.ref.kind == SERVICE and _turns_inwards(observed, target):
+        _close(s, fact, result)
+        return
     if ours and mark:
         target = {"metadata": target["metadata"], "spec": msgspec.json.decode(mark.body).get("spec") or {}}
     patch = correction(target, observed, desired.watch)
@@ -262,6 +267,12 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, wait
         return
     reason = f"drift: {', '.join(changed)}" if ours else "the door changes"
     _do(result, _patch(fact, patch, CLOSE if s.closed else OPEN, reason, changed, desired.digest))
+
+
+def _turns_inwards(observed: JsonObject, target: JsonObject) -> bool:
+    """Whether a Service that opens the door itself is to lead elsewhere: it closes now, and turns in its stage."""
+    now, then = observed["spec"].get("type"), target["spec"].get("type")
+    return now in EXTERNAL and then == EXTERNAL_NAME
 
 
 def _meet(s: Situation, desired: Desired, fact: Fact, result: Plan) -> None:

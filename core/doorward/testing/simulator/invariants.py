@@ -197,19 +197,20 @@ class Invariants:
 
     def goes_on_inside(self, seat: Seat, action: Action, around: list[JsonObject]) -> None:
         """Service DOOR leads to the service from inside, and does so under its former name until the new one has had
-        its time."""
+        its time, unless that leads in from outside too."""
         uid, now, was = action.service, self.world.clock.now, requests.inside(around)
+        open_ = {obj["metadata"]["name"] for obj in around if obj["kind"] == "Service" and requests.outside(obj)}
         after, known = requests.inside(self.world.of(uid)), self._inside.get(uid, {})
         since = self._inside[uid] = {name: known.get(name, now) for name in after}
         view = self._views.get((seat.serial, action.id))
         if view is None or view.service is None or view.settings is None:
             return
-        lost = {name for name in was - after if name in view.services and "-lb-" not in name}
+        door = inside_door(view.service, view.settings)
+        lost = {name for name in was - after if name in view.services and (name == door or name not in open_)}
         if not lost:
             return
         if uid in self.world.disturbed or self.rivalled or self.jumped or uid not in self.world.services():
             return
-        door = inside_door(view.service, view.settings)
         if not door or self._is_anothers(Ref(SERVICE, action.ref.namespace, door), uid):
             return
         what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away inside"
