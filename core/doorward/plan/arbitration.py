@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -150,18 +150,17 @@ class Arbiter:
         return False
 
 
-def is_taken(claims: Claims, ref: Ref, uid: str, served: Iterable[Claim]) -> bool:
-    """Whether somebody else has, or is about to have, what a deleted object of a held door served."""
-    for claim in served:
-        holds, wants = claims.rivals(claim.host, claim.prefix)
-        if any(hold.owner and hold.owner != uid for hold in holds):
-            return True
-        if any(want.service != ref and not want.blocked for want in wants):
-            return True
-        foreign = claims.foreign(claim.host, claim.prefix)
-        if any(hold.controller != uid and set(hold.via) & set(claim.via) for hold in foreign):
-            return True
-    return False
+def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
+    """Whether somebody else has, or is about to have, what an object of ours served until somebody changed it."""
+    if claims.holds(uid, claim.host, claim.prefix):
+        return False
+    holds, wants = claims.rivals(claim.host, claim.prefix)
+    if any(hold.owner and hold.owner != uid for hold in holds):
+        return True
+    if any(want.service != ref and not want.blocked for want in wants):
+        return True
+    foreign = claims.foreign(claim.host, claim.prefix)
+    return any(hold.controller != uid and set(hold.via) & set(claim.via) for hold in foreign)
 
 
 def domain_problem(host: str, namespace: str, settings: Settings) -> str:

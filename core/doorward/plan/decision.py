@@ -223,7 +223,7 @@ class _Case:
         door, denied = self._settle_claims(service, form.door, selected, settings, path=opened is None or opened.path)
         if door is not form.door:
             final = self.renderer.render(service, door, selected)
-        overlap = Overlap(self.facts, self.ours, self.renderer, self.now, settings.overlap_seconds)
+        overlap = Overlap(self.facts, self.ours, self.renderer, self._is_taken, self.now, settings.overlap_seconds)
         leaving = overlap.leaving_inside(final)
         if not closed:
             leaving |= overlap.leaving(final, {d.host for d in denied})
@@ -305,24 +305,27 @@ class _Case:
             closing = Closing(self.backends, settings, door, closed=closed)
             closes = {"leads_in": closing.leads_in, "narrowed": closing.narrowed}
         self._want_what_is_gone(service)
-        situation = self._situation(service, desired={}, held=True, revivable=self._revivable, **closes)
+        situation = self._situation(service, desired={}, held=True, restorable=self._restorable, **closes)
         result = plan(situation)
         self._guard(situation, result, None)
         return result
 
     def _want_what_is_gone(self, service: InferenceService) -> None:
-        """A held door stands in nobody's way, and hears when what its deleted objects served is taken, or free."""
-        present = {key_of(fact.ref) for fact in self.ours}
-        gone = [(key, mark) for key, mark in self.memory.marks.items() if key not in present]
+        """A held door stands in nobody's way, and hears when what its objects served is taken, or free."""
+        standing = {key_of(fact.ref): fact.body for fact in self.ours}
+        gone = [(key, mark) for key, mark in self.memory.marks.items() if standing.get(key) != mark.body]
         served = [self._served(key.partition("/")[0], kept_of(service, mark)) for key, mark in gone]
         wanted = [(claim.host, claim.prefix, True) for claims in served for claim in claims]
         self.decision.affected |= self.claims.want(self.fact.ref, service.age, wanted)
 
-    def _revivable(self, kind: str, obj: JsonObject) -> bool:
-        """Whether a deleted object of a held door may be made anew: nobody else has its hosts by now."""
+    def _restorable(self, kind: str, obj: JsonObject) -> bool:
+        """Whether an object of a held door may be what it was: nobody else has its hosts by now."""
         if self.kinds.state(kind) != "listed":
             return False
-        return not is_taken(self.claims, self.fact.ref, self.fact.uid, self._served(kind, obj))
+        return not any(map(self._is_taken, self._served(kind, obj)))
+
+    def _is_taken(self, claim: Claim) -> bool:
+        return is_taken(self.claims, self.fact.ref, self.fact.uid, claim)
 
     def _served(self, kind: str, obj: JsonObject) -> Sequence[Claim]:
         try:
@@ -332,7 +335,9 @@ class _Case:
 
     def _held_message(self, service: InferenceService, refusal: Refusal) -> str:
         marks = self.memory.marks.items()
-        stands = self.ours or any(self._revivable(key.partition("/")[0], kept_of(service, mark)) for key, mark in marks)
+        stands = self.ours or any(
+            self._restorable(key.partition("/")[0], kept_of(service, mark)) for key, mark in marks
+        )
         return f"{refusal.message} (the door that stands is kept as it was)" if stands else refusal.message
 
     def _situation(self, service: InferenceService, **more: object) -> Situation:

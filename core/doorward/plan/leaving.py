@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -19,9 +19,18 @@ from doorward.plan.rendering import Rendered, Renderer
 class Overlap:
     """Compares a door as it is to be with what stands, for one service."""
 
-    def __init__(self, facts: Facts, ours: Sequence[Fact], renderer: Renderer, now: float, seconds: float) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        ours: Sequence[Fact],
+        renderer: Renderer,
+        is_taken: Callable[[Claim], bool],
+        now: float,
+        seconds: float,
+    ) -> None:
         self.facts = facts
         self.ours = ours
+        self.is_taken = is_taken
         self.renderer = renderer
         self.memory = renderer.memory
         self.now = now
@@ -56,7 +65,7 @@ class Overlap:
                 continue
             stood = self.renderer.backends.claims(ref.kind, standing)
             now = self.renderer.backends.claims(ref.kind, desired.manifest)
-            leaving |= _difference(stood, now, lost)
+            leaving |= self._difference(stood, now, lost)
         return frozenset(leaving)
 
     def rendered(
@@ -98,15 +107,14 @@ class Overlap:
         manifest = {**desired.manifest, "spec": spec}
         return msgspec.structs.replace(desired, manifest=manifest, digest=digest_of(manifest))
 
-
-def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: set[str]) -> set[str]:
-    keys: set[str] = set()
-    hosts = {(claim.host, claim.prefix) for claim in now}
-    ways = {way for claim in now for way in claim.via}
-    for claim in stood:
-        if claim.host + claim.prefix.rstrip("/") in lost:
-            continue
-        if (claim.host, claim.prefix) not in hosts:
-            keys.add(f"host:{claim.host}" if claim.prefix == "/" else f"pathhost:{claim.host}")
-        keys |= {f"parent:{way}" for way in claim.via if way not in ways}
-    return keys
+    def _difference(self, stood: Sequence[Claim], now: Sequence[Claim], lost: set[str]) -> set[str]:
+        keys: set[str] = set()
+        hosts = {(claim.host, claim.prefix) for claim in now}
+        ways = {way for claim in now for way in claim.via}
+        for claim in stood:
+            if claim.host + claim.prefix.rstrip("/") in lost:
+                continue
+            if (claim.host, claim.prefix) not in hosts and not self.is_taken(claim):
+                keys.add(f"host:{claim.host}" if claim.prefix == "/" else f"pathhost:{claim.host}")
+            keys |= {f"parent:{way}" for way in claim.via if way not in ways}
+        return keys

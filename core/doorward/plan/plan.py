@@ -96,8 +96,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Objects of ours that have to go at once."""
     leads_in: Callable[[str, JsonObject], bool] | None = None
     """Which objects of a held door have to go at once, by kind and content; None: none of them."""
-    revivable: Callable[[str, JsonObject], bool] = lambda *_: True
-    """Which objects of a held door may be made anew, by kind and content."""
+    restorable: Callable[[str, JsonObject], bool] = lambda *_: True
+    """Which objects of a held door may be brought back to what they were, by kind and content."""
     narrowed: Callable[[Fact], JsonObject | None] = lambda _: None
     """For an object that has to go at once: a merge patch of its spec that leaves what serves those inside the cluster;
     None: nothing does."""
@@ -297,9 +297,13 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
     mark = s.memory.marks.get(key_of(fact.ref))
     if mark is None or mark.body == fact.body or fact.deleting or put_off(s, fact.ref, result):
         return
-    observed, watch = fact.object(), s.watch(fact.ref.kind)
-    patch = correction(kept_of(s.service, mark), observed, watch)
-    if patch and _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
+    observed, watch, kept = fact.object(), s.watch(fact.ref.kind), kept_of(s.service, mark)
+    patch = correction(kept, observed, watch)
+    if (
+        patch
+        and s.restorable(fact.ref.kind, kept)
+        and _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result)
+    ):
         changed = fields(patch)
         _do(result, _patch(fact, patch, OPEN, f"drift of a held door: {', '.join(changed)}", changed, mark.digest))
 
@@ -323,7 +327,7 @@ def _revive(s: Situation, result: Plan) -> None:
         if key in present or s.look(ref) is not None or put_off(s, ref, result):
             continue
         watch, kept = s.watch(kind), kept_of(s.service, mark)
-        if (s.leads_in and s.leads_in(kind, kept)) or not s.revivable(kind, kept):
+        if (s.leads_in and s.leads_in(kind, kept)) or not s.restorable(kind, kept):
             continue
         if not _pace(s, ref, "", result):
             continue
