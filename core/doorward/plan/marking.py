@@ -33,13 +33,14 @@ def after_write(
 ) -> Memory:
     """The mark that a write leaves: what was asked, what came back, and what is missing of it.
 
-    ``before`` is the object as it was planned from, ``returned`` what the server gave back, trimmed, ``known`` the
-    newest view of it.
+    ``before`` is the object as it was known, which tells what was asked if the write was planned from it, ``returned``
+    what the server gave back, trimmed, ``known`` the newest view of it.
     """
     key = key_of(action.ref)
     asked = action.body or {}
     if action.verb == "patch":
-        asked = merge(before.object() if before else {}, asked)
+        planned_from = before is not None and str(before.version) == action.resource_version
+        asked = merge(before.object() if before and planned_from else returned, asked)
     missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
     last = memory.marks.get(key)
     again = last.attempts if last and last.digest == action.digest else 0
