@@ -146,15 +146,22 @@ async def test_a_write_without_an_answer_is_looked_for(monkeypatch: pytest.Monke
     assert zone.verbs()[0] == "look"
 
 
-async def test_an_observation_that_a_write_overtakes_undoes_nothing() -> None:
-    zone = SlowZone()
-    zone.create.set()
-    world = World(zone)
+@asynccontextmanager
+async def overtaken(world: World, zone: SlowZone) -> AsyncIterator[Shell]:
+    """A shell that has opened a door while an observation from before that is still held."""
     async with world.running() as shell:
         await shell.once(5)
         await zone.hold_an_observation()
         world.add_dns()
         await shell.wait_for(lambda: world.ready("m"), 5)
+        yield shell
+
+
+async def test_an_observation_that_a_write_overtakes_undoes_nothing() -> None:
+    zone = SlowZone()
+    zone.create.set()
+    world = World(zone)
+    async with overtaken(world, zone) as shell:
         held = len(zone.seen)
         zone.observe_on.set()
         await until(lambda: len(zone.seen) > held + 1)
@@ -166,11 +173,7 @@ async def test_what_goes_while_an_observation_is_overtaken_is_put_back() -> None
     zone = SlowZone()
     zone.create.set()
     world = World(zone)
-    async with world.running() as shell:
-        await shell.once(5)
-        await zone.hold_an_observation()
-        world.add_dns()
-        await shell.wait_for(lambda: world.ready("m"), 5)
+    async with overtaken(world, zone) as shell:
         zone.objects.clear()
         zone.observe_on.set()
         await shell.wait_for(lambda: shell.counts["create", "Applied"] == 3, 5)

@@ -69,7 +69,7 @@ class Arbiter:
                 denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
             else:
                 allowed.append((host, prefix))
-        contests = [self._contest(host, prefix) for host, prefix in allowed]
+        contests = [_contest(self.claims, self.ref, self.uid, host, prefix) for host, prefix in allowed]
         wanted = [(host, prefix, contest.blocked) for (host, prefix), contest in zip(allowed, contests, strict=True)]
         self.affected |= self.claims.want(self.ref, self.age(self.uid), wanted)
         granted = []
@@ -85,12 +85,6 @@ class Arbiter:
         hosts = tuple(host for host, prefix in granted if prefix == "/")
         has_path = door.path and (not path or (door.path.host, door.path.prefix) in granted)
         return msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None), denied
-
-    def _contest(self, host: str, prefix: str) -> Contest:
-        holds, wants = self.claims.rivals(host, prefix)
-        others = tuple(hold for hold in holds if hold.owner and hold.owner != self.uid)
-        asking = tuple(want for want in wants if want.service != self.ref)
-        return Contest(self.claims.holds(self.uid, host, prefix), others, asking)
 
     def _owner(
         self,
@@ -150,14 +144,19 @@ class Arbiter:
         return False
 
 
+def _contest(claims: Claims, ref: Ref, uid: str, host: str, prefix: str) -> Contest:
+    holds, wants = claims.rivals(host, prefix)
+    others = tuple(hold for hold in holds if hold.owner and hold.owner != uid)
+    asking = tuple(want for want in wants if want.service != ref)
+    return Contest(claims.holds(uid, host, prefix), others, asking)
+
+
 def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
     """Whether somebody else has, or is about to have, what an object of ours served until somebody changed it."""
-    if claims.holds(uid, claim.host, claim.prefix):
+    contest = _contest(claims, ref, uid, claim.host, claim.prefix)
+    if contest.mine:
         return False
-    holds, wants = claims.rivals(claim.host, claim.prefix)
-    if any(hold.owner and hold.owner != uid for hold in holds):
-        return True
-    if any(want.service != ref and not want.blocked for want in wants):
+    if contest.holds or any(not want.blocked for want in contest.wants):
         return True
     foreign = claims.foreign(claim.host, claim.prefix)
     return any(hold.controller != uid and set(hold.via) & set(claim.via) for hold in foreign)

@@ -39,8 +39,8 @@ def after_write(
     key = key_of(action.ref)
     asked = action.body or {}
     if action.verb == "patch":
-        planned_from = before is not None and str(before.version) == action.resource_version
-        asked = merge(before.object() if before and planned_from else returned, asked)
+        base = before.object() if before and str(before.version) == action.resource_version else returned
+        asked = merge(base, asked)
     missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
     last = memory.marks.get(key)
     again = last.attempts if last and last.digest == action.digest else 0

@@ -123,8 +123,9 @@ class Invariants:
             return
         self.touches_only_ours(action, before)
         if action.ref.kind in DOORS:
-            self.goes_on_serving(seat, action, before, around)
-            self.goes_on_inside(seat, action, around)
+            after = self.world.of(action.service)
+            self.goes_on_serving(seat, action, before, around, after)
+            self.goes_on_inside(seat, action, around, after)
             if action.verb in ("create", "patch"):
                 self.one_owner(action)
 
@@ -144,26 +145,32 @@ class Invariants:
     def landed(self, uid: str) -> None:
         """A write took effect that nobody waited for: to the engine it is like anybody's."""
         self.world.disturbed[uid] = self.world.clock.now
-        self._served(uid)
+        self._served(uid, self.world.of(uid))
 
     def accepted(self) -> None:
         """Gateways took up what attaches to them: from now on that is served."""
         for uid in self.world.services():
-            self._served(uid)
+            self._served(uid, self.world.of(uid))
 
-    def _served(self, uid: str) -> set[Host]:
-        """The hosts on which a service is served now; since when is remembered."""
-        after = self.world.of(uid)
+    def _served(self, uid: str, after: list[JsonObject]) -> set[Host]:
+        """The hosts on which a service is served by its objects of now; since when is remembered."""
         served = {host for obj in after for host in self.claims(obj) if requests.reached(after, *host)}
         since = self._since.get(uid, {})
         self._since[uid] = {host: since.get(host, self.world.clock.now) for host in served}
         return served
 
-    def goes_on_serving(self, seat: Seat, action: Action, before: JsonObject | None, around: list[JsonObject]) -> None:
+    def goes_on_serving(
+        self,
+        seat: Seat,
+        action: Action,
+        before: JsonObject | None,
+        around: list[JsonObject],
+        after: list[JsonObject],
+    ) -> None:
         """A host that was served is served until it is meant to go."""
         uid, now = action.service, self.world.clock.now
         was = {host for obj in around for host in self.claims(obj) if requests.reached(around, *host)}
-        lost = was - self._served(uid)
+        lost = was - self._served(uid, after)
         if not lost or uid in self.world.disturbed or self.rivalled:
             return
         if uid not in self.world.services():
@@ -195,18 +202,18 @@ class Invariants:
             if newest is not None and newest + view.settings.overlap_seconds > now + 0.001 and not self.jumped:
                 raise Violation("continuity", f"{what} {now - newest:.1f}s after the new was served")
 
-    def goes_on_inside(self, seat: Seat, action: Action, around: list[JsonObject]) -> None:
+    def goes_on_inside(self, seat: Seat, action: Action, around: list[JsonObject], after: list[JsonObject]) -> None:
         """Service DOOR leads to the service from inside, and does so under its former name until the new one has had
         its time, unless that leads in from outside too."""
         uid, now, was = action.service, self.world.clock.now, requests.inside(around)
         open_ = {obj["metadata"]["name"] for obj in around if obj["kind"] == "Service" and requests.outside(obj)}
-        after, known = requests.inside(self.world.of(uid)), self._inside.get(uid, {})
-        since = self._inside[uid] = {name: known.get(name, now) for name in after}
+        still, known = requests.inside(after), self._inside.get(uid, {})
+        since = self._inside[uid] = {name: known.get(name, now) for name in still}
         view = self._views.get((seat.serial, action.id))
         if view is None or view.service is None or view.settings is None:
             return
         door = inside_door(view.service, view.settings)
-        lost = {name for name in was - after if name in view.services and (name == door or name not in open_)}
+        lost = {name for name in was - still if name in view.services and (name == door or name not in open_)}
         if not lost:
             return
         if uid in self.world.disturbed or self.rivalled or self.jumped or uid not in self.world.services():
@@ -214,7 +221,7 @@ class Invariants:
         if not door or self._is_anothers(Ref(SERVICE, action.ref.namespace, door), uid):
             return
         what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away inside"
-        if door not in after:
+        if door not in still:
             raise Violation("continuity", f"{what}, and {door} isn't there")
         if since[door] + view.settings.overlap_seconds > now + 0.001:
             raise Violation("continuity", f"{what} {now - since[door]:.1f}s after {door} was there")
