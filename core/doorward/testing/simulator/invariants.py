@@ -58,6 +58,8 @@ class Invariants:
         self._since: dict[str, dict[Host, float]] = {}
         self._inside: dict[str, dict[str, float]] = {}
         self._claims: dict[tuple[str, str], set[Host]] = {}
+        self._closed: dict[tuple[str, str], bool] = {}
+        self._closed_under: Settings | None = None
 
     # -- when actions are handed out
 
@@ -105,13 +107,24 @@ class Invariants:
         for uid, service in self.world.services().items():
             if engine.seen(uid) != service["metadata"]["resourceVersion"]:
                 continue
-            if "deletionTimestamp" in service["metadata"] or ask(service, settings).state != "closed":
+            if "deletionTimestamp" in service["metadata"] or not self._is_closed(service, settings):
                 continue
             for ref, obj in engine.objects(uid):
                 whole = {"kind": ref.kind.partition(".")[0], **obj}
                 ours = controller_of(obj["metadata"]) in ("", uid) and "deletionTimestamp" not in obj["metadata"]
                 if ours and requests.outside(whole) and ref not in under_way:
                     raise Violation("closing", f"{ref} stays open though {_name(service)} is closed")
+
+    def _is_closed(self, service: JsonObject, settings: Settings) -> bool:
+        """Whether a service asks for no outside door.  Remembered, since it is asked of every service at every step."""
+        if settings is not self._closed_under:
+            self._closed_under = settings
+            self._closed.clear()
+        key = service["metadata"]["uid"], service["metadata"]["resourceVersion"]
+        known = self._closed.get(key)
+        if known is None:
+            known = self._closed[key] = ask(service, settings).state == "closed"
+        return known
 
     # -- around a write
 
@@ -149,8 +162,9 @@ class Invariants:
 
     def accepted(self) -> None:
         """Gateways took up what attaches to them: from now on that is served."""
+        owned = self.world.by_owner()
         for uid in self.world.services():
-            self._served(uid, self.world.of(uid))
+            self._served(uid, owned.get(uid, []))
 
     def _served(self, uid: str, after: list[JsonObject]) -> set[Host]:
         """The hosts on which a service is served by its objects of now; since when is remembered."""

@@ -120,17 +120,13 @@ class Seat:
 
     def _poll(self, watch: Watch) -> None:
         world = self.world
-        if watch.state != "listed":
-            served, allowed = world.store.serves(watch.kind), watch.kind not in world.forbidden
-            now = "absent" if not served else "forbidden" if not allowed else "listed"
-            if now != watch.state:
-                self.relist(watch)
-            return
-        if watch.kind in world.forbidden or not world.store.serves(watch.kind):
+        served, allowed = world.store.serves(watch.kind), watch.kind not in world.forbidden
+        now = "absent" if not served else "forbidden" if not allowed else "listed"
+        if now != watch.state:
             self.relist(watch)
             return
         version = int(world.store.resource_version)
-        if version == watch.seen:
+        if now != "listed" or version == watch.seen:
             return
         resource = world.resources[watch.kind]
         try:

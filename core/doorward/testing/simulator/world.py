@@ -62,6 +62,13 @@ class World:
     def of(self, uid: str) -> list[JsonObject]:
         return [obj for obj in self.ours() if owner(obj) == uid]
 
+    def by_owner(self) -> dict[str, list[JsonObject]]:
+        """Objects that bear our annotation, by the UID in it."""
+        owned: dict[str, list[JsonObject]] = {}
+        for obj in self.ours():
+            owned.setdefault(owner(obj), []).append(obj)
+        return owned
+
     def service(self, number: int) -> JsonObject | None:
         return self.entry(INFERENCE_SERVICE, *s.place(number))
 
