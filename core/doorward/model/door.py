@@ -55,6 +55,11 @@ class Claim(msgspec.Struct, frozen=True):
     prefix: str = "/"
     via: tuple[str, ...] = ()
 
+    @property
+    def where(self) -> str:
+        """The host, and the path where it isn't all of it: as users read it, and as denied claims are named."""
+        return self.host + self.prefix.rstrip("/")
+
 
 class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that lets requests reach one InferenceService.

@@ -20,7 +20,7 @@ from doorward.plan.rendering import Renderer
 class Denied(msgspec.Struct, frozen=True):
     """A host or path that a service asks for and doesn't get."""
 
-    host: str
+    where: str
     reason: Literal["HostConflict", "DomainNotAllowed"]
     message: str
 
@@ -58,42 +58,35 @@ class Arbiter:
         self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings, *, path: bool
     ) -> tuple[Door, list[Denied]]:
         """The door with what it may have, and what is denied; ``path``: its backend can open the path door."""
-        asked = [(host, "/") for host in door.hosts]
+        asked = [Claim(host) for host in door.hosts]
         if door.path and path:
-            asked.append((door.path.host, door.path.prefix))
+            asked.append(Claim(door.path.host, door.path.prefix))
         denied: list[Denied] = []
-        allowed = []
-        for host, prefix in asked:
-            problem = domain_problem(host, door.namespace, settings)
+        allowed: list[Claim] = []
+        for claim in asked:
+            problem = domain_problem(claim.host, door.namespace, settings)
             if problem:
-                denied.append(Denied(host + prefix.rstrip("/"), "DomainNotAllowed", problem))
+                denied.append(Denied(claim.where, "DomainNotAllowed", problem))
             else:
-                allowed.append((host, prefix))
-        contests = [_contest(self.claims, self.ref, self.uid, host, prefix) for host, prefix in allowed]
-        wanted = [(host, prefix, contest.blocked) for (host, prefix), contest in zip(allowed, contests, strict=True)]
+                allowed.append(claim)
+        contests = [_contest(self.claims, self.ref, self.uid, claim) for claim in allowed]
+        wanted = [(c.host, c.prefix, contest.blocked) for c, contest in zip(allowed, contests, strict=True)]
         self.affected |= self.claims.want(self.ref, self.age(self.uid), wanted)
-        granted = []
-        for (host, prefix), contest in zip(allowed, contests, strict=True):
-            owner = self._owner(service, host, prefix, contest, door, selected)
+        granted: list[Claim] = []
+        for claim, contest in zip(allowed, contests, strict=True):
+            owner = self._owner(service, claim, contest, door, selected)
             if owner:
-                where = host + prefix.rstrip("/")
-                denied.append(Denied(where, "HostConflict", f"{where} belongs to {owner}"))
+                denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {owner}"))
             else:
-                granted.append((host, prefix))
+                granted.append(claim)
         if not denied:
             return door, denied
-        hosts = tuple(host for host, prefix in granted if prefix == "/")
-        has_path = door.path and (not path or (door.path.host, door.path.prefix) in granted)
+        hosts = tuple(claim.host for claim in granted if claim.prefix == "/")
+        has_path = door.path and (not path or Claim(door.path.host, door.path.prefix) in granted)
         return msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None), denied
 
     def _owner(
-        self,
-        service: InferenceService,
-        host: str,
-        prefix: str,
-        contest: Contest,
-        door: Door,
-        selected: Backend | None,
+        self, service: InferenceService, claim: Claim, contest: Contest, door: Door, selected: Backend | None
     ) -> str:
         """Who owns a claim that this service wants; empty where it may have it."""
         uid, age, mine = service.metadata.uid, service.age, contest.mine
@@ -106,11 +99,13 @@ class Arbiter:
                 f"InferenceService {earliest[1]}/{earliest[2]}" if earliest != NOBODY else "a deleted InferenceService"
             )
             return f"{name} ({ref})"
-        for hold in self.claims.foreign(host, prefix):
-            if hold.controller != uid and self._same_way(hold, host, prefix, door, selected):
+        for hold in self.claims.foreign(claim.host, claim.prefix):
+            if hold.controller != uid and self._same_way(hold, claim, door, selected):
                 if not mine:
                     return f"{hold.ref}, which isn't doorward's"
-                message = f"{hold.ref}, which isn't doorward's, names {host} too; requests may go to either, remove one"
+                message = (
+                    f"{hold.ref}, which isn't doorward's, names {claim.host} too; requests may go to either, remove one"
+                )
                 self.warnings.append(Warning("HostShared", message))
         if mine:
             return ""
@@ -120,7 +115,7 @@ class Arbiter:
             return f"InferenceService {first[1]}/{first[2]}, which asked for it first"
         return ""
 
-    def _same_way(self, hold: Hold, host: str, prefix: str, door: Door, selected: Backend | None) -> bool:
+    def _same_way(self, hold: Hold, claim: Claim, door: Door, selected: Backend | None) -> bool:
         """Whether a foreign object serves a host by the class or gateway that this door would.
 
         One that stands under a name that this door needs is a conflict of names, which tells more.
@@ -129,8 +124,8 @@ class Arbiter:
             return False
         only = msgspec.structs.replace(
             door,
-            hosts=(host,) if prefix == "/" else (),
-            path=PathDoor(host, prefix) if prefix != "/" else None,
+            hosts=(claim.host,) if claim.prefix == "/" else (),
+            path=PathDoor(claim.host, claim.prefix) if claim.prefix != "/" else None,
         )
         for backend in self.renderer.renderers(only, selected):
             for manifest in backend.render(only, self.renderer.needed(backend, only)).objects:
@@ -138,22 +133,22 @@ class Arbiter:
                 if hold.ref == Ref(kind, door.namespace, manifest["metadata"]["name"]):
                     return False
                 placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}
-                for claim in self.renderer.backends.claims(kind, placed):
-                    if claim.host == host and set(claim.via) & set(hold.via):
+                for made in self.renderer.backends.claims(kind, placed):
+                    if made.host == claim.host and set(made.via) & set(hold.via):
                         return True
         return False
 
 
-def _contest(claims: Claims, ref: Ref, uid: str, host: str, prefix: str) -> Contest:
-    holds, wants = claims.rivals(host, prefix)
+def _contest(claims: Claims, ref: Ref, uid: str, claim: Claim) -> Contest:
+    holds, wants = claims.rivals(claim.host, claim.prefix)
     others = tuple(hold for hold in holds if hold.owner and hold.owner != uid)
     asking = tuple(want for want in wants if want.service != ref)
-    return Contest(claims.holds(uid, host, prefix), others, asking)
+    return Contest(claims.holds(uid, claim.host, claim.prefix), others, asking)
 
 
 def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
     """Whether somebody else has, or is about to have, what an object of ours served until somebody changed it."""
-    contest = _contest(claims, ref, uid, claim.host, claim.prefix)
+    contest = _contest(claims, ref, uid, claim)
     if contest.mine:
         return False
     if contest.holds or any(not want.blocked for want in contest.wants):

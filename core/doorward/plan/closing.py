@@ -55,4 +55,4 @@ class Closing:
 
     def _serves(self, fact: Fact, lost: Collection[str]) -> bool:
         claims = self.backends.claims(fact.ref.kind, fact.object())
-        return any(claim.host + claim.prefix.rstrip("/") in lost for claim in claims)
+        return any(claim.where in lost for claim in claims)

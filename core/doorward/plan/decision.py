@@ -226,7 +226,7 @@ class _Case:
         overlap = Overlap(self.facts, self.ours, self.renderer, self._is_taken, self.now, settings.overlap_seconds)
         leaving = overlap.leaving_inside(final)
         if not closed:
-            leaving |= overlap.leaving(final, {d.host for d in denied})
+            leaving |= overlap.leaving(final, {d.where for d in denied})
         rendered = overlap.rendered(service, door, selected, final, leaving) if leaving else final
         for rendering in rendered.renderings.values():
             self.warnings += rendering.warnings
@@ -236,7 +236,7 @@ class _Case:
             service,
             desired=rendered.desired,
             closed=closed,
-            closing=closing.refs(self.ours, rendered.desired, {d.host for d in denied}),
+            closing=closing.refs(self.ours, rendered.desired, {d.where for d in denied}),
             narrowed=closing.narrowed,
             adopt=settings.adopt,
             overlap=settings.overlap_seconds,

@@ -112,7 +112,7 @@ class Overlap:
         hosts = {(claim.host, claim.prefix) for claim in now}
         ways = {way for claim in now for way in claim.via}
         for claim in stood:
-            if claim.host + claim.prefix.rstrip("/") in lost:
+            if claim.where in lost:
                 continue
             if (claim.host, claim.prefix) not in hosts and not self.is_taken(claim):
                 keys.add(f"host:{claim.host}" if claim.prefix == "/" else f"pathhost:{claim.host}")
