@@ -797,9 +797,11 @@ class Engine:
     def _age(self, uid: str) -> Age:
         return self._ages.get(uid, NOBODY)
 
-    def _written(self, uid: str) -> list[Ref]:
+    def _written(self, uid: str) -> list[Action]:
         """What is being written for a service."""
-        return [action.ref for action in self._in_flight.values() if action.service == uid]
+        if not self._flying.get(uid):
+            return []
+        return [action for action in self._in_flight.values() if action.service == uid]
 
     def _parsed(self, ref: Ref) -> InferenceService | None:
         fact = self._facts.get(ref)

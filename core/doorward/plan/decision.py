@@ -8,7 +8,7 @@ A refusal anywhere on the way holds what stands.  Closing is never held.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
 from doorward.graph.tracked_settings import TrackedSettings
+from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
@@ -70,7 +71,7 @@ class Decider:
         kinds: Kinds,
         backends: Backends,
         age: Callable[[str], Age],
-        in_flight: Callable[[str], Iterable[Ref]],
+        in_flight: Callable[[str], Iterable[Action]],
     ) -> None:
         self._facts = facts
         self._claims = claims
@@ -224,7 +225,7 @@ class _Case:
         if door is not form.door:
             final = self.renderer.render(service, door, selected)
         overlap = Overlap(self.facts, self.ours, self.renderer, self._is_taken, self.now, settings.overlap_seconds)
-        leaving = overlap.leaving_inside(final)
+        leaving = overlap.leaving_inside(final, self._under_way())
         if not closed:
             leaving |= overlap.leaving(final, {d.where for d in denied})
         rendered = overlap.rendered(service, door, selected, final, leaving) if leaving else final
@@ -367,9 +368,13 @@ class _Case:
         held = set(kinds_held(service)) & self.backends.external.keys()
         if not held:
             return held
-        used = {*wanted, *(f.ref for f in self.ours), *(a.ref for a in self.memory.doubts.values())}
-        used.update(self.in_flight(self.fact.uid))
+        used = {*wanted, *(f.ref for f in self.ours), *(action.ref for action in self._under_way())}
         return {kind for kind in held - {ref.kind for ref in used} if self.kinds.state(kind) == "listed"}
+
+    def _under_way(self) -> Iterator[Action]:
+        """The writes that may have landed, or may still."""
+        yield from self.memory.doubts.values()
+        yield from self.in_flight(self.fact.uid)
 
     def leave(self, first: bool) -> None:
         """The service is being deleted: what backends keep for it goes, then the finalizers that waited for that."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from doorward.backends import Backend
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService
+from doorward.model.action import Action
 from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.desired import Desired, digest_of, ours_of
@@ -36,10 +37,17 @@ class Overlap:
         self.now = now
         self.seconds = seconds
 
-    def leaving_inside(self, final: Rendered) -> frozenset[str]:
-        """Former names of Service DOOR under which requests from inside still arrive, as keys: ``inside:NAME``."""
-        services = (fact for fact in self.ours if fact.ref.kind == SERVICE and fact.ref not in final.desired)
-        former = (fact for fact in services if fact.object()["spec"].get("type") not in EXTERNAL)
+    def leaving_inside(self, final: Rendered, under_way: Iterable[Action]) -> frozenset[str]:
+        """Former names of Service DOOR under which requests from inside still arrive, as keys: ``inside:NAME``.
+
+        One that opens the door by itself isn't among them, but one that a write ``under_way`` makes something else is.
+        """
+        services = [fact for fact in self.ours if fact.ref.kind == SERVICE and fact.ref not in final.desired]
+        if not services:
+            return frozenset()
+        types = {action.ref: (action.body.get("spec") or {}).get("type") for action in under_way if action.body}
+        turning = {ref for ref, type_ in types.items() if type_ and type_ not in EXTERNAL}
+        former = (f for f in services if f.ref in turning or f.object()["spec"].get("type") not in EXTERNAL)
         return frozenset(f"inside:{fact.ref.name}" for fact in former)
 
     def leaving(self, final: Rendered, lost: set[str]) -> frozenset[str]:
