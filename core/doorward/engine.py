@@ -31,7 +31,7 @@ Every record knows its cause: an action that of the observation which led to it,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -52,7 +52,7 @@ from doorward.graph.timers import Timers
 from doorward.graph.tracked_settings import changed as changed_settings
 from doorward.graph.trim import canonical, mended, trim
 from doorward.model.action import Action
-from doorward.model.door import Warning
+from doorward.model.door import Claim, Warning
 from doorward.model.event import (
     AnyEvent,
     Applied,
@@ -565,19 +565,24 @@ class Engine:
         if ref.kind not in self.backends.claiming:
             return
         fact = self._facts.get(ref)
-        action = self._in_flight.get(self._busy.get(ref, 0)) or self._doubts.get(ref)
+        under_way, doubted = self._in_flight.get(self._busy.get(ref, 0)), self._doubts.get(ref)
+        action = under_way or doubted
         owner, controller = (fact.owner, fact.controller) if fact else ("", "")
         try:
             standing = fact.object() if fact else {}
             claims = list(self.backends.claims(ref.kind, standing)) if fact and not _solves_acme(standing) else []
+            in_doubt: Sequence[Claim] = ()
             if action and action.body and action.verb in ("create", "patch"):
-                coming = merge(standing, action.body) if fact else action.body
-                claims += self.backends.claims(ref.kind, coming)
+                coming = self.backends.claims(ref.kind, merge(standing, action.body) if fact else action.body)
+                if under_way:
+                    claims += coming
+                else:
+                    in_doubt = coming
                 owner = action.service
         except BackendError:
-            claims = []
+            claims, in_doubt = [], ()
         mine = self._services.get(owner)
-        for service in sorted(self._claims.hold(ref, owner, controller, claims)):
+        for service in sorted(self._claims.hold(ref, owner, controller, claims, in_doubt)):
             if service != mine:
                 self._touch(service, cause)
 

@@ -4,6 +4,7 @@ A claim is a host from a path prefix downwards.  Objects that stand *hold* claim
 them.  Two claims overlap when they name the same host and one prefix is below the other.
 
     somebody else's object holds it, ours doesn't   ->  not ours
+    ours holds it, a write of another's is in doubt ->  ours
     both hold it (after an adoption)                ->  the earliest service's
     nobody of doorward's holds it, somebody foreign ->  not ours, unless ours held it before
     nobody holds it                                 ->  the earliest of the services that want it, and could have it
@@ -37,6 +38,8 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     controller: str = ""
     """UID of the controlling owner of a foreign object."""
     via: tuple[str, ...] = ()
+    doubted: bool = False
+    """It serves the claim only if a write has happened of which nobody knows what became."""
 
 
 class Want(msgspec.Struct, frozen=True, gc=False):
@@ -58,9 +61,11 @@ class Claims:
         self._wanted: dict[Ref, tuple[tuple[str, bool], ...]] = {}
         self._below: dict[str, dict[str, int]] = {}
 
-    def hold(self, ref: Ref, owner: str, controller: str, claims: Iterable[Claim]) -> set[Ref]:
-        """Object ``ref`` now holds exactly these claims."""
-        new = {}
+    def hold(
+        self, ref: Ref, owner: str, controller: str, claims: Iterable[Claim], in_doubt: Iterable[Claim] = ()
+    ) -> set[Ref]:
+        """Object ``ref`` now holds exactly these claims; those ``in_doubt`` if a write has happened."""
+        new = {_key(c.host, c.prefix): Hold(ref, owner, controller, c.via, doubted=True) for c in in_doubt}
         for claim in claims:
             new[_key(claim.host, claim.prefix)] = Hold(ref, owner, controller, claim.via)
         old = self._held.get(ref, ())
@@ -113,9 +118,9 @@ class Claims:
         affected.discard(service)
         return affected
 
-    def holds(self, uid: str, host: str, prefix: str) -> bool:
-        """Whether an object of this service serves the claim, itself or something above it."""
-        return any(hold.owner == uid for key in _above(_key(host, prefix)) for hold in self._holds.get(key, ()))
+    def holds(self, uid: str, host: str, prefix: str) -> list[Hold]:
+        """The objects of this service that serve the claim, itself or something above it."""
+        return [hold for key in _above(_key(host, prefix)) for hold in self._holds.get(key, ()) if hold.owner == uid]
 
     def rivals(self, host: str, prefix: str) -> tuple[list[Hold], list[Want]]:
         """Everything that overlaps a claim: what holds, and who wants."""

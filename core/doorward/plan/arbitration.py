@@ -28,8 +28,8 @@ class Denied(msgspec.Struct, frozen=True):
 class Contest(msgspec.Struct, frozen=True, gc=False):
     """Who else has or asks for something that overlaps a claim."""
 
-    mine: bool
-    """The service serves it already."""
+    mine: tuple[Hold, ...]
+    """Of the service itself, which serves it already."""
     holds: tuple[Hold, ...]
     """Of other services."""
     wants: tuple[Want, ...]
@@ -39,6 +39,12 @@ class Contest(msgspec.Struct, frozen=True, gc=False):
     def blocked(self) -> bool:
         """Others have it, and this service nothing of it: asking for it stands in nobody's way."""
         return bool(self.holds) and not self.mine
+
+    @property
+    def rivals(self) -> tuple[Hold, ...]:
+        """Those that may be put before the service: what may or may not stand takes nothing from what does."""
+        sure = not all(hold.doubted for hold in self.mine)
+        return tuple(hold for hold in self.holds if not (sure and hold.doubted))
 
 
 class Arbiter:
@@ -90,7 +96,7 @@ class Arbiter:
     ) -> str:
         """Who owns a claim that this service wants; empty where it may have it."""
         uid, age, mine = service.metadata.uid, service.age, contest.mine
-        rivals = [(self.age(hold.owner), str(hold.ref)) for hold in contest.holds]
+        rivals = [(self.age(hold.owner), str(hold.ref)) for hold in contest.rivals]
         if rivals:
             earliest, ref = min(rivals)
             if mine and age < earliest and earliest != NOBODY:
@@ -143,7 +149,7 @@ def _contest(claims: Claims, ref: Ref, uid: str, claim: Claim) -> Contest:
     holds, wants = claims.rivals(claim.host, claim.prefix)
     others = tuple(hold for hold in holds if hold.owner and hold.owner != uid)
     asking = tuple(want for want in wants if want.service != ref)
-    return Contest(claims.holds(uid, claim.host, claim.prefix), others, asking)
+    return Contest(tuple(claims.holds(uid, claim.host, claim.prefix)), others, asking)
 
 
 def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
