@@ -18,7 +18,7 @@ from doorward.graph.claims import NOBODY, Age, Claims
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
-from doorward.graph.memory import Mark, Memory, put
+from doorward.graph.memory import Memory
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
@@ -32,6 +32,7 @@ from doorward.plan.arbitration import Arbiter, Denied, is_taken
 from doorward.plan.closing import Closing
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import Overlap
+from doorward.plan.marking import lost_write
 from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, kept_of, key_of, plan
 from doorward.plan.rendering import Rendered, Renderer
 from doorward.plan.report import left_to_another, report_on, status_of
@@ -146,15 +147,13 @@ class _Case:
     def _take_up(self) -> None:
         """After a start: what isn't as our last known write left it, and bears nobody else's hand, is a write of ours
         that the journal lost."""
-        marks = self.memory.marks
         for fact in self.ours:
             key = key_of(fact.ref)
-            mark = marks.get(key)
+            mark = self.memory.marks.get(key)
             if mark is None or mark.difference or mark.body == fact.body or key in self.memory.doubts:
                 continue
             if not fact.object()["metadata"].get("otherManager"):
-                marks = put(marks, key, Mark("", fact.body))
-        self.memory = msgspec.structs.replace(self.memory, marks=marks)
+                self.memory = lost_write(self.memory, key, fact.body)
 
     def run(self, first: bool) -> None:
         if first:

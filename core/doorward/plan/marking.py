@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from doorward.graph.facts import Fact, version_of
-from doorward.graph.memory import Mark, Memory, put
+from doorward.graph.memory import NOTHING, Mark, Memory, put
 from doorward.graph.trim import OWNER, canonical, trim
 from doorward.hooks import Watch
 from doorward.model.action import Action
@@ -63,8 +63,16 @@ def after_look(memory: Memory, doubted: Action, returned: JsonObject, known: Fac
     last = memory.marks.get(key)
     if last and (last.difference or last.body == body):
         return memory
-    # Labels may have been taken off since: without a digest it is compared with what is rendered.
-    return replace(memory, marks=put(memory.marks, key, Mark("", body)))
+    return lost_write(memory, key, body)
+
+
+def lost_write(memory: Memory, key: str, body: bytes) -> Memory:
+    """An object as a write made it that the journal may have lost.
+
+    Labels may have been taken off since: without a digest it is compared with what is rendered.  Nor is it known what
+    was left and returned to meanwhile, so that no overlap is over yet.
+    """
+    return replace(memory, marks=put(memory.marks, key, Mark("", body)), overlap=NOTHING, overlap_for="")
 
 
 def as_asked(action: Action, returned: JsonObject | None) -> bool:
