@@ -118,6 +118,11 @@ def reaches(stage: Stage, url: str, *, inside: bool = False) -> str | None:
     return hit[0] if hit else None
 
 
+def arrives(stage: Stage, url: str) -> tuple[str, str] | None:
+    """The component Service that a request from outside would reach, and the path that it would see."""
+    return route(stage.objects(), url)  # type: ignore[no-any-return]
+
+
 def versions(stage: Stage) -> dict[str, str]:
     """The resourceVersion of everything, to see that nothing was written."""
     return {

@@ -11,6 +11,7 @@ from tests.engine.doors import (
     GATEWAY,
     accept_routes,
     answer,
+    arrives,
     ask,
     give_addresses,
     opened,
@@ -181,6 +182,26 @@ def test_a_path_door_that_moves_overlaps() -> None:
     stage.advance(11)
     assert reaches(stage, "http://example.com/old/m/x") is None
     assert reaches(stage, "http://example.com/new/m/x") == "m-engine"
+
+
+def test_a_path_door_leads_through_the_local_gateway_until_its_overlap_is_over() -> None:
+    url, path = "http://example.com/p/m/x", {"ome.io/ingress-path-template": "/p/{{.Name}}"}
+    stage = opened("nginx, serverless")
+    ask(stage, "nginx, serverless", **path, **{"ome.io/ingress-class": "traefik"})
+    stage.rest()
+    assert arrives(stage, url) == ("m-engine", "/x")
+    ask(stage, "traefik", **path)  # which can't remove a prefix by itself
+    stage.settle()
+    assert stage.condition()["status"] == "True"
+    stage.advance(9)
+    assert arrives(stage, url) == ("m-engine", "/x")
+    stage.advance(2)
+    assert reaches(stage, url) is None
+    assert stage.get("Service", "a", "m")["spec"]["type"] == "ClusterIP"
+    assert "VirtualService/m" in stage.ours(), "clients inside may still know the Service as it was"
+    stage.advance(11)
+    assert "VirtualService/m" not in stage.ours()
+    assert reaches(stage, HOST) == reaches(stage, "http://m.a.svc.cluster.local/", inside=True) == "m-engine"
 
 
 def test_a_path_door_overlaps_when_its_domain_changes() -> None:

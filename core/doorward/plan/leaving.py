@@ -13,7 +13,17 @@ from doorward.model.action import Action
 from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.desired import Desired, digest_of, ours_of
-from doorward.plan.plan import EXTERNAL, is_ours, key_of, overlap_is_over
+from doorward.plan.plan import (
+    CLUSTER_IP,
+    EXTERNAL,
+    EXTERNAL_NAME,
+    INGRESS,
+    THROUGH,
+    is_ours,
+    key_of,
+    leads_through,
+    overlap_is_over,
+)
 from doorward.plan.rendering import Rendered, Renderer
 
 
@@ -54,7 +64,8 @@ class Overlap:
         """What objects that stay still carry and are to lose, as keys.
 
         ``host:``, ``pathhost:`` and ``parent:`` with what an object is to lose, ``type:`` with the name of a Service
-        that is to be reached from outside no more.  ``lost`` goes at once, and isn't among them.
+        that is to be reached from outside no more, ``through:`` with that of one that leads to the local gateway.
+        ``lost`` goes at once, and isn't among them.
         """
         leaving: set[str] = set()
         for ref, desired in final.desired.items():
@@ -66,15 +77,23 @@ class Overlap:
                 continue
             standing = msgspec.json.decode(mark.body if mark else fact.body)
             if ref.kind == SERVICE:
-                type_ = standing["spec"].get("type")
-                if type_ in EXTERNAL and desired.manifest["spec"].get("type") not in EXTERNAL:
+                now, then = standing["spec"].get("type"), desired.manifest["spec"].get("type")
+                if now in EXTERNAL and then not in EXTERNAL:
                     leaving.add(f"type:{ref.name}")
+                if now == EXTERNAL_NAME and then == CLUSTER_IP and self._is_led_through(ref, final):
+                    leaving.add(f"{THROUGH}{ref.name}")
             if ref.kind not in self.renderer.backends.claiming:
                 continue
             stood = self.renderer.backends.claims(ref.kind, standing)
             now = self.renderer.backends.claims(ref.kind, desired.manifest)
             leaving |= self._difference(stood, now, lost)
         return frozenset(leaving)
+
+    def _is_led_through(self, service: Ref, final: Rendered) -> bool:
+        """Whether Ingresses that are to go lead through a Service: turned to one component, it would serve no path that
+        a door lies below, and no other component."""
+        old = (fact for fact in self.ours if fact.ref.kind == INGRESS and fact.ref not in final.desired)
+        return any(leads_through(fact.body, [service.name]) for fact in old)
 
     def rendered(
         self,
@@ -86,7 +105,7 @@ class Overlap:
     ) -> Rendered:
         """The door with what is leaving and has time left; ``final`` is the door without."""
         digest = final.digest if leaving else ""
-        kept: dict[str, list[str]] = {"host": [], "pathhost": [], "parent": [], "type": [], "inside": []}
+        kept: dict[str, list[str]] = {key: [] for key in ("host", "pathhost", "parent", "type", "through", "inside")}
         for key in sorted(leaving):
             if not overlap_is_over(self.memory, digest, key, self.now, self.seconds):
                 kind, _, value = key.partition(":")
@@ -101,7 +120,7 @@ class Overlap:
             leaving_services=tuple(kept["inside"]),
         )
         rendered = self.renderer.render(service, both, selected)
-        for name in kept["type"]:
+        for name in (*kept["type"], *kept["through"]):
             ref = Ref(SERVICE, door.namespace, name)
             if ref in rendered.desired:
                 rendered.desired[ref] = self._as_it_stands(rendered.desired[ref])

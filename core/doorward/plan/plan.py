@@ -22,7 +22,7 @@ be looked at first because nobody knows what became of the last write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -52,10 +52,13 @@ ROUNDS = 5
 MINUTE = 60.0
 LONGEST_PAUSE = 300.0
 
+CLUSTER_IP = "ClusterIP"
 EXTERNAL_NAME = "ExternalName"
 EXTERNAL = ("LoadBalancer", "NodePort")
 """The types of Services that are reached from outside."""
 INGRESS = "Ingress.networking.k8s.io"
+THROUGH = "through:"
+"""Key of a Service that leads elsewhere until the Ingresses that lead through it have had their time."""
 
 CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
 IN_DOUBT = "nobody knows what became of the last write"
@@ -108,7 +111,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     final: str = ""
     """Digest of the door without what is leaving: another one starts the overlap afresh."""
     leaving: frozenset[str] = frozenset()
-    """Hosts and parents that objects still carry and are to lose: ``host:…``, ``parent:…``."""
+    """What objects still carry and are to lose, as keys: see :mod:`doorward.plan.leaving`."""
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -189,7 +192,7 @@ def _stages(s: Situation) -> list[list[Desired]]:
     first: list[Desired] = []
     appearing: list[Desired] = []
     returning: list[Desired] = []
-    leading: list[bytes] = []
+    leading: list[str] = []
     for desired in s.desired.values():
         stage = first
         if desired.ref.kind == SERVICE:
@@ -201,17 +204,19 @@ def _stages(s: Situation) -> list[list[Desired]]:
             if now not in (then, *EXTERNAL):  # one that opens the door itself has its overlap
                 stage = returning if now == EXTERNAL_NAME else appearing
             if stage is appearing or then == EXTERNAL_NAME:
-                leading.append(canonical({"service": {"name": desired.ref.name}})[1:-2])
+                leading.append(desired.ref.name)
         stage.append(desired)
-    through = [d for d in first if d.ref.kind == INGRESS and _leads_through(d, leading)]
+    through = [
+        d for d in first if d.ref.kind == INGRESS and leading and leads_through(canonical(d.manifest["spec"]), leading)
+    ]
     if not (appearing or returning or through):
         return [first]
     return [[d for d in first if d not in through], appearing, through, returning]
 
 
-def _leads_through(desired: Desired, services: list[bytes]) -> bool:
-    spec = canonical(desired.manifest["spec"]) if services else b""
-    return any(service in spec for service in services)
+def leads_through(ingress: bytes, services: Iterable[str]) -> bool:
+    """Whether an Ingress, as canonical JSON, has one of these Services as a backend."""
+    return any(canonical({"service": {"name": name}})[1:-2] in ingress for name in services)
 
 
 def _want(s: Situation, desired: Desired, waits: bool, result: Plan) -> None:
@@ -356,8 +361,13 @@ def _settled(s: Situation, result: Plan) -> bool:
 
 
 def _overlap(s: Situation, settled: bool, result: Plan) -> None:
-    """Count down what is leaving; objects whose time is over are deleted."""
+    """Count down what is leaving; objects whose time is over are deleted.
+
+    While Ingresses that are leaving lead through a Service, the time of what that one leads to hasn't begun.
+    """
     old = {f"object:{key_of(f.ref)}": f for f in s.ours if f.ref not in s.desired and f.ref not in s.closing}
+    if through := [key.removeprefix(THROUGH) for key in s.leaving if key.startswith(THROUGH)]:
+        old = {key: f for key, f in old.items() if f.ref.kind == INGRESS and leads_through(f.body, through)}
     if s.held:
         old = {}
     leaving = {*old, *s.leaving}
