@@ -370,6 +370,7 @@ def _overlap(s: Situation, settled: bool, result: Plan) -> None:
         old = {key: f for key, f in old.items() if f.ref.kind == INGRESS and leads_through(f.body, through)}
     if s.held:
         old = {}
+    settled = settled and not any(s.busy(fact.ref) for fact in old.values())  # it may lead through the others by then
     leaving = {*old, *s.leaving}
     memory = result.memory
     if not leaving:
