@@ -134,6 +134,28 @@ def test_a_host_that_is_leaving_is_not_restored_once_another_has_it(door: str, m
     assert reaches(stage, "http://own.example.com/") == "older-engine"
 
 
+@pytest.mark.parametrize("door", ["istio", "nginx", "gateway_api"])
+def test_a_held_door_that_meets_an_earlier_service_on_its_host_goes(door: str) -> None:
+    stage = two("older", "younger", door)
+    make_ready(stage, "younger")
+    settle(stage)
+    (theirs,) = naming(stage, "shared.example.com")
+    stage.patch("InferenceService.ome.io", "a", "younger", {"spec": {"engine": None, "router": {}}})
+    make_ready(stage, "older")
+    settle(stage)
+    stage.delete(kind_of(theirs), "a", theirs["metadata"]["name"])
+    settle(stage)
+    assert reaches(stage, HOST) == "older-engine"
+
+    metadata = {k: v for k, v in theirs["metadata"].items() if k not in ("uid", "resourceVersion")}
+    stage.create({**theirs, "metadata": metadata})  # a request that lands when nobody expects it any more
+    settle(stage)
+    stage.rest()
+    assert [o["metadata"]["name"] for o in naming(stage, "shared.example.com")] == ["older"]
+    assert stage.condition("younger")["reason"] == "EngineRequired"
+    assert stage.condition("older")["status"] == "True"
+
+
 def count_owners(stage: Stage, patch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How many objects served the shared host after any write from now on, at the most."""
     most = 0

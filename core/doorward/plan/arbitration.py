@@ -163,6 +163,12 @@ def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
     return any(hold.controller != uid and set(hold.via) & set(claim.via) for hold in foreign)
 
 
+def is_lost(claims: Claims, ref: Ref, uid: str, claim: Claim, age: Callable[[str], Age]) -> bool:
+    """Whether an object of an earlier service has what one of a held door serves as well."""
+    holds = _contest(claims, ref, uid, claim).holds
+    return any(NOBODY != age(hold.owner) < age(uid) for hold in holds if not hold.doubted)
+
+
 def domain_problem(host: str, namespace: str, settings: Settings) -> str:
     """Why a namespace may not have a host, by setting ``namespaceDomains``; a namespace that no pattern names may."""
     named = [domains for pattern, domains in settings.namespace_domains.items() if fnmatchcase(namespace, pattern)]

@@ -13,25 +13,31 @@ from doorward.plan.plan import EXTERNAL
 
 
 class Closing:
-    """Looks at the objects of one service; ``door`` is its Service DOOR, ``closed`` that nothing may lead in."""
+    """Looks at the objects of one service.
 
-    def __init__(self, backends: Backends, settings: Settings, door: Ref, *, closed: bool) -> None:
+    ``door`` is its Service DOOR, ``closed`` that nothing may lead in, ``lost`` the hosts that belong to another now.
+    """
+
+    def __init__(
+        self, backends: Backends, settings: Settings, door: Ref, *, closed: bool, lost: Collection[str]
+    ) -> None:
         self.backends = backends
         self.settings = settings
         self.door = door
         self.closed = closed
+        self.lost = lost
 
-    def refs(self, ours: Iterable[Fact], wanted: Collection[Ref], lost: Collection[str]) -> frozenset[Ref]:
-        """The objects that aren't wanted and serve what is closed, or ``lost`` hosts, which belong to another now."""
+    def refs(self, ours: Iterable[Fact], wanted: Collection[Ref]) -> frozenset[Ref]:
+        """The objects that aren't wanted and serve what is closed, or lost."""
         left = [fact for fact in ours if fact.ref not in wanted]
         return frozenset(
             fact.ref
             for fact in left
-            if (self.closed and self.leads_in(fact.ref.kind, fact.object())) or (lost and self._serves(fact, lost))
+            if (self.closed and self.leads_in(fact.ref.kind, fact.object())) or (self.lost and self._serves_lost(fact))
         )
 
     def leads_in(self, kind: str, obj: JsonObject) -> bool:
-        """Whether an object serves what is closed, or a host that the namespace may not have."""
+        """Whether an object serves what is closed, or a host that is lost, or that the namespace may not have."""
         if kind == SERVICE:
             return self.closed and (obj.get("spec") or {}).get("type") in EXTERNAL
         if kind not in self.backends.claiming:
@@ -42,7 +48,10 @@ class Closing:
             return self.closed
         if self.closed:
             return bool(claims)
-        return any(domain_problem(claim.host, self.door.namespace, self.settings) for claim in claims)
+        return any(
+            claim.where in self.lost or domain_problem(claim.host, self.door.namespace, self.settings)
+            for claim in claims
+        )
 
     def narrowed(self, fact: Fact) -> JsonObject | None:
         """A merge patch of an object's spec that leaves what serves those inside the cluster; None: nothing does."""
@@ -53,6 +62,6 @@ class Closing:
         except BackendError:
             return None
 
-    def _serves(self, fact: Fact, lost: Collection[str]) -> bool:
+    def _serves_lost(self, fact: Fact) -> bool:
         claims = self.backends.claims(fact.ref.kind, fact.object())
-        return any(claim.where in lost for claim in claims)
+        return any(claim.where in self.lost for claim in claims)

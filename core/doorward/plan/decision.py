@@ -28,7 +28,7 @@ from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
-from doorward.plan.arbitration import Arbiter, Denied, is_taken
+from doorward.plan.arbitration import Arbiter, Denied, is_lost, is_taken
 from doorward.plan.closing import Closing
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import Overlap
@@ -223,20 +223,21 @@ class _Case:
         door, denied = self._settle_claims(service, form.door, selected, settings, path=opened is None or opened.path)
         if door is not form.door:
             final = self.renderer.render(service, door, selected)
+        lost = {d.where for d in denied}
         overlap = Overlap(self.facts, self.ours, self.renderer, self._is_taken, self.now, settings.overlap_seconds)
         leaving = overlap.leaving_inside(final, self._under_way())
         if not closed:
-            leaving |= overlap.leaving(final, {d.where for d in denied})
+            leaving |= overlap.leaving(final, lost)
         rendered = overlap.rendered(service, door, selected, final, leaving) if leaving else final
         for rendering in rendered.renderings.values():
             self.warnings += rendering.warnings
         self.warnings += form.warnings
-        closing = Closing(self.backends, settings, door.service_ref, closed=closed)
+        closing = Closing(self.backends, settings, door.service_ref, closed=closed, lost=lost)
         situation = self._situation(
             service,
             desired=rendered.desired,
             closed=closed,
-            closing=closing.refs(self.ours, rendered.desired, {d.where for d in denied}),
+            closing=closing.refs(self.ours, rendered.desired),
             narrowed=closing.narrowed,
             adopt=settings.adopt,
             overlap=settings.overlap_seconds,
@@ -300,9 +301,11 @@ class _Case:
 
     def _held(self, service: InferenceService, settings: Settings | None, *, closed: bool) -> Plan:
         closes: dict[str, object] = {}
-        if settings is not None and (closed or settings.namespace_domains):
+        served = [claim for fact in self.ours for claim in self._served(fact.ref.kind, fact.object())]
+        lost = {c.where for c in served if is_lost(self.claims, self.fact.ref, self.fact.uid, c, self.age)}
+        if settings is not None and (closed or settings.namespace_domains or lost):
             door = Ref(SERVICE, service.namespace, door_service(service, settings))
-            closing = Closing(self.backends, settings, door, closed=closed)
+            closing = Closing(self.backends, settings, door, closed=closed, lost=lost)
             closes = {"leads_in": closing.leads_in, "narrowed": closing.narrowed}
         self._want_what_is_gone(service)
         situation = self._situation(service, desired={}, held=True, restorable=self._restorable, **closes)
