@@ -44,7 +44,7 @@ from doorward.graph.in_force import in_force
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.inference_service import parse as parse_service
 from doorward.graph.kinds import Kinds
-from doorward.graph.memory import FORGOTTEN, Memory
+from doorward.graph.memory import FORGOTTEN, Memory, Pace
 from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of
@@ -74,6 +74,7 @@ from doorward.model.settings import Settings
 from doorward.plan import insistence, marking, notice, outcome
 from doorward.plan.agenda import Agenda
 from doorward.plan.decision import BASE_KINDS, REPORT, Decider
+from doorward.plan.pace import after_repair
 from doorward.plan.patch import merge
 from doorward.plan.plan import Draft, key_of
 
@@ -394,8 +395,12 @@ class Engine:
         self._flying[action.service] = self._flying.get(action.service, 0) + 1
         if action.verb in ("create", "patch"):
             self._hold(action.ref, record.number)
+        memory = self._memory(action.service)
+        if action.repair:
+            key = key_of(action.ref)
+            paces = memories.put(memory.paces, key, after_repair(memory.paces.get(key, Pace()), event.at))
+            self._remember(action.service, msgspec.structs.replace(memory, paces=paces))
         elif action.verb == "event" and action.service:
-            memory = self._memory(action.service)
             self._remember(action.service, msgspec.structs.replace(memory, told=(*memory.told, action.digest)))
         return [record]
 
@@ -756,6 +761,7 @@ class Engine:
             cause=cause,
             at=self._now,
             digest=draft.digest,
+            repair=draft.repair,
         )
         self._fold_issued(Issued(at=self._now, action=action))
         return action

@@ -147,6 +147,19 @@ def test_a_writer_who_insists_is_met_with_growing_pauses() -> None:
     assert "somebody" in events[0]["message"]
 
 
+def test_a_repair_that_was_only_decided_on_isnt_counted() -> None:
+    stage = opened("nginx")
+    edit(stage, INGRESS, {"spec": {"ingressClassName": "other"}})
+    for number in range(10):  # each is looked at, and nothing goes out meanwhile
+        stage.patch("InferenceService.ome.io", "a", "m", {"metadata": {"annotations": {"example.com/n": str(number)}}})
+        stage.deliver()
+    settle(stage)
+    for _ in range(3):
+        edit(stage, INGRESS, {"spec": {"ingressClassName": "other"}})
+        settle(stage)
+        assert stage.get(INGRESS, "a", "m")["spec"]["ingressClassName"] == "nginx"
+
+
 def test_a_writer_who_gives_up_is_forgiven() -> None:
     stage = opened("nginx")
     for _ in range(10):

@@ -25,7 +25,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-SCALARS = {str: TEXT, int: INTEGER, float: TIME, type(None): st.none(), Any: JSON}
+SCALARS = {str: TEXT, int: INTEGER, bool: st.booleans(), float: TIME, type(None): st.none(), Any: JSON}
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:

@@ -43,3 +43,5 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The engine's time when it was handed out."""
     digest: str = ""
     """Of the manifest that a write makes: what the server then returns is this manifest, normalised."""
+    repair: bool = False
+    """It undoes what somebody did to an object of ours."""

@@ -28,7 +28,7 @@ import msgspec
 
 from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
-from doorward.graph.memory import NOTHING, Mark, Memory, Pace, drop, put
+from doorward.graph.memory import NOTHING, Mark, Memory, Pace, drop
 from doorward.graph.trim import OWNER, ROUTED, canonical
 from doorward.hooks import Watch
 from doorward.model.action import Verb
@@ -44,13 +44,10 @@ from doorward.plan.desired import (
     owner_of,
     preconditioned,
 )
+from doorward.plan.pace import after_repair
 
 ATTEMPTS = 3
 """Writes of one manifest that don't stick, before NotSticking."""
-ROUNDS = 5
-"""Repairs of one object within a minute, before the pauses between them double."""
-MINUTE = 60.0
-LONGEST_PAUSE = 300.0
 
 CLUSTER_IP = "ClusterIP"
 EXTERNAL_NAME = "ExternalName"
@@ -77,6 +74,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     body: JsonObject | None = None
     fields: tuple[str, ...] = ()
     digest: str = ""
+    repair: bool = False
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,7 +230,13 @@ def _want(s: Situation, desired: Desired, waits: bool, result: Plan) -> None:
             return
         reason = "drift: somebody deleted it" if repair else "the door opens"
         draft = Draft(
-            verb="create", ref=desired.ref, order=OPEN, reason=reason, body=desired.manifest, digest=desired.digest
+            verb="create",
+            ref=desired.ref,
+            order=OPEN,
+            reason=reason,
+            body=desired.manifest,
+            digest=desired.digest,
+            repair=repair,
         )
         _do(result, draft)
     elif not is_ours(fact, uid):
@@ -271,7 +275,7 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, wait
     if ours and not _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
         return
     reason = f"drift: {', '.join(changed)}" if ours else "the door changes"
-    _do(result, _patch(fact, patch, CLOSE if s.closed else OPEN, reason, changed, desired.digest))
+    _do(result, _patch(fact, patch, CLOSE if s.closed else OPEN, reason, changed, desired.digest, repair=ours))
 
 
 def _turns_inwards(observed: JsonObject, target: JsonObject) -> bool:
@@ -310,7 +314,8 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
         and _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result)
     ):
         changed = fields(patch)
-        _do(result, _patch(fact, patch, OPEN, f"drift of a held door: {', '.join(changed)}", changed, mark.digest))
+        reason = f"drift of a held door: {', '.join(changed)}"
+        _do(result, _patch(fact, patch, OPEN, reason, changed, mark.digest, repair=True))
 
 
 def _close(s: Situation, fact: Fact, result: Plan) -> None:
@@ -339,7 +344,9 @@ def _revive(s: Situation, result: Plan) -> None:
         spec = {k: v for k, v in kept["spec"].items() if watch.owned == "spec" or k in watch.fields}
         body = {"apiVersion": watch.resource.api_version(), "kind": watch.resource.name, **kept, "spec": spec}
         reason = "drift of a held door: somebody deleted it"
-        _do(result, Draft(verb="create", ref=ref, order=OPEN, reason=reason, body=body, digest=mark.digest))
+        digest = mark.digest
+        draft = Draft(verb="create", ref=ref, order=OPEN, reason=reason, body=body, digest=digest, repair=True)
+        _do(result, draft)
 
 
 def kept_of(service: InferenceService, mark: Mark) -> JsonObject:
@@ -406,7 +413,16 @@ def _remove(s: Situation, fact: Fact, order: int, reason: str, result: Plan) -> 
     result.drafts.append(draft)
 
 
-def _patch(fact: Fact, patch: JsonObject, order: int, reason: str, changed: tuple[str, ...], digest: str) -> Draft:
+def _patch(
+    fact: Fact,
+    patch: JsonObject,
+    order: int,
+    reason: str,
+    changed: tuple[str, ...],
+    digest: str,
+    *,
+    repair: bool = False,
+) -> Draft:
     return Draft(
         verb="patch",
         ref=fact.ref,
@@ -417,6 +433,7 @@ def _patch(fact: Fact, patch: JsonObject, order: int, reason: str, changed: tupl
         body=preconditioned(patch, fact),
         fields=changed,
         digest=digest,
+        repair=repair,
     )
 
 
@@ -448,18 +465,10 @@ def _pace(s: Situation, ref: Ref, other: str, result: Plan) -> bool:
         result.applied = False
         _wake(result, pace.until)
         return False
-    rounds = (*(t for t in pace.rounds if t > s.now - MINUTE), s.now)
-    pause, until = pace.pause, 0.0
-    if len(rounds) > ROUNDS or (pause and s.now - pace.until < MINUTE):
-        pause = min(max(1.0, pause * 2), LONGEST_PAUSE)
-        until = s.now + pause
+    if after_repair(pace, s.now).pause:
         who = f"field manager {other}" if other else "somebody"
         message = f"{who} keeps undoing what doorward writes to {ref}; stop it, or switch this door off"
         result.warnings.append(Warning("Contested", message))
-    else:
-        pause = 0.0
-    after = Pace(rounds[-ROUNDS - 1 :], pause, until)
-    result.memory = msgspec.structs.replace(result.memory, paces=put(result.memory.paces, key, after))
     return True
 
 
