@@ -98,7 +98,7 @@ def is_open(
                 raise Violation("convergence", f"{name}: {_name(obj)} still serves {host}")
     told = condition(service)
     whole = len(granted) == len(wanted.hosts) and not wanted.forbidden
-    if _yielded(service):
+    if is_yielded(service):
         return
     if told.get("status") != ("True" if whole else "False"):
         raise Violation("convergence", f"{name}: granted {granted} of {wanted.hosts}, condition {told}")
@@ -110,7 +110,7 @@ def is_open(
 def says_so(service: JsonObject) -> None:
     """A door that can't be as it is asked for says why."""
     told = condition(service)
-    if told.get("status") not in ("False", "Unknown") and not _yielded(service):
+    if told.get("status") not in ("False", "Unknown") and not is_yielded(service):
         raise Violation("convergence", f"{_name(service)} is invalid, and says {told}")
 
 
@@ -159,7 +159,7 @@ def condition(service: JsonObject) -> JsonObject:
     return next((c for c in conditions if c["type"] == "IngressReady"), {})
 
 
-def _yielded(service: JsonObject) -> bool:
+def is_yielded(service: JsonObject) -> bool:
     conditions = (service.get("status") or {}).get("conditions") or ()
     return any(c["type"] == "doorward.io/DoorReady" for c in conditions)
 

@@ -37,6 +37,8 @@ class View(msgspec.Struct, frozen=True):
     settings: Settings | None
     services: frozenset[str] = frozenset()
     """The Services of this service that it knew of, by name."""
+    version: int = 0
+    """The cluster's resourceVersion at that time."""
 
     def ask(self) -> Ask | None:
         return ask(self.service, self.settings) if self.service and self.settings else None
@@ -56,6 +58,8 @@ class Invariants:
         self._settings: dict[int, Settings | None] = {}
         self._views: dict[tuple[int, int], View] = {}
         self._since: dict[str, dict[Host, float]] = {}
+        self._until: dict[Host, tuple[str, int]] = {}
+        """Who served a host last, until which resourceVersion."""
         self._inside: dict[str, dict[str, float]] = {}
         self._claims: dict[tuple[str, str], set[Host]] = {}
         self._closed: dict[tuple[str, str], bool] = {}
@@ -67,7 +71,7 @@ class Invariants:
         for action in actions:
             uid, engine = action.service, seat.engine
             services = frozenset(ref.name for ref, _ in engine.objects(uid) if ref.kind == SERVICE)
-            self._views[seat.serial, action.id] = View(engine.service(uid), engine.settings, services)
+            self._views[seat.serial, action.id] = View(engine.service(uid), engine.settings, services, self._version)
             self.has_a_cause(seat, action)
         self.closed_at_once(seat)
         self.keeps_good_settings(seat)
@@ -140,7 +144,7 @@ class Invariants:
             self.goes_on_serving(seat, action, before, around, after)
             self.goes_on_inside(seat, action, around, after)
             if action.verb in ("create", "patch"):
-                self.one_owner(action)
+                self.one_owner(seat, action)
 
     def touches_only_ours(self, action: Action, before: JsonObject | None) -> None:
         what = f"{action.verb} {action.ref} ({action.reason})"
@@ -168,9 +172,10 @@ class Invariants:
 
     def _served(self, uid: str, after: list[JsonObject]) -> set[Host]:
         """The hosts on which a service is served by its objects of now; since when is remembered."""
-        served = {host for obj in after for host in self.claims(obj) if requests.reached(after, *host)}
+        served = {host for obj in after for host in self.claims(obj) if requests.serves(after, *host)}
         since = self._since.get(uid, {})
         self._since[uid] = {host: since.get(host, self.world.clock.now) for host in served}
+        self._until.update((host, (uid, self._version)) for host in since if host not in served)
         return served
 
     def goes_on_serving(
@@ -183,7 +188,7 @@ class Invariants:
     ) -> None:
         """A host that was served is served until it is meant to go."""
         uid, now = action.service, self.world.clock.now
-        was = {host for obj in around for host in self.claims(obj) if requests.reached(around, *host)}
+        was = {host for obj in around for host in self.claims(obj) if requests.serves(around, *host)}
         lost = was - self._served(uid, after)
         if not lost or uid in self.world.disturbed or self.rivalled:
             return
@@ -212,7 +217,8 @@ class Invariants:
                 if not self._rivals(uid, host) and not self._given_up_since(seat, action, host):
                     raise Violation("continuity", f"{what} though it is asked for")
                 continue
-            newest = max((at for h, at in self._since[uid].items() if h in asked.hosts), default=None)
+            new = (h for h in self._since[uid] if h in asked.hosts and not self._was_anothers(uid, h, view))
+            newest = max((self._since[uid][h] for h in new), default=None)
             if newest is not None and newest + view.settings.overlap_seconds > now + 0.001 and not self.jumped:
                 raise Violation("continuity", f"{what} {now - newest:.1f}s after the new was served")
 
@@ -234,6 +240,9 @@ class Invariants:
             return
         if not door or self._is_anothers(Ref(SERVICE, action.ref.namespace, door), uid):
             return
+        by_now = View(seat.engine.service(uid), seat.engine.settings)
+        if by_now.service and by_now.settings and not inside_door(by_now.service, by_now.settings):
+            return  # there is to be none since
         what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away inside"
         if door not in still:
             raise Violation("continuity", f"{what}, and {door} isn't there")
@@ -244,14 +253,14 @@ class Invariants:
         obj = self.world.entry(*ref)
         return obj is not None and owner(obj) != uid
 
-    def one_owner(self, action: Action) -> None:
-        """One host, one owner: a write never puts a service's object on another's host."""
+    def one_owner(self, seat: Seat, action: Action) -> None:
+        """One host, one owner: a write never puts a service's object on another's host, as far as it may be known."""
         if self.uncertain or action.service in self.world.disturbed:
             return
         obj = self._now(action)
         for host in self.claims(obj) if obj else ():
             for rival in self._rivals(action.service, host):
-                if owner(rival) in self.world.disturbed:
+                if owner(rival) in self.world.disturbed or seat.is_blind_to(rival):
                     continue
                 what = f"{rival['kind']} {rival['metadata']['namespace']}/{rival['metadata']['name']}"
                 raise Violation("owner", f"{action.verb} {action.ref} ({action.reason}): {host} is served by {what}")
@@ -268,6 +277,15 @@ class Invariants:
         return folded
 
     # -- look-ups
+
+    @property
+    def _version(self) -> int:
+        return int(self.world.store.resource_version)
+
+    def _was_anothers(self, uid: str, host: Host, view: View) -> bool:
+        """Whether another service gave a host up only after an action was decided."""
+        overlapping = (last for other, last in self._until.items() if requests.overlap(host, other))
+        return any(who != uid and until > view.version for who, until in overlapping)
 
     def _given_up_since(self, seat: Seat, action: Action, host: Host) -> bool:
         """Whether a later action of the service, which may be performed earlier, was decided without that host."""

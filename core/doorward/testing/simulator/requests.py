@@ -6,7 +6,7 @@ It is written for the shapes that doors have, and stands apart from the engine: 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from doorward.model.reference import JsonObject
@@ -19,16 +19,25 @@ Reached = tuple[str, str]
 
 def reached(objects: Iterable[JsonObject], host: str, path: str = "/") -> Reached | None:
     """Who answers a request from outside, by one of the ways in; None where nobody does."""
-    objects = list(objects)
+    return next(_ways(list(objects), host, path), None)
+
+
+def serves(objects: Iterable[JsonObject], host: str, prefix: str) -> bool:
+    """Whether one of the ways in leads to a component, with the prefix removed where the door lies below one."""
+    return any(prefix == "/" or not seen.strip("/") for _, seen in _ways(list(objects), host, prefix))
+
+
+def _ways(objects: list[JsonObject], host: str, path: str) -> Iterator[Reached]:
+    """Where requests get by each object that lets them in: each may be another proxy's."""
     for obj in objects:
         if obj["kind"] == "Ingress" and (hit := _ingress(obj, host, path)):
-            hit = _onward(objects, hit, host, path)
-            if hit:
-                return hit
+            yield from _onward(objects, hit, host, path)
     for obj in objects:
         if obj["kind"] == "HTTPRoute" and (hit := _route(obj, host, path)):
-            return hit
-    return _virtual(objects, host, path, inside=False)
+            yield hit
+    for obj in objects:
+        if hit := _virtual([obj], host, path, inside=False):
+            yield hit
 
 
 def inside(objects: Iterable[JsonObject]) -> set[str]:
@@ -115,18 +124,20 @@ def _rewritten(target: str, found: re.Match[str]) -> str:
     return seen
 
 
-def _onward(objects: list[JsonObject], hit: Reached, host: str, path: str) -> Reached | None:
-    """Any Service but a component's has to stand: it leads to pods, or to the local gateway, where a VirtualService
-    takes the host on."""
+def _onward(objects: list[JsonObject], hit: Reached, host: str, path: str) -> Iterator[Reached]:
+    """Any Service but a component's has to stand: it leads to pods, or to the local gateway, where VirtualServices
+    take the host on."""
     if hit[0].endswith(("-engine", "-router", "-decoder")):
-        return hit
-    for obj in objects:
-        if obj["kind"] == "Service" and obj["metadata"]["name"] == hit[0]:
-            if obj["spec"].get("type") == "ExternalName":
-                return _virtual(objects, host, path, inside=True)
-            selector = obj["spec"].get("selector") or {}
-            return f"{selector.get('ome.io/inferenceservice')}-{selector.get('component')}", path
-    return None
+        yield hit
+        return
+    for service in objects:
+        if service["kind"] != "Service" or service["metadata"]["name"] != hit[0]:
+            continue
+        if service["spec"].get("type") == "ExternalName":
+            yield from (on for obj in objects if (on := _virtual([obj], host, path, inside=True)))
+        else:
+            selector = service["spec"].get("selector") or {}
+            yield f"{selector.get('ome.io/inferenceservice')}-{selector.get('component')}", path
 
 
 def _route_prefix(spec: JsonObject) -> str:

@@ -281,8 +281,11 @@ class Run:
         if action.verb == "event":
             return self.world.entry(*action.ref) is None  # told again, it is there already
         if action.verb == "status" and forgetful:
-            # What is held has another message where nobody remembers an object that somebody deleted.
+            # What is held has another message where nobody remembers an object that somebody deleted; nor does anybody
+            # remember what was left to somebody else.
             service = self.world.services().get(action.service)
+            if service and expectations.is_yielded(service):
+                return False
             told = expectations.condition(service) if service else {}
             return action.reason != f"status: {told.get('status')} {told.get('reason', '')}".strip()
         return True

@@ -17,6 +17,7 @@ import orjson
 
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
+from doorward.graph.trim import OWNER
 from doorward.model.action import Action
 from doorward.model.event import (
     AnyEvent,
@@ -85,6 +86,12 @@ class Seat:
     @property
     def now(self) -> float:
         return self.world.clock.now + self.skew
+
+    def is_blind_to(self, obj: JsonObject) -> bool:
+        """Whether an object is of a kind that may not be listed, and was never told of."""
+        ref = ref_of(obj)
+        known = {ref for ref, _ in self.engine.objects(obj["metadata"]["annotations"][OWNER])}
+        return ref not in known and any(w.kind == ref.kind and w.state == "forbidden" for w in self.watches)
 
     # -- events
 
