@@ -227,7 +227,7 @@ class _Case:
         overlap = Overlap(self.facts, self.ours, self.renderer, self._is_taken, self.now, settings.overlap_seconds)
         leaving = overlap.leaving_inside(final, self._under_way())
         if not closed:
-            leaving |= overlap.leaving(final, lost)
+            leaving |= overlap.leaving(final, lost, door.backend)
         rendered = overlap.rendered(service, door, selected, final, leaving) if leaving else final
         for rendering in rendered.renderings.values():
             self.warnings += rendering.warnings

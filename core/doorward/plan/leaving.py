@@ -14,7 +14,6 @@ from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.desired import Desired, digest_of, ours_of
 from doorward.plan.plan import (
-    CLUSTER_IP,
     EXTERNAL,
     EXTERNAL_NAME,
     INGRESS,
@@ -60,12 +59,13 @@ class Overlap:
         former = (f for f in services if f.ref in turning or f.object()["spec"].get("type") not in EXTERNAL)
         return frozenset(f"inside:{fact.ref.name}" for fact in former)
 
-    def leaving(self, final: Rendered, lost: set[str]) -> frozenset[str]:
+    def leaving(self, final: Rendered, lost: set[str], backend: str) -> frozenset[str]:
         """What objects that stay still carry and are to lose, as keys.
 
         ``host:``, ``pathhost:`` and ``parent:`` with what an object is to lose, ``type:`` with the name of a Service
         that is to be reached from outside no more, ``through:`` with that of one that leads to the local gateway.
-        ``lost`` goes at once, and isn't among them.
+        ``lost`` goes at once, and isn't among them; nor is a Service by which ``backend`` opens the door, since all
+        the rest waits until that is accepted.
         """
         leaving: set[str] = set()
         for ref, desired in final.desired.items():
@@ -77,10 +77,11 @@ class Overlap:
                 continue
             standing = msgspec.json.decode(mark.body if mark else fact.body)
             if ref.kind == SERVICE:
-                now, then = standing["spec"].get("type"), desired.manifest["spec"].get("type")
-                if now in EXTERNAL and then not in EXTERNAL:
+                type_, new = standing["spec"].get("type"), desired.manifest["spec"].get("type")
+                if type_ in EXTERNAL and new not in EXTERNAL:
                     leaving.add(f"type:{ref.name}")
-                if now == EXTERNAL_NAME and then == CLUSTER_IP and self._is_led_through(ref, final):
+                turns = type_ == EXTERNAL_NAME and new != EXTERNAL_NAME
+                if turns and desired.backend != backend and self._is_led_through(ref, final):
                     leaving.add(f"{THROUGH}{ref.name}")
             if ref.kind not in self.renderer.backends.claiming:
                 continue

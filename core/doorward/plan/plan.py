@@ -49,7 +49,6 @@ from doorward.plan.pace import after_repair
 ATTEMPTS = 3
 """Writes of one manifest that don't stick, before NotSticking."""
 
-CLUSTER_IP = "ClusterIP"
 EXTERNAL_NAME = "ExternalName"
 EXTERNAL = ("LoadBalancer", "NodePort")
 """The types of Services that are reached from outside."""
