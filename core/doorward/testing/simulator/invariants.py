@@ -171,12 +171,14 @@ class Invariants:
             self._served(uid, owned.get(uid, []))
 
     def _served(self, uid: str, after: list[JsonObject]) -> set[Host]:
-        """The hosts on which a service is served by its objects of now; since when is remembered."""
-        served = {host for obj in after for host in self.claims(obj) if requests.serves(after, *host)}
+        """The hosts on which a service is served by its objects of now; since when they are led to it is remembered."""
+        ways = {host: list(requests.ways(after, *host)) for obj in after for host in self.claims(obj)}
         since = self._since.get(uid, {})
-        self._since[uid] = {host: since.get(host, self.world.clock.now) for host in served}
-        self._until.update((host, (uid, self._version)) for host in since if host not in served)
-        return served
+        self._since[uid] = {host: since.get(host, self.world.clock.now) for host, by in ways.items() if by}
+        self._until.update((host, (uid, self._version)) for host in since if not ways.get(host))
+        # A Service that is a door itself for a while can't lead to the local gateway, which removes prefixes.
+        plain = any(obj["kind"] == "Service" and requests.outside(obj) for obj in after)
+        return {host for host, by in ways.items() if (plain and by) or requests.is_served(by, host[1])}
 
     def goes_on_serving(
         self,
@@ -188,7 +190,8 @@ class Invariants:
     ) -> None:
         """A host that was served is served until it is meant to go."""
         uid, now = action.service, self.world.clock.now
-        was = {host for obj in around for host in self.claims(obj) if requests.serves(around, *host)}
+        held = {host for obj in around for host in self.claims(obj)}
+        was = {host for host in held if requests.is_served(requests.ways(around, *host), host[1])}
         lost = was - self._served(uid, after)
         if not lost or uid in self.world.disturbed or self.rivalled:
             return

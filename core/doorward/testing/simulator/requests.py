@@ -19,15 +19,15 @@ Reached = tuple[str, str]
 
 def reached(objects: Iterable[JsonObject], host: str, path: str = "/") -> Reached | None:
     """Who answers a request from outside, by one of the ways in; None where nobody does."""
-    return next(_ways(list(objects), host, path), None)
+    return next(ways(list(objects), host, path), None)
 
 
-def serves(objects: Iterable[JsonObject], host: str, prefix: str) -> bool:
+def is_served(by: Iterable[Reached], prefix: str) -> bool:
     """Whether one of the ways in leads to a component, with the prefix removed where the door lies below one."""
-    return any(prefix == "/" or not seen.strip("/") for _, seen in _ways(list(objects), host, prefix))
+    return any(prefix == "/" or not seen.strip("/") for _, seen in by)
 
 
-def _ways(objects: list[JsonObject], host: str, path: str) -> Iterator[Reached]:
+def ways(objects: list[JsonObject], host: str, path: str) -> Iterator[Reached]:
     """Where requests get by each object that lets them in: each may be another proxy's."""
     for obj in objects:
         if obj["kind"] == "Ingress" and (hit := _ingress(obj, host, path)):
