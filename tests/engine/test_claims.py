@@ -156,6 +156,31 @@ def test_a_held_door_that_meets_an_earlier_service_on_its_host_goes(door: str) -
     assert stage.condition("older")["status"] == "True"
 
 
+@pytest.mark.parametrize("door", ["istio", "nginx", "gateway_api"])
+def test_a_standing_door_keeps_its_host_from_what_a_deleted_service_left(door: str) -> None:
+    stage = two("older", "younger", door)
+    ask(stage, door, "older", **{"ome.io/ingress-domain-template": "own.example.com"})
+    make_ready(stage, "older", "younger")
+    settle(stage)
+    (left,) = naming(stage, "own.example.com")
+    stage.store.collecting = False
+    stage.delete("InferenceService.ome.io", "a", "older")
+    settle(stage)
+    # A request that lands when nobody expects it any more.
+    spec = json.loads(json.dumps(left["spec"]).replace("own", "shared"))
+    stage.patch(kind_of(left), "a", left["metadata"]["name"], {"spec": spec})
+    settle(stage)
+    assert {o["metadata"]["name"] for o in naming(stage, "shared.example.com")} == {"older", "younger"}
+    assert stage.condition("younger")["status"] == "True"
+
+    before = naming(stage, "shared.example.com")[1]
+    stage.store.collecting = True
+    stage.store.collect()
+    settle(stage)
+    stage.rest()
+    assert naming(stage, "shared.example.com") == [before]
+
+
 def count_owners(stage: Stage, patch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How many objects served the shared host after any write from now on, at the most."""
     most = 0

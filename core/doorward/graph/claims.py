@@ -5,6 +5,7 @@ them.  Two claims overlap when they name the same host and one prefix is below t
 
     somebody else's object holds it, ours doesn't   ->  not ours
     ours holds it, a write of another's is in doubt ->  ours
+    ours holds it, and what a deleted service left  ->  ours
     both hold it (after an adoption)                ->  the earliest service's
     nobody of doorward's holds it, somebody foreign ->  not ours, unless ours held it before
     nobody holds it                                 ->  the earliest of the services that want it, and could have it

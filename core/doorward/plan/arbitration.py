@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -40,11 +40,15 @@ class Contest(msgspec.Struct, frozen=True, gc=False):
         """Others have it, and this service nothing of it: asking for it stands in nobody's way."""
         return bool(self.holds) and not self.mine
 
-    @property
-    def rivals(self) -> tuple[Hold, ...]:
-        """Those that may be put before the service: what may or may not stand takes nothing from what does."""
-        sure = not all(hold.doubted for hold in self.mine)
-        return tuple(hold for hold in self.holds if not (sure and hold.doubted))
+    def rivals(self, age: Callable[[str], Age]) -> Sequence[Hold]:
+        """Those that may be put before the service.
+
+        From what stands nothing is taken by what may or may not stand, nor by what a deleted service left, which goes
+        by itself.
+        """
+        if all(hold.doubted for hold in self.mine):
+            return self.holds
+        return [hold for hold in self.holds if not hold.doubted and age(hold.owner) != NOBODY]
 
 
 class Arbiter:
@@ -96,10 +100,10 @@ class Arbiter:
     ) -> str:
         """Who owns a claim that this service wants; empty where it may have it."""
         uid, age, mine = service.metadata.uid, service.age, contest.mine
-        rivals = [(self.age(hold.owner), str(hold.ref)) for hold in contest.rivals]
+        rivals = [(self.age(hold.owner), str(hold.ref)) for hold in contest.rivals(self.age)]
         if rivals:
             earliest, ref = min(rivals)
-            if mine and age < earliest and earliest != NOBODY:
+            if mine and age < earliest:
                 return ""
             name = (
                 f"InferenceService {earliest[1]}/{earliest[2]}" if earliest != NOBODY else "a deleted InferenceService"
