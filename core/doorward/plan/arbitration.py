@@ -40,15 +40,17 @@ class Contest(msgspec.Struct, frozen=True, gc=False):
         """Others have it, and this service nothing of it: asking for it stands in nobody's way."""
         return bool(self.holds) and not self.mine
 
-    def rivals(self, age: Callable[[str], Age]) -> Sequence[Hold]:
-        """Those that may be put before the service.
+    def challengers(self, age: Callable[[str], Age]) -> list[Hold]:
+        """Those that may take the claim from a door that stands.
 
-        From what stands nothing is taken by what may or may not stand, nor by what a deleted service left, which goes
-        by itself.
+        What may or may not stand takes nothing, nor does what a deleted service left, which goes by itself.
         """
-        if all(hold.doubted for hold in self.mine):
-            return self.holds
         return [hold for hold in self.holds if not hold.doubted and age(hold.owner) != NOBODY]
+
+    def rivals(self, age: Callable[[str], Age]) -> Sequence[Hold]:
+        """Those that may be put before the service, which may serve the claim or not."""
+        stands = any(not hold.doubted for hold in self.mine)
+        return self.challengers(age) if stands else self.holds
 
 
 class Arbiter:
@@ -169,8 +171,8 @@ def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
 
 def is_lost(claims: Claims, ref: Ref, uid: str, claim: Claim, age: Callable[[str], Age]) -> bool:
     """Whether an object of an earlier service has what one of a held door serves as well."""
-    holds = _contest(claims, ref, uid, claim).holds
-    return any(NOBODY != age(hold.owner) < age(uid) for hold in holds if not hold.doubted)
+    challengers = _contest(claims, ref, uid, claim).challengers(age)
+    return any(age(hold.owner) < age(uid) for hold in challengers)
 
 
 def domain_problem(host: str, namespace: str, settings: Settings) -> str:
