@@ -176,6 +176,15 @@ class World:
         for obj in self.view.objects():
             answer(obj)
 
+    async def answered(self) -> None:
+        """Wait until gateways and clouds have said all that there is to say of what doorward made."""
+
+        def waits(obj: JsonObject) -> bool:
+            return OWNER in (obj["metadata"].get("annotations") or {}) and answer_to(obj) is not None
+
+        await self.view.catch_up()
+        await self.view.until(lambda: not any(map(waits, self.view.objects())), what="not all is answered")
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside the test; at the test's end it must be done, and done well."""
         self.tasks.append(asyncio.create_task(work))
