@@ -13,6 +13,7 @@ import pytest
 from tests.controlplane import providers
 from tests.controlplane.definitions import default_files, install
 from tests.controlplane.providers import ApiServer
+from tests.patience import PATIENCE
 
 Kubectl = Callable[..., str]
 
@@ -55,7 +56,7 @@ def kubectl(api_server: ApiServer) -> Kubectl:
 
     def run(*arguments: str, stdin: str = "") -> str:
         command = [str(binary), "--kubeconfig", str(api_server.kubeconfig), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 

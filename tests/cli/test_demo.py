@@ -8,24 +8,23 @@ import re
 import signal
 import subprocess
 import sys
-from time import monotonic
+
+from tests.patience import PATIENCE
 
 DEMO = (sys.executable, "-m", "doorward_daemon", "demo")
 ENV = {**os.environ, "KUBECONFIG": "/nowhere"}
 
 
 def test_the_demo_ends_by_itself_with_every_door_standing() -> None:
-    began = monotonic()
-    done = subprocess.run(DEMO, capture_output=True, text=True, timeout=60, env=ENV, check=False)
+    done = subprocess.run(DEMO, capture_output=True, text=True, timeout=PATIENCE, env=ENV, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert monotonic() - began < 15
     summary = done.stdout.splitlines()[-1]
     assert "9 services, 9 with a door that stands" in summary
     assert "3 edits followed; 2 repaired" in summary
 
 
 def test_elsewhere_than_on_a_terminal_it_prints_plain_lines() -> None:
-    done = subprocess.run(DEMO, capture_output=True, text=True, timeout=60, env=ENV, check=True)
+    done = subprocess.run(DEMO, capture_output=True, text=True, timeout=PATIENCE, env=ENV, check=True)
     assert "\x1b" not in done.stdout
     for what in (
         "every door opened",
@@ -42,10 +41,8 @@ def test_elsewhere_than_on_a_terminal_it_prints_plain_lines() -> None:
         assert backend in done.stdout
 
 
-def test_on_a_terminal_it_draws_a_table_and_ends_in_time() -> None:
-    began = monotonic()
+def test_on_a_terminal_it_draws_a_table_and_ends() -> None:
     shown = on_a_terminal(*DEMO)
-    assert monotonic() - began < 15
     assert "InferenceServices and their front doors" in shown
     assert "\x1b[" in shown
     assert "9 with a door that stands" in shown
@@ -61,7 +58,7 @@ def test_kept_it_stays_until_it_is_interrupted() -> None:
         said += line
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=10)
+    rest, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (0, "")
     assert "9 services" in rest
 
@@ -80,5 +77,5 @@ def on_a_terminal(*command: str) -> str:
         pass  # Linux says EIO where the other side is closed.
     finally:
         os.close(ours)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     return shown.decode()

@@ -28,6 +28,7 @@ from doorward_daemon.metrics import Metrics
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
+from tests.patience import PATIENCE
 from tests.shell.running import Running, until
 
 Out = pytest.CaptureFixture[str]
@@ -128,7 +129,7 @@ async def test_a_signal_is_a_clean_stop(number: signal.Signals, tmp_path: Path) 
     daemon = asyncio.create_task(reconcile(running.cluster, Options(journal=path)))
     await until(lambda: running.ready("m"))
     os.kill(os.getpid(), number)
-    assert await asyncio.wait_for(daemon, 5) == 0
+    assert await asyncio.wait_for(daemon, PATIENCE) == 0
     journal = SqliteJournal(path)
     assert journal.since_snapshot == 0
     journal.close()
@@ -145,7 +146,7 @@ async def test_health_readiness_and_metrics_are_served() -> None:
         assert status == 503
         assert text.startswith("not ready\nnot listed yet: ConfigMap, InferenceService.ome.io, ")
         async with shell:
-            await shell.once(5)
+            await shell.once(PATIENCE)
             assert await get(client, f"{url}/readyz") == (200, "ready\n")
             assert await get(client, f"{url}/healthz") == (200, "ok\n")
             _, text = await get(client, f"{url}/metrics")
@@ -166,16 +167,16 @@ async def test_settings_that_are_wrong_are_told_by_readiness_and_metrics() -> No
     metrics = Metrics(shell)
     shell.listeners.append(metrics)
     async with shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         ready, said = readiness(shell)
         assert not ready
         assert "field urlScheme" in said[0]
         body = {"data": {"ingress": "{}"}}
         running.store.patch(running.resource("ConfigMap"), "ome", "inferenceservice-config", body)
-        await shell.wait_for(lambda: readiness(shell) == (True, []), 5)
+        await shell.wait_for(lambda: readiness(shell) == (True, []), PATIENCE)
         body = {"data": {"ingress": "{"}}
         running.store.patch(running.resource("ConfigMap"), "ome", "inferenceservice-config", body)
-        await shell.wait_for(lambda: bool(readiness(shell)[1]), 5)
+        await shell.wait_for(lambda: bool(readiness(shell)[1]), PATIENCE)
         ready, said = readiness(shell)
         assert ready
         assert said[0].endswith("the last good ones stay in force")
@@ -190,15 +191,15 @@ async def test_doors_that_were_restored_are_counted() -> None:
     running, journal = Running(), MemoryJournal()
     running.add("m", "n")
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     shell = running.shell(journal)
     metrics = Metrics(shell)
     shell.listeners.append(metrics)
     async with shell:
         metrics.seed()
-        await shell.once(5)
+        await shell.once(PATIENCE)
         running.delete("InferenceService.ome.io", "n")
-        await shell.wait_for(lambda: len(shell.engine.services()) == 1, 5)
+        await shell.wait_for(lambda: len(shell.engine.services()) == 1, PATIENCE)
     assert 'doorward_doors{reason="",status="True"} 1.0' in metrics.text().decode().splitlines()
 
 
@@ -206,7 +207,7 @@ async def test_a_kind_that_may_not_be_listed_is_told_by_readiness() -> None:
     running = Running()
     running.fail("list", ApiError(403, "Forbidden", "no"), times=1000, kind="Gateway.gateway.networking.k8s.io")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         assert readiness(shell) == (True, ["Gateway.gateway.networking.k8s.io may not be listed"])
 
 
@@ -217,7 +218,7 @@ async def test_every_write_is_logged_with_its_reason() -> None:
     shell.listeners.append(WriteLog(shell))
     with capture_logs() as logs:
         async with shell:
-            await shell.once(5)
+            await shell.once(PATIENCE)
     entry = next(entry for entry in logs if entry.get("object") == "Ingress a/m")
     assert entry["event"] == "created"
     assert (entry["service"], entry["reason"], entry["fields"]) == ("a/m", "the door opens", [])

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import Kubectl
 from tests.controlplane.providers import ApiServer
+from tests.patience import PATIENCE
 
 NAMESPACE = "cli-run"
 MANIFESTS = f"""
@@ -55,7 +56,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=os.environ, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -16,14 +16,14 @@ from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.model.reference import JsonObject, Resource
 
+from tests.patience import PATIENCE
+
 CRDS = Path(__file__).parents[1] / "crds"
 DEFINITION = Resource(
     "CustomResourceDefinition.apiextensions.k8s.io", "customresourcedefinitions", ("v1",), namespaced=False
 )
 NAMESPACE = Resource("Namespace", "namespaces", namespaced=False)
 NEEDED = ("gateway-api/httproutes", "istio/virtualservices", "ome/inferenceservices-open")
-PATIENCE = 30.0
-"""Seconds that a real cluster's controllers are given."""
 
 
 @cache

@@ -10,9 +10,10 @@ import pytest
 from doorward.cluster.protocol import ApiError, Cluster, WatchEvent
 from doorward.model.reference import JsonObject, Resource
 
+from tests.patience import PATIENCE
+
 CONFIG_MAP = Resource("ConfigMap", "configmaps")
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
-PATIENCE = 20.0
 
 
 def virtual_service(name: str = "it", **metadata: object) -> JsonObject:

@@ -17,6 +17,7 @@ from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Resource
 
 from tests.controlplane.definitions import CRDS, install_definitions
 from tests.controlplane.providers import ApiServer
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.cluster
 
@@ -65,7 +66,7 @@ async def test_a_fresh_server_is_bare_and_takes_the_full_schema(fresh_api_server
 
 async def _until_created(cluster: KubeCluster, body: JsonObject) -> None:
     """A schema takes effect a moment after it is accepted."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             await cluster.create(SERVICES, "default", body)
@@ -98,7 +99,7 @@ def started(process: subprocess.Popen[str]) -> tuple[Path, list[int]]:
 
 
 def wait_until_gone(processes: list[int]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     for process in processes:
         while os.path.exists(f"/proc/{process}") and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -117,6 +118,6 @@ def test_nothing_is_left_running_when_its_owner_is_killed(
 def test_an_interrupt_ends_it_and_removes_its_folder(api_server: ApiServer, foreground: subprocess.Popen[str]) -> None:
     folder, children = started(foreground)
     foreground.send_signal(signal.SIGTERM)
-    assert foreground.wait(10) == 0
+    assert foreground.wait(PATIENCE) == 0
     wait_until_gone(children)
     assert not folder.exists()

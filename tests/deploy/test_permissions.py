@@ -16,6 +16,7 @@ from doorward.runtime.shell import Shell
 
 from tests.conftest import Kubectl
 from tests.engine.stage import component_service, inference_service
+from tests.patience import PATIENCE
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "doorward.yaml"
 
@@ -74,13 +75,13 @@ async def test_a_real_api_server_lets_it_do_all_of_its_work(kubectl: Kubectl, tm
     kubectl("patch", *isvc, "--subresource", "status", "--type", "merge", "--patch", ready)
     try:
         async with Shell(Engine(namespaces=[namespace]), cluster) as shell:
-            summary = await shell.once(30)
+            summary = await shell.once(PATIENCE)
             assert (summary.missing, summary.writes["create"], summary.writes["status"]) == ({}, 2, 1)
             kubectl("annotate", *isvc, "ome.io/service-type=NodePort")
-            await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 1, 30)
+            await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 1, PATIENCE)
             kubectl("label", *isvc, "networking.ome.io/visibility=cluster-local")
-            await shell.wait_for(lambda: shell.counts["delete", "Applied"] == 1, 30)
-            await shell.once(30)
+            await shell.wait_for(lambda: shell.counts["delete", "Applied"] == 1, PATIENCE)
+            await shell.once(PATIENCE)
             assert {outcome for _, outcome in shell.counts} == {"Applied"}
     finally:
         await cluster.close()

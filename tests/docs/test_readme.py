@@ -14,12 +14,12 @@ import pytest
 
 from tests.conftest import Kubectl
 from tests.docs import README, ROOT, commands
+from tests.patience import PATIENCE
 
 CI = (ROOT / ".ci" / "run").read_text()
 DRY_RUN = "./dev run doorward run --once --dry-run"
 RUN = "./dev run doorward run"
 API_SERVER = "./dev run python -m tests.controlplane up"
-PATIENCE = 120.0
 
 
 def arguments(command: str) -> list[str]:
@@ -78,7 +78,9 @@ def test_the_commands_for_a_cluster_do_what_they_say(kubectl: Kubectl) -> None:
         kubectl(*mine, "patch", *isvc, "--subresource", "status", "--type", "merge", "--patch", patch)
 
         environ = {**os.environ, "KUBECONFIG": kubeconfig}
-        looked = subprocess.run(arguments(DRY_RUN), cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+        looked = subprocess.run(
+            arguments(DRY_RUN), cwd=ROOT, env=environ, capture_output=True, text=True, timeout=PATIENCE
+        )
         assert looked.returncode == 0, looked.stderr
         assert "create Ingress chat/llama" in looked.stdout
         assert not kubectl(*mine, "get", "ingress", "--all-namespaces", "--output", "name")

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from tests.controlplane.server import die_with
+from tests.patience import PATIENCE
 
 START_TIME = 60.0
 """Seconds within which a daemon must have listed everything."""
@@ -101,7 +102,7 @@ class Daemon:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def wait_for_line(self, wanted: Callable[[Line], bool], within: float = 10.0) -> Line:
+    def wait_for_line(self, wanted: Callable[[Line], bool], within: float = PATIENCE) -> Line:
         """The first line of the log, new or old, that is so.  Raises AssertionError with the end of the log."""
         deadline = time.monotonic() + within
         looked = 0
@@ -129,7 +130,7 @@ class Daemon:
                 return float(line.rpartition(" ")[2])
         return 0.0
 
-    async def wait_for_metric(self, name: str, at_least: float, within: float = 10.0) -> None:
+    async def wait_for_metric(self, name: str, at_least: float, within: float = PATIENCE) -> None:
         """Wait until a metric has grown to this."""
         async with asyncio.timeout(within):
             while self.metric(name) < at_least:  # noqa: ASYNC110 - a metric tells nobody that it has grown
@@ -146,7 +147,7 @@ class Daemon:
     def _get(self, path: str) -> tuple[int, str]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"{self.url}{path}", timeout=10) as answer:
+            with opener.open(f"{self.url}{path}", timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

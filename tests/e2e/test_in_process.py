@@ -20,6 +20,7 @@ from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import DOORS, INGRESS
 from tests.e2e.place import place
 from tests.e2e.world import World, resources, world_of
+from tests.patience import PATIENCE
 
 ROUND_TRIPS = 3
 """From what makes a door ready to open to the object that opens it, at most."""
@@ -59,7 +60,7 @@ async def before(api_server: ApiServer, cluster: KubeCluster) -> AsyncIterator[t
             async with world_of(made.kubeconfig, made.namespaces) as world:
                 engine = Engine(settings_namespace=made.namespaces[0], namespaces=made.namespaces, budget=100)
                 async with Shell(engine, cluster, pauses=wait_fixed(0.05)) as shell:
-                    await shell.wait_for(lambda: not engine.unsynced, 60)
+                    await shell.wait_for(lambda: not engine.unsynced, PATIENCE)
                     world.answer()
                     yield world, shell
     finally:
@@ -79,7 +80,7 @@ async def test_a_component_that_becomes_ready_opens_the_door_in_three_round_trip
         metadata = {"name": "m", "annotations": wanted.annotations, "labels": wanted.labels}
         await world.create({**body, "metadata": metadata})
         await world.reports("m", "EngineNotReady")
-        await shell.once(30)
+        await shell.once(PATIENCE)
         cluster.requests.clear()
         await world.ready("m")
         await world.view.until(lambda: wanted.objects[0] in {name.partition("/")[0] for name in world.ours("m")})
@@ -97,12 +98,12 @@ async def test_lists_that_are_made_again_and_again_write_nothing(api_server: Api
         for door, wanted in DOORS.items():
             await world.add(names[door], wanted.annotations, labels=wanted.labels)
         await world.stands(*names.values())
-        await shell.once(30)
+        await shell.once(PATIENCE)
         versions, counts, expired = await world.versions(), dict(shell.counts), Counter(cluster.expired)
         listed = shell.engine.scopes.keys() - shell.engine.missing.keys()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while any(cluster.expired[kind] < expired[kind] + 2 for kind in listed):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        await shell.once(30)
+        await shell.once(PATIENCE)
         assert await world.versions() == versions
         assert dict(shell.counts) == counts

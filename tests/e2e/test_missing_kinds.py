@@ -8,6 +8,7 @@ from tests.e2e.daemon import Daemon
 from tests.e2e.doors import DOORS, INGRESS
 from tests.e2e.place import place
 from tests.e2e.world import world_of
+from tests.patience import PATIENCE
 
 
 async def test_a_kind_that_appears_later_opens_the_doors_that_wait_for_it(fresh_api_server: ApiServer) -> None:
@@ -27,7 +28,7 @@ async def test_a_kind_that_appears_later_opens_the_doors_that_wait_for_it(fresh_
         await install_definitions(kubeconfig, [CRDS / "gateway-api" / "httproutes.yaml"])
         async with world_of(kubeconfig, made.namespaces, daemon) as world:
             world.answer()
-            await world.stands("routed", within=60)
+            await world.stands("routed", within=PATIENCE)
             assert world.reaches(f"http://routed.{world.namespace}.example.com/") == "routed-engine"
             await world.stands("meshed")
         assert "HTTPRoute" not in daemon.readyz()[1]

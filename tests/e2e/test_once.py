@@ -11,6 +11,7 @@ from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import DOORS, INGRESS
 from tests.e2e.place import place
 from tests.e2e.world import World, world_of
+from tests.patience import PATIENCE
 
 
 async def run(kubeconfig: Path, world: World, *options: str) -> tuple[int, str]:
@@ -24,7 +25,7 @@ async def run(kubeconfig: Path, world: World, *options: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, log = await asyncio.wait_for(process.communicate(), 120)
+    out, log = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode is not None
     assert process.returncode == 0, log.decode()
     return process.returncode, out.decode()

@@ -11,6 +11,8 @@ from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject, Resource
 
+from tests.patience import PATIENCE
+
 T = TypeVar("T")
 
 Key = tuple[str, str, str]
@@ -68,7 +70,7 @@ class View:
         """What stands, of these kinds or of all."""
         return [obj for (kind, _, _), obj in self._standing.items() if not kinds or kind in kinds]
 
-    async def until(self, condition: Callable[[], T], within: float = 15.0, what: str = "") -> T:
+    async def until(self, condition: Callable[[], T], within: float = PATIENCE, what: str = "") -> T:
         """What ``condition`` gives once that is true; it may also raise AssertionError for as long as it isn't.
 
         Looked at after each change.  Raises AssertionError with what stands.

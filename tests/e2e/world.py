@@ -19,6 +19,7 @@ from doorward.model.reference import JsonObject, Resource, kind_of
 from tests.cases.evaluate import route
 from tests.e2e.daemon import Daemon
 from tests.e2e.view import View
+from tests.patience import PATIENCE
 
 NAMESPACE = Resource("Namespace", "namespaces", namespaced=False)
 SINCE = "2026-01-01T00:00:00Z"
@@ -237,7 +238,7 @@ class World:
         await asyncio.gather(*self.tasks)
         return await self.view.versions()
 
-    async def stands(self, *names: str, within: float = 15.0) -> None:
+    async def stands(self, *names: str, within: float = PATIENCE) -> None:
         """Wait until the doors of these services are reported ready."""
         for name in names:
             await self.view.until(partial(self._open, name), within, f"{name} has no door")
@@ -246,7 +247,7 @@ class World:
     def _open(self, name: str) -> bool:
         return self.condition(name).get("status") == "True"
 
-    async def reports(self, name: str, reason: str, type_: str = "", within: float = 15.0) -> JsonObject:
+    async def reports(self, name: str, reason: str, type_: str = "", within: float = PATIENCE) -> JsonObject:
         """Wait until a service's condition gives this reason; the condition."""
         told = await self.view.until(
             lambda: (c := self.condition(name, type_)).get("reason") == reason and c, within, f"{name}: no {reason}"

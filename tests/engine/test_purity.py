@@ -24,6 +24,7 @@ from tests.engine.test_cases import accept
 from tests.engine.test_held_doors import REFUSALS
 from tests.engine.test_notices import WARNED, warned
 from tests.engine.test_readiness import endpoint_slice
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +50,7 @@ def test_two_processes_that_see_the_same_do_the_same() -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "tests.engine.lives"]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         digests.add(done.stdout)
     assert len(digests) == 1

@@ -21,6 +21,7 @@ from doorward.cluster.protocol import ApiError
 from doorward.model.reference import SERVICE, JsonObject, Resource
 
 from tests.kube.conftest import CERTS, Connect, Server, refuses, says
+from tests.patience import PATIENCE
 
 SERVICES = Resource(SERVICE, "services")
 
@@ -335,7 +336,7 @@ async def test_a_watch_goes_on_while_connections_are_renewed(server: Server, con
         return response
 
     server.will(slow)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         numbers = [event.object["number"] async for event in cluster.watch(SERVICES, resource_version="1")]
     assert numbers == [0, 1]
     assert len(cluster._transport._pools) == 1

@@ -12,6 +12,7 @@ from doorward.cluster.protocol import JSON_PATCH, ApiError
 from doorward.model.reference import SERVICE, JsonObject, Resource
 
 from tests.kube.conftest import Connect, Server, refuses, says, silent, streams
+from tests.patience import PATIENCE
 
 SERVICES = Resource(SERVICE, "services")
 ROUTES = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes")
@@ -181,7 +182,7 @@ async def test_requests_at_a_time_are_bounded_and_watches_do_not_count(server: S
 
     server.will(hold)
     waiting = [asyncio.create_task(cluster.get(SERVICES, "team", f"a{number}")) for number in range(50)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await full.wait()
         watches = [cluster.watch(SERVICES, resource_version="1") for _ in range(40)]
         await asyncio.gather(*(anext(watch) for watch in watches))

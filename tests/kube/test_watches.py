@@ -12,6 +12,7 @@ from doorward.cluster.protocol import ApiError, WatchEvent
 from doorward.model.reference import SERVICE, Resource
 
 from tests.kube.conftest import Connect, Server, line, refuses, silent, streams
+from tests.patience import PATIENCE
 
 SERVICES = Resource(SERVICE, "services")
 
@@ -109,7 +110,7 @@ async def test_a_silent_watch_is_taken_for_dead(
     monkeypatch.setattr(client, "SILENCE", 0.2)
     server.will(silent)
     events: list[WatchEvent] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(ApiError) as caught:
             await collect(cluster, events)
     assert caught.value.status == 0
@@ -149,7 +150,7 @@ async def test_a_watch_that_is_left_closes_its_connection(server: Server, cluste
         await anext(events)
     transport = transports[0]
     assert transport is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not transport.is_closing():  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0)
 
@@ -168,7 +169,7 @@ async def test_closing_ends_what_is_under_way(server: Server, cluster: KubeClust
     events = cluster.watch(SERVICES, resource_version="7")
     await anext(events)
     pending = [asyncio.ensure_future(anext(events)), asyncio.ensure_future(cluster.get(SERVICES, "team", "a"))]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asked.wait()
         await cluster.close()
         for outcome in await asyncio.gather(*pending, return_exceptions=True):

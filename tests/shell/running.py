@@ -16,6 +16,7 @@ from doorward.runtime.shell import Shell
 from tenacity import wait_fixed
 
 from tests.engine.stage import backends, component_service, definitions, inference_service, settings
+from tests.patience import PATIENCE
 
 RAW = {"ome.io/deployment-mode": "RawDeployment"}
 INGRESS = "Ingress.networking.k8s.io"
@@ -101,7 +102,7 @@ class Running:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something is so that the engine isn't told of."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 

@@ -19,6 +19,7 @@ from doorward.runtime.listener import Listener
 from structlog.testing import capture_logs
 
 from tests.engine.stage import backends
+from tests.patience import PATIENCE
 from tests.shell.running import INGRESS, SERVICE, Running, Slow, until
 
 GONE = ApiError(410, "Expired", "too old resource version")
@@ -29,10 +30,10 @@ async def test_edits_are_followed_after_watches_were_dropped() -> None:
     running = Running()
     running.add("m")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         dropped = running.fail("watch", DROPPED, times=30)
         running.delete(INGRESS, "m")
-        await shell.wait_for(lambda: running.host("m") != "", 5)
+        await shell.wait_for(lambda: running.host("m") != "", PATIENCE)
     assert len(dropped) == 30
 
 
@@ -40,11 +41,11 @@ async def test_what_happened_beyond_a_watch_s_memory_is_found_by_listing() -> No
     running = Running()
     running.add("m")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         lost = running.fail("watch", GONE, times=30)
         running.delete(INGRESS, "m")
         running.store.compact()
-        await shell.wait_for(lambda: running.host("m") != "", 5)
+        await shell.wait_for(lambda: running.host("m") != "", PATIENCE)
     assert lost
 
 
@@ -65,7 +66,7 @@ async def test_a_write_that_fails_is_tried_again(verb: str, error: ApiError) -> 
     running.add("m")
     failed = running.fail(verb, error, times=2)
     async with running.shell() as shell:
-        await shell.wait_for(lambda: running.ready("m"), 5)
+        await shell.wait_for(lambda: running.ready("m"), PATIENCE)
     assert len(failed) == 2
 
 
@@ -74,8 +75,8 @@ async def test_a_write_that_happened_although_no_answer_came_is_not_made_again()
     running.add("m")
     unanswered = running.fail("create", DROPPED, times=2, after=True)
     async with running.shell() as shell:
-        await shell.wait_for(lambda: running.ready("m"), 5)
-        await shell.once(5)
+        await shell.wait_for(lambda: running.ready("m"), PATIENCE)
+        await shell.once(PATIENCE)
     assert len(unanswered) == 2
     assert [write.verb for write in running.writes] == ["create", "create", "patch"]
 
@@ -90,8 +91,8 @@ async def test_a_door_that_can_not_be_written_does_not_hold_up_others() -> None:
 
     running.store.faults.before.append(refuse)
     async with running.shell(concurrency=2) as shell:
-        await shell.wait_for(lambda: running.ready(*(f"m{i}" for i in range(20))), 5)
-        await shell.wait_for(lambda: condition(running, "bad")["reason"] == "WriteRefused", 5)
+        await shell.wait_for(lambda: running.ready(*(f"m{i}" for i in range(20))), PATIENCE)
+        await shell.wait_for(lambda: condition(running, "bad")["reason"] == "WriteRefused", PATIENCE)
     assert "a webhook says no" in condition(running, "bad")["message"]
 
 
@@ -100,7 +101,7 @@ async def test_a_request_that_is_never_answered_does_not_hold_up_others() -> Non
     names = [f"m{i}" for i in range(20)]
     running.add("bad", *names)
     async with running.shell(concurrency=4) as shell:
-        await shell.wait_for(lambda: running.ready(*names), 5)
+        await shell.wait_for(lambda: running.ready(*names), PATIENCE)
     assert not running.ready("bad")
 
 
@@ -110,9 +111,9 @@ async def test_a_request_that_is_never_answered_becomes_an_unknown_one(monkeypat
     running = Running(cluster)
     running.add("m")
     async with running.shell() as shell:
-        await shell.wait_for(lambda: shell.counts["create", "Unknown"] == 2, 5)
+        await shell.wait_for(lambda: shell.counts["create", "Unknown"] == 2, PATIENCE)
         cluster.gate.set()
-        await shell.wait_for(lambda: running.ready("m"), 5)
+        await shell.wait_for(lambda: running.ready("m"), PATIENCE)
 
 
 @pytest.fixture
@@ -133,8 +134,8 @@ async def test_a_door_that_a_plugin_can_not_bear_does_not_hold_up_others(poisone
     running = Running()
     running.add("bad", "m")
     async with running.shell(backends=poisoned) as shell:
-        await shell.wait_for(lambda: running.ready("m"), 5)
-        await shell.wait_for(lambda: condition(running, "bad").get("reason") == "BackendError", 5)
+        await shell.wait_for(lambda: running.ready("m"), PATIENCE)
+        await shell.wait_for(lambda: condition(running, "bad").get("reason") == "BackendError", PATIENCE)
     assert "k8s_ingress" in condition(running, "bad")["message"]
 
 
@@ -153,7 +154,7 @@ async def test_an_event_that_the_engine_chokes_on_is_left_out_and_logged(monkeyp
     journal = MemoryJournal()
     with capture_logs() as logs:
         async with running.shell(journal) as shell:
-            await shell.once(5)
+            await shell.once(PATIENCE)
     assert running.ready("m")
     assert journal.last_number == shell.engine.number
     assert shell.errors == sum("the engine failed" in entry["event"] for entry in logs) > 0
@@ -168,7 +169,7 @@ async def test_a_listener_that_fails_changes_nothing() -> None:
     running.add("m")
     with capture_logs() as logs:
         async with running.shell(listeners=[Failing()]) as shell:
-            await shell.once(5)
+            await shell.once(PATIENCE)
     assert running.ready("m")
     assert any(entry["event"] == "a listener failed" for entry in logs)
 
@@ -188,7 +189,7 @@ async def test_a_watch_that_breaks_begins_again(monkeypatch: pytest.MonkeyPatch)
     running.add("m")
     with capture_logs() as logs:
         async with running.shell() as shell:
-            await shell.once(5)
+            await shell.once(PATIENCE)
     assert running.ready("m")
     assert sum(entry["event"] == "a task failed and begins again" for entry in logs) == 3
 
@@ -206,7 +207,7 @@ async def test_a_plugin_that_takes_long_is_named(monkeypatch: pytest.MonkeyPatch
     running.add("m")
     with capture_logs() as logs:
         async with running.shell(listeners=[told]) as shell:
-            await shell.once(5)
+            await shell.once(PATIENCE)
     assert ("k8s_ingress", "render") in told.slow
     assert {"plugin": "k8s_ingress", "hook": "render"}.items() <= next(
         entry for entry in logs if entry.get("hook") == "render" and entry["plugin"] == "k8s_ingress"
@@ -227,7 +228,7 @@ async def test_watches_wait_while_the_engine_has_much_to_do(monkeypatch: pytest.
 
         with pytest.raises(TimeoutError):
             await shell.wait_for(look, 0.05)
-        await shell.once(5)
+        await shell.once(PATIENCE)
     assert running.ready(*(f"m{i}" for i in range(30)))
     assert most < 60
 
@@ -236,7 +237,7 @@ async def test_a_stop_does_not_wait_for_ever() -> None:
     cluster = Slow()
     running = Running(cluster)
     running.add("m")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         async with running.shell():
             await until(lambda: cluster.waiting == 2)
     assert cluster.waiting == 0

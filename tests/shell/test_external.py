@@ -22,6 +22,7 @@ from tests.conftest import Kubectl
 from tests.controlplane.providers import ApiServer
 from tests.engine.outside import DNS, FINALIZER, RECORDS, Zone, with_zone
 from tests.engine.stage import component_service, inference_service
+from tests.patience import PATIENCE
 from tests.shell.running import SERVICE, Running, until
 
 
@@ -49,14 +50,14 @@ async def test_a_door_opens_and_a_deleted_service_goes_when_nothing_is_left() ->
     world = World()
     world.add_dns()
     async with world.running() as shell:
-        summary = await shell.once(5)
+        summary = await shell.once(PATIENCE)
         assert (summary.refused, summary.missing) == (0, {})
         assert (world.ready("m"), world.zone.hosts(), world.finalizers()) == (True, ["m.a.example.com"], [FINALIZER])
         world.zone.refusals = [ApiError(503, "", "locked", retry_after=0.05)]
         world.delete(SERVICE, "m")
-        await shell.wait_for(lambda: shell.counts["delete", "Refused"] == 1, 5)
+        await shell.wait_for(lambda: shell.counts["delete", "Refused"] == 1, PATIENCE)
         assert world.get(SERVICE, "m") is not None
-        await shell.wait_for(lambda: world.get(SERVICE, "m") is None, 5)
+        await shell.wait_for(lambda: world.get(SERVICE, "m") is None, PATIENCE)
     assert world.zone.hosts() == []
 
 
@@ -64,9 +65,9 @@ async def test_drift_is_repaired_at_the_next_observation() -> None:
     world = World()
     world.add_dns()
     async with world.running() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         world.zone.edit({"spec": {"target": "elsewhere.example.net"}})
-        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, 5)
+        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, PATIENCE)
     assert world.zone.objects[Ref(RECORDS, "a", "m")]["spec"]["target"] == "gateway.example.net"
 
 
@@ -75,9 +76,9 @@ async def test_what_stands_is_observed_soon_after_a_write(monkeypatch: pytest.Mo
     world = World()
     world.add_dns()
     async with world.running(external_every=3600) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         world.zone.edit({"spec": {"target": "elsewhere.example.net"}})
-        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, 5)
+        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, PATIENCE)
 
 
 async def test_observations_that_fail_are_made_again() -> None:
@@ -86,7 +87,7 @@ async def test_observations_that_fail_are_made_again() -> None:
     world.zone.unseen = [ApiError(503, "", "busy"), ConnectionResetError(), ApiError(0, "", "no answer")]
     async with world.running() as shell:
         with capture_logs() as logs:
-            summary = await shell.once(5)
+            summary = await shell.once(PATIENCE)
     assert (world.ready("m"), summary.missing) == (True, {})
     assert [log["plugin"] for log in logs if log["log_level"] == "error"] == ["dns"]
 
@@ -98,10 +99,10 @@ async def test_a_kind_that_can_not_be_observed_holds_only_what_needs_it() -> Non
     world.settings({})
     world.zone.unseen = [ApiError(503, "", "busy")] * 1_000_000
     async with world.running() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         assert (world.ready("n"), world.ready("m"), shell.engine.missing[RECORDS]) == (True, False, "forbidden")
         world.zone.unseen.clear()
-        await shell.wait_for(lambda: world.ready("m"), 5)
+        await shell.wait_for(lambda: world.ready("m"), PATIENCE)
 
 
 class SlowZone(Zone):
@@ -140,9 +141,9 @@ async def test_a_write_without_an_answer_is_looked_for(monkeypatch: pytest.Monke
     world = World(zone)
     world.add_dns()
     async with world.running() as shell:
-        await shell.wait_for(lambda: shell.counts["create", "Unknown"] == 1, 5)
+        await shell.wait_for(lambda: shell.counts["create", "Unknown"] == 1, PATIENCE)
         zone.create.set()
-        await shell.wait_for(lambda: world.ready("m"), 5)
+        await shell.wait_for(lambda: world.ready("m"), PATIENCE)
     assert zone.verbs()[0] == "look"
 
 
@@ -150,10 +151,10 @@ async def test_a_write_without_an_answer_is_looked_for(monkeypatch: pytest.Monke
 async def overtaken(world: World, zone: SlowZone) -> AsyncIterator[Shell]:
     """A shell that has opened a door while an observation from before that is still held."""
     async with world.running() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         await zone.hold_an_observation()
         world.add_dns()
-        await shell.wait_for(lambda: world.ready("m"), 5)
+        await shell.wait_for(lambda: world.ready("m"), PATIENCE)
         yield shell
 
 
@@ -165,7 +166,7 @@ async def test_an_observation_that_a_write_overtakes_undoes_nothing() -> None:
         held = len(zone.seen)
         zone.observe_on.set()
         await until(lambda: len(zone.seen) > held + 1)
-        await shell.once(5)
+        await shell.once(PATIENCE)
     assert (zone.seen[held], zone.verbs()) == (0, ["create"])
 
 
@@ -176,7 +177,7 @@ async def test_what_goes_while_an_observation_is_overtaken_is_put_back() -> None
     async with overtaken(world, zone) as shell:
         zone.objects.clear()
         zone.observe_on.set()
-        await shell.wait_for(lambda: shell.counts["create", "Applied"] == 3, 5)
+        await shell.wait_for(lambda: shell.counts["create", "Applied"] == 3, PATIENCE)
     assert zone.verbs() == ["create", "create"]
 
 
@@ -187,15 +188,15 @@ async def test_without_versions_an_overtaken_observation_is_no_drift(monkeypatch
     world = World(zone)
     world.add_dns()
     async with world.running() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         await zone.hold_an_observation()
         domain = {"metadata": {"annotations": {"ome.io/ingress-domain": "example.org"}}}
         world.patch(SERVICE, "m", domain)
-        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, 5)
+        await shell.wait_for(lambda: shell.counts["patch", "Applied"] == 2, PATIENCE)
         held = len(zone.seen)
         zone.observe_on.set()
         await until(lambda: len(zone.seen) > held + 1)
-        await shell.wait_for(lambda: not shell.backlog, 5)
+        await shell.wait_for(lambda: not shell.backlog, PATIENCE)
     assert zone.verbs() == ["create", "patch"]
 
 
@@ -214,16 +215,16 @@ async def test_a_real_api_server_keeps_a_service_until_nothing_is_left(kubectl: 
     engine = Engine(with_zone(zone), namespaces=[namespace], use_defaults=True)
     try:
         async with Shell(engine, cluster, external_every=0.1, pauses=wait_fixed(0.1)) as shell:
-            await shell.once(30)
+            await shell.once(PATIENCE)
             assert [obj["spec"]["hosts"] for obj in zone.objects.values()] == [[f"m.{namespace}.example.com"]]
             shown = kubectl("get", *isvc, "-o", "jsonpath={.metadata.finalizers}")
             assert shown == f'["example.com/another","{FINALIZER}"]'
             zone.refusals = [ApiError(503, "", "the zone is locked", retry_after=1)]
             kubectl("patch", *isvc, "--type", "merge", "--patch", '{"metadata": {"finalizers": ["' + FINALIZER + '"]}}')
             kubectl("delete", "--wait=false", *isvc)
-            await shell.wait_for(lambda: shell.counts["delete", "Refused"] == 1, 30)
+            await shell.wait_for(lambda: shell.counts["delete", "Refused"] == 1, PATIENCE)
             assert kubectl("get", *isvc, "-o", "jsonpath={.metadata.deletionTimestamp}")
-            await shell.wait_for(lambda: not shell.engine.services(), 30)
+            await shell.wait_for(lambda: not shell.engine.services(), PATIENCE)
             assert (zone.objects, kubectl("get", "isvc", "--namespace", namespace, "-o", "name")) == ({}, "")
     finally:
         await cluster.close()

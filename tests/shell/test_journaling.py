@@ -11,6 +11,7 @@ from doorward.model.event import Issued, Record
 from doorward.runtime import keeper
 from structlog.testing import capture_logs
 
+from tests.patience import PATIENCE
 from tests.shell.running import INGRESS, Running, Slow, until
 
 
@@ -19,12 +20,12 @@ async def test_a_restart_writes_nothing(tmp_path: Path) -> None:
     running.add("m", "n")
     journal = SqliteJournal(tmp_path / "journal")
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     journal.close()
     before = running.store.resource_version
     journal = SqliteJournal(tmp_path / "journal")
     async with running.shell(journal) as shell:
-        summary = await shell.once(5)
+        summary = await shell.once(PATIENCE)
     journal.close()
     assert running.store.resource_version == before
     assert summary.writes == {}
@@ -34,10 +35,10 @@ async def test_a_restart_without_the_journal_writes_nothing_either() -> None:
     running = Running()
     running.add("m", "n")
     async with running.shell(MemoryJournal()) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     before = running.store.resource_version
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     assert running.store.resource_version == before
 
 
@@ -45,10 +46,10 @@ async def test_what_happened_while_nobody_ran_is_put_right() -> None:
     running, journal = Running(), MemoryJournal()
     running.add("m")
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     running.delete(INGRESS, "m")
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     assert running.host("m") == "m.a.example.com"
 
 
@@ -56,7 +57,7 @@ async def test_the_journal_folds_to_the_engine_that_wrote_it() -> None:
     running, journal = Running(), MemoryJournal()
     running.add("m", "n")
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         fingerprint = shell.engine.fingerprint()
         number = shell.engine.number
     replayed = running.shell().engine
@@ -79,7 +80,7 @@ async def test_an_action_is_in_the_journal_before_its_request_is_made() -> None:
 
     running.store.faults.before.append(look)
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     assert running.writes
     assert not unkept
 
@@ -92,7 +93,7 @@ async def test_what_was_in_flight_when_the_process_ended_is_looked_at_before_it_
         await until(lambda: cluster.waiting == 2)
     cluster.gate.set()
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         assert shell.counts["look", "Applied"] == 2
     assert running.ready("m")
 
@@ -101,7 +102,7 @@ async def test_a_stop_keeps_a_snapshot() -> None:
     running, journal = Running(), MemoryJournal()
     running.add("m")
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
     assert journal.since_snapshot == 0
 
 
@@ -111,7 +112,7 @@ async def test_snapshots_are_kept_now_and_then(monkeypatch: pytest.MonkeyPatch) 
     running, journal = Running(), Counting()
     running.add("m")
     async with running.shell(journal) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         await until(lambda: journal.snapshots > 0)
 
 
@@ -122,7 +123,7 @@ async def test_a_journal_that_fails_is_said_and_doors_open_all_the_same(monkeypa
     with capture_logs() as logs:
         async with running.shell(journal) as shell:
             await until(lambda: "disk is full" in shell.journal_problem)
-            await shell.once(5)
+            await shell.once(PATIENCE)
             assert running.ready("m")
             await until(lambda: not journal.failures)
         assert shell.journal_problem == ""
@@ -139,7 +140,7 @@ async def test_a_journal_that_refuses_records_is_left_alone() -> None:
     running.add("m")
     with capture_logs() as logs:
         async with running.shell(Closed()) as shell:
-            await shell.once(5)
+            await shell.once(PATIENCE)
             assert "closed" in shell.journal_problem
     assert running.ready("m")
     assert sum("takes no more" in entry["event"] for entry in logs) == 1

@@ -10,6 +10,7 @@ from doorward.model.names import mark
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 
+from tests.patience import PATIENCE
 from tests.shell.running import INGRESS, SERVICE, Running, Slow, until
 
 
@@ -17,7 +18,7 @@ async def test_doors_open() -> None:
     running = Running()
     running.add("m", "n")
     async with running.shell() as shell:
-        summary = await shell.once(5)
+        summary = await shell.once(PATIENCE)
     assert running.ready("m", "n")
     assert (summary.services, summary.writes, summary.refused) == (2, {"create": 4, "status": 2}, 0)
 
@@ -25,9 +26,9 @@ async def test_doors_open() -> None:
 async def test_what_comes_later_gets_a_door() -> None:
     running = Running()
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         running.add("m")
-        await shell.wait_for(lambda: running.ready("m"), 5)
+        await shell.wait_for(lambda: running.ready("m"), PATIENCE)
 
 
 async def test_an_edit_of_the_settings_takes_effect_at_once() -> None:
@@ -35,29 +36,29 @@ async def test_an_edit_of_the_settings_takes_effect_at_once() -> None:
     running.settings({"ingressDomain": "example.com"}, doorward="overlapSeconds: 0.05")
     running.add("m")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         data = {"ingress": '{"ingressDomain": "example.org"}'}
         running.store.patch(running.resource("ConfigMap"), "ome", "inferenceservice-config", {"data": data})
-        await shell.wait_for(lambda: running.host("m") == "m.a.example.org", 5)
+        await shell.wait_for(lambda: running.host("m") == "m.a.example.org", PATIENCE)
 
 
 async def test_what_somebody_deletes_is_put_back() -> None:
     running = Running()
     running.add("m")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         running.delete(INGRESS, "m")
-        await shell.wait_for(lambda: running.host("m") == "m.a.example.com", 1)
+        await shell.wait_for(lambda: running.host("m") == "m.a.example.com", PATIENCE)
 
 
 async def test_closing_removes_the_outside_door() -> None:
     running = Running()
     running.add("m")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         labels = {"networking.knative.dev/visibility": "cluster-local"}
         running.patch(SERVICE, "m", {"metadata": {"labels": labels, "resourceVersion": version(running, "m")}})
-        await shell.wait_for(lambda: not running.get(INGRESS, "m"), 1)
+        await shell.wait_for(lambda: not running.get(INGRESS, "m"), PATIENCE)
 
 
 async def test_once_waits_for_an_overlap_to_be_over() -> None:
@@ -65,13 +66,13 @@ async def test_once_waits_for_an_overlap_to_be_over() -> None:
     running.settings(doorward="overlapSeconds: 0.2")
     running.add("m")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         annotations = {"ome.io/ingress-class": "nginx"}
         body = {"metadata": {"annotations": annotations, "resourceVersion": version(running, "m")}}
         running.patch(SERVICE, "m", body)
-        await shell.wait_for(lambda: running.get(INGRESS, f"m-alt-{mark('a', 'm')}") is not None, 1)
+        await shell.wait_for(lambda: running.get(INGRESS, f"m-alt-{mark('a', 'm')}") is not None, PATIENCE)
         assert running.get(INGRESS, "m")
-        await shell.once(5)
+        await shell.once(PATIENCE)
         assert not running.get(INGRESS, "m")
 
 
@@ -90,7 +91,7 @@ async def test_no_more_requests_than_allowed_are_made_at_a_time() -> None:
     async with running.shell(concurrency=3) as shell:
         await until(lambda: cluster.waiting == 3)
         cluster.gate.set()
-        await shell.once(5)
+        await shell.once(PATIENCE)
     assert cluster.most == 3
 
 
@@ -99,7 +100,7 @@ async def test_a_closing_door_does_not_queue_behind_those_that_open() -> None:
     running = Running(cluster)
     running.add("first")
     async with running.shell(concurrency=2) as shell:
-        await shell.wait_for(lambda: running.ready("first"), 5)
+        await shell.wait_for(lambda: running.ready("first"), PATIENCE)
         running.add(*(f"m{i}" for i in range(200)))
         await until(lambda: cluster.waiting == 2)
         labels = {"networking.knative.dev/visibility": "cluster-local"}
@@ -126,7 +127,7 @@ async def test_a_dry_run_writes_nothing_and_tells_what_it_would() -> None:
     running.add("m")
     before = running.store.resource_version
     async with running.shell(dry_run=True, listeners=[planned]) as shell:
-        summary = await shell.once(5)
+        summary = await shell.once(PATIENCE)
     assert running.store.resource_version == before
     assert sorted(str(action.ref) for action in planned.actions) == ["Ingress a/m", "Service a/m"]
     assert summary.writes == {"create": 2}
@@ -150,7 +151,7 @@ async def test_listeners_are_told_of_records_and_outcomes() -> None:
     running, told = Running(), Told()
     running.add("m")
     async with running.shell(listeners=[told]) as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         number = shell.engine.number
     assert told.numbers == list(range(1, number + 1))
     assert sorted(told.outcomes) == [("create", "Ingress"), ("create", "Service"), ("status", "InferenceService")]
@@ -168,7 +169,7 @@ async def test_an_idle_shell_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Running()
     running.add("m")
     async with running.shell() as shell:
-        await shell.once(5)
+        await shell.once(PATIENCE)
         await until(lambda: shell.backlog == 0)
         monkeypatch.setattr(Engine, "actions", actions)
         with pytest.raises(TimeoutError):
@@ -180,7 +181,7 @@ async def test_running_ends_with_what_it_waits_for() -> None:
     running = Running()
     running.add("m")
     async with running.shell() as shell:
-        await shell.run(until=shell.wait_for(lambda: running.ready("m"), 5))
+        await shell.run(until=shell.wait_for(lambda: running.ready("m"), PATIENCE))
     assert running.ready("m")
 
 

@@ -15,9 +15,9 @@ from doorward.cluster.protocol import ApiError, Page
 from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Resource
 from doorward.testing.simulator.poison import backends
 
+from tests.patience import PATIENCE
+
 T = TypeVar("T")
-PATIENCE = 120.0
-"""Seconds that the garbage collector is given: it takes note of new kinds every half minute."""
 
 
 class Standing:

@@ -18,13 +18,13 @@ from tenacity import wait_fixed
 
 from tests.controlplane.definitions import DEFINITION
 from tests.controlplane.providers import ApiServer
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.cluster
 
 NAMESPACES = Resource("Namespace", "namespaces", namespaced=False)
 ROLE = Resource("Role.rbac.authorization.k8s.io", "roles")
 BINDING = Resource("RoleBinding.rbac.authorization.k8s.io", "rolebindings")
-PATIENCE = 30.0
 
 
 @pytest.fixture

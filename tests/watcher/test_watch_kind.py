@@ -13,6 +13,7 @@ from doorward.model.reference import SERVICE, Ref, Resource
 from doorward.runtime.watcher import watch_kind
 from tenacity import wait_none
 
+from tests.patience import PATIENCE
 from tests.watcher.script import DROPPED, EXPIRED, Script, bookmark, item, page
 
 SERVICES = Resource(SERVICE, "services")
@@ -33,7 +34,7 @@ async def play(script: Script, resource: Resource = SERVICES, namespace: str = "
         )
     )
     finished = asyncio.create_task(script.done.wait())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.wait({watching, finished}, return_when=asyncio.FIRST_COMPLETED)
     if not watching.done():
         watching.cancel()
@@ -217,7 +218,7 @@ async def test_events_may_be_taken_by_a_coroutine() -> None:
     watching = asyncio.create_task(
         watch_kind(cast(Cluster, script), SERVICES, clock=lambda: 1.5, emit=queue.put, pauses=wait_none())
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert names([await queue.get(), await queue.get()]) == ["+a", "=a"]
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -252,7 +253,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 async def until_done(script: Script) -> None:
     watching = asyncio.create_task(watch_kind(cast(Cluster, script), SERVICES, clock=lambda: 1.5, emit=lambda _: None))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await script.done.wait()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
