@@ -31,28 +31,31 @@ Every record knows its cause: an action that of the observation which led to it,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from doorward.backends import BackendError, Backends
+from doorward.backends import Backends
 from doorward.graph import memory as memories
-from doorward.graph.claims import NOBODY, Age, Claims
+from doorward.graph.claims import NOBODY, Claims
 from doorward.graph.configuration import parse as parse_settings
 from doorward.graph.facts import Change, Fact, Facts, version_of
+from doorward.graph.in_flight import InFlight
 from doorward.graph.in_force import in_force
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.inference_service import parse as parse_service
 from doorward.graph.kinds import Kinds
-from doorward.graph.memory import FORGOTTEN, Memory, Pace
+from doorward.graph.memory import FORGOTTEN, Pace
 from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
+from doorward.graph.services import Services
 from doorward.graph.shape import exposure_of
+from doorward.graph.snapshot import Snapshot
 from doorward.graph.timers import Timers
 from doorward.graph.tracked_settings import changed as changed_settings
 from doorward.graph.trim import canonical, mended, trim
 from doorward.model.action import Action
-from doorward.model.door import Claim, Warning
+from doorward.model.door import Warning
 from doorward.model.event import (
     AnyEvent,
     Applied,
@@ -74,6 +77,7 @@ from doorward.model.settings import Settings
 from doorward.plan import insistence, marking, notice, outcome
 from doorward.plan.agenda import Agenda
 from doorward.plan.decision import BASE_KINDS, REPORT, Decider
+from doorward.plan.holding import held
 from doorward.plan.pace import after_repair
 from doorward.plan.patch import merge
 from doorward.plan.plan import Draft, key_of
@@ -113,24 +117,21 @@ class Engine:
         self._claims = Claims()
         self._kinds = Kinds(self.scopes)
         self._dependents = Dependents()
-        self._decider = Decider(self._facts, self._claims, self._kinds, self.backends, self._age, self._written)
-        self._memories: dict[str, Memory] = {}
-        self._services: dict[str, Ref] = {}
-        self._ages: dict[str, Age] = {}
+        self._services = Services()
         self._reads: dict[Ref, int] = {}
         self._waiting: dict[str, dict[Ref, None]] = {}
         self._dirty: OrderedDict[Ref, int] = OrderedDict()
         self._deferred: dict[Ref, int] = {}
         self._agenda = Agenda()
         self._notices: list[tuple[int, Draft]] = []
-        self._in_flight: dict[int, Action] = {}
-        self._busy: dict[Ref, int] = {}
-        self._flying: dict[str, int] = {}
+        self._in_flight = InFlight()
         self._changed_in_flight: set[Ref] = set()
         self._owed: set[Ref] = set()
         """Services of which something landed while more was in flight: to be decided with the last of it."""
-        self._doubts: dict[Ref, Action] = {}
         self._timers = Timers()
+        self._decider = Decider(
+            self._facts, self._claims, self._kinds, self.backends, self._services.age, self._in_flight.of
+        )
         self._configured = Configured(at=0.0, good=None)
         self._settings: Settings | None = None
         self._now = 0.0
@@ -194,33 +195,22 @@ class Engine:
 
     def capture(self) -> Callable[[], list[Record]]:
         """The snapshot of this moment, to be written out later, in another thread if need be: that takes a while."""
-        at, number, configured = self._now, self.number, self._configured
-        facts, tombstones = list(self._facts.all()), list(self._facts.tombstones())
-        remembered, in_flight = list(self._memories.items()), list(self._in_flight.values())
-
-        def written() -> list[Record]:
-            records = [Record(number, 0, configured)]
-            for fact in facts:
-                obj = fact.object()
-                obj["metadata"]["resourceVersion"] = str(fact.version)
-                records.append(Record(fact.number, 0, Observed(at=at, kind=fact.ref.kind, object=obj)))
-            for ref, tombstone in tombstones:
-                gone = Deleted(at=at, ref=ref, uid=tombstone.uid, resource_version=tombstone.version)
-                records.append(Record(number, 0, gone))
-            for uid, memory in remembered:
-                records.append(Record(number, 0, Remembered(at=at, uid=uid, memory=memories.to_json(memory))))
-            for action in in_flight:
-                records.append(Record(action.id, action.cause, Issued(at=at, action=action)))
-            return sorted(records, key=lambda record: record.number)
-
-        return written
+        return Snapshot(
+            at=self._now,
+            number=self.number,
+            configured=self._configured,
+            facts=list(self._facts.all()),
+            tombstones=list(self._facts.tombstones()),
+            remembered=self._services.memories(),
+            in_flight=self._in_flight.all(),
+        ).records
 
     def fingerprint(self) -> dict[str, object]:
         """What two engines with the same state agree on; resourceVersions of unchanged objects left out."""
         return {
             "facts": {str(f.ref) + f.ref.kind: f.body for f in self._facts.all()},
-            "memories": {uid: memories.to_json(m) for uid, m in self._memories.items() if m != FORGOTTEN},
-            "in flight": {key: msgspec.to_builtins(action) for key, action in self._in_flight.items()},
+            "memories": {uid: memories.to_json(m) for uid, m in self._services.memories() if m != FORGOTTEN},
+            "in flight": {action.id: msgspec.to_builtins(action) for action in self._in_flight.all()},
             "configured": (self._configured.good, self._configured.problems),
         }
 
@@ -263,12 +253,12 @@ class Engine:
 
     def service(self, uid: str) -> JsonObject | None:
         """The InferenceService with this UID as it was last seen, trimmed."""
-        fact = self._facts.get(self._services[uid]) if uid in self._services else None
+        fact = self._service(uid)
         return fact.object() if fact else None
 
     def seen(self, uid: str) -> str:
         """The resourceVersion at which the InferenceService with this UID was last seen; empty where it wasn't."""
-        fact = self._facts.get(self._services[uid]) if uid in self._services else None
+        fact = self._service(uid)
         return str(fact.version) if fact else ""
 
     def objects(self, uid: str) -> list[tuple[Ref, JsonObject]]:
@@ -305,13 +295,11 @@ class Engine:
         self._waiting.clear()
         self._deferred.clear()
         record = self._record(event, 0)
-        for action in list(self._in_flight.values()):
+        for action in self._in_flight.all():
             self._doubt(action)
         self._forget_strangers()
-        for uid, memory in self._memories.items():
-            clamped = {key: min(at, self._now) for key, at in memory.overlap.items()} or memories.NOTHING
-            retries = {k: msgspec.structs.replace(r, until=0.0) for k, r in memory.retries.items()} or memories.NOTHING
-            self._memories[uid] = msgspec.structs.replace(memory, overlap=clamped, retries=retries)
+        for uid, memory in self._services.memories():
+            self._services.remember(uid, memories.after_start(memory, self._now))
         for fact in self._facts.of_kind(INFERENCE_SERVICE):
             self._touch(fact.ref, fact.number)
         return [record]
@@ -321,16 +309,12 @@ class Engine:
         for kind in {fact.ref.kind for fact in self._facts.all()} - self.backends.resources.keys():
             for change in self._facts.sweep(kind, "", 0, frozenset()):
                 self._changed(change)
-        for uid, memory in self._memories.items():
-            keys = {*memory.marks, *memory.doubts}
-            strange = [key for key in keys if key.partition("/")[0] not in self.backends.resources]
-            if strange:
-                marks, doubts = memories.drop(memory.marks, *strange), memories.drop(memory.doubts, *strange)
-                self._memories[uid] = msgspec.structs.replace(memory, marks=marks, doubts=doubts)
+        for uid, memory in self._services.memories():
+            self._services.remember(uid, memories.of_kinds(memory, self.backends.resources))
 
     def _fold_observed(self, event: Observed, cause: int = 0) -> list[Record]:
         trimmed = trim(event.kind, event.object)
-        known = self._known_in_flight(event.kind, trimmed["metadata"]) if self._busy else None
+        known = self._known_in_flight(event.kind, trimmed["metadata"]) if self._in_flight else None
         try:
             change = self._facts.observe(event.kind, trimmed, self.number + 1)
         except TypeError:  # what JSON can't hold
@@ -346,11 +330,11 @@ class Engine:
     def _known_in_flight(self, kind: str, metadata: JsonObject) -> Fact | None:
         """What is known of an object that is being written: a newer version of the same outdates the outcome."""
         ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
-        return self._facts.get(ref) if ref in self._busy else None
+        return self._facts.get(ref) if ref in self._in_flight else None
 
     def _fold_deleted(self, event: Deleted, cause: int = 0) -> list[Record]:
         change = self._facts.delete(event.ref, event.uid, event.resource_version)
-        if change is None and event.ref not in self._busy:
+        if change is None and event.ref not in self._in_flight:
             return []
         record = self._record(event, cause)
         if change:
@@ -390,36 +374,34 @@ class Engine:
     def _fold_issued(self, event: Issued) -> list[Record]:
         action = event.action
         record = self._record(event, action.cause)
-        self._in_flight[action.id] = action
-        self._busy[action.ref] = action.id
-        self._flying[action.service] = self._flying.get(action.service, 0) + 1
+        self._in_flight.begin(action)
         if action.verb in ("create", "patch"):
             self._hold(action.ref, record.number)
-        memory = self._memory(action.service)
+        memory = self._services.memory(action.service)
         if action.repair:
             key = key_of(action.ref)
             paces = memories.put(memory.paces, key, after_repair(memory.paces.get(key, Pace()), event.at))
-            self._remember(action.service, msgspec.structs.replace(memory, paces=paces))
+            self._services.remember(action.service, msgspec.structs.replace(memory, paces=paces))
         elif action.verb == "event" and action.service:
-            self._remember(action.service, msgspec.structs.replace(memory, told=(*memory.told, action.digest)))
+            self._services.remember(action.service, msgspec.structs.replace(memory, told=(*memory.told, action.digest)))
         return [record]
 
     def _fold_applied(self, event: Applied) -> list[Record]:
-        action = self._land(event.action)
+        action = self._in_flight.land(event.action)
         if action is None:
             return []
         ref, key = action.ref, key_of(action.ref)
         trimmed = trim(ref.kind, event.object) if event.object is not None and action.verb != "event" else None
         if trimmed is not None and self._facts.is_gone(ref, version_of(trimmed["metadata"].get("resourceVersion"))):
             trimmed = None
-        service = self._services.get(action.service)
+        service = self._services.ref(action.service)
         already = service is None or service in self._dirty
         record = self._record(Applied(at=event.at, action=event.action, object=trimmed), action.id)
-        doubted = self._memory(action.service).doubts.get(key)
-        memory = outcome.after_success(self._memory(action.service), action)
+        doubted = self._services.memory(action.service).doubts.get(key)
+        memory = outcome.after_success(self._services.memory(action.service), action)
         before = self._facts.get(ref)
         if trimmed is None:
-            self._remember(action.service, memory)
+            self._services.remember(action.service, memory)
             if action.verb in ("delete", "look"):
                 self._gone(before, action)
         else:
@@ -432,7 +414,7 @@ class Engine:
                 memory = insistence.after_status(memory, action, trimmed, self._settings.condition_type)
             elif watch and doubted:
                 memory = marking.after_look(memory, doubted, trimmed, known)
-            self._remember(action.service, memory)
+            self._services.remember(action.service, memory)
             if change:
                 self._changed(change, own=True)
         if not (marking.as_asked(action, trimmed) and self._is_newest(ref, trimmed)):
@@ -449,10 +431,10 @@ class Engine:
 
     def _nothing_new(self, action: Action, before: Fact | None) -> bool:
         """Whether there is nothing to decide after a success: more outcomes are due, or the status is as we asked."""
-        service = self._services.get(action.service)
+        service = self._services.ref(action.service)
         if service is None or service in self._changed_in_flight or action.verb == "look":
             return False
-        if self._flying.get(action.service):
+        if self._in_flight.any_for(action.service):
             self._owed.add(service)
             return True
         if service in self._owed or action.verb != "status" or before is None or action.body is None:
@@ -461,26 +443,26 @@ class Engine:
         return after is not None and after.body == canonical(merge(before.object(), {"status": action.body["status"]}))
 
     def _fold_refused(self, event: Refused) -> list[Record]:
-        action = self._land(event.action)
+        action = self._in_flight.land(event.action)
         if action is None:
             return []
         record = self._record(event, action.id)
         if action.verb == "event":
             self._touch_uid(action.service, record.number)
             return [record]
-        ref, memory = action.ref, self._memory(action.service)
+        ref, memory = action.ref, self._services.memory(action.service)
         if event.status == 404 and action.verb != "create":
             memory = outcome.after_absence(memory, action)
             self._gone(self._facts.get(ref), action)
         else:
             memory = outcome.after_refusal(memory, action, event, self._now)
-        self._remember(action.service, memory)
+        self._services.remember(action.service, memory)
         self._hold(ref, record.number)
         self._touch_waiting(action, record.number)
         return [record]
 
     def _fold_unknown(self, event: Unknown) -> list[Record]:
-        action = self._land(event.action)
+        action = self._in_flight.land(event.action)
         if action is None:
             return []
         record = self._record(event, action.id)
@@ -495,7 +477,7 @@ class Engine:
 
     def _fold_remembered(self, event: Remembered) -> list[Record]:
         record = self._record(event, 0)
-        self._remember(event.uid, memories.from_json(event.memory))
+        self._services.remember(event.uid, memories.from_json(event.memory))
         return [record]
 
     def _fold_configured(self, event: Configured, cause: int = 0) -> list[Record]:
@@ -529,7 +511,7 @@ class Engine:
             self._touch_uid(owner, number)
         if own:
             return
-        if after and after.owner and ref not in self._busy:
+        if after and after.owner and ref not in self._in_flight:
             self._mark_observed(after, before)
         if ref.kind in self.backends.claiming:
             self._hold(ref, number)
@@ -538,77 +520,45 @@ class Engine:
         ref, before, after = change.ref, change.before, change.after
         self._touch(ref, self.number)
         if before and (after is None or after.uid != before.uid):
-            doubts = self._memory(before.uid).doubts
-            self._remember(before.uid, FORGOTTEN)
-            for action in doubts.values():
-                self._hold(action.ref, self.number)  # no doubt is left that could hold a host
-            self._services.pop(before.uid, None)
-            self._ages.pop(before.uid, None)
-            self._memories.pop(before.uid, None)
+            for doubted in self._services.leave(before.uid):
+                self._hold(doubted, self.number)  # no doubt is left that could hold a host
             self._reads.pop(ref, None)
         if after is None:
             return
-        if after.uid not in self._services:
-            self._services[after.uid] = ref
-            metadata = after.object()["metadata"]
-            self._ages[after.uid] = (metadata.get("creationTimestamp", ""), ref.namespace, ref.name)
+        if self._services.arrive(after):
             for fact in self._facts.owned_by(after.uid):
                 self._mark_observed(fact, None)
-        memory = self._memory(after.uid)
-        if memory.wrote and before and not own and self._settings and after.ref not in self._busy:
+        memory = self._services.memory(after.uid)
+        if memory.wrote and before and not own and self._settings and after.ref not in self._in_flight:
             setting = self._settings.condition_type
-            self._remember(after.uid, insistence.after_change(memory, before, after, setting, self._now))
+            self._services.remember(after.uid, insistence.after_change(memory, before, after, setting, self._now))
 
     def _mark_observed(self, fact: Fact, before: Fact | None) -> None:
         """An object of ours that stood before we looked is kept as first observed; a change of status is no edit."""
         if fact.owner not in self._services or fact.controller not in ("", fact.owner):
             return
-        self._remember(fact.owner, marking.as_observed(self._memory(fact.owner), fact, before))
+        self._services.remember(fact.owner, marking.as_observed(self._services.memory(fact.owner), fact, before))
 
     def _hold(self, ref: Ref, cause: int) -> None:
         """Note which hosts an object serves, or may serve once what is in flight or in doubt has happened."""
         if ref.kind not in self.backends.claiming:
             return
-        fact = self._facts.get(ref)
-        under_way, doubted = self._in_flight.get(self._busy.get(ref, 0)), self._doubts.get(ref)
-        action = under_way or doubted
-        owner, controller = (fact.owner, fact.controller) if fact else ("", "")
-        try:
-            standing = fact.object() if fact else {}
-            claims = list(self.backends.claims(ref.kind, standing)) if fact and not _solves_acme(standing) else []
-            in_doubt: Sequence[Claim] = ()
-            if action and action.body and action.verb in ("create", "patch"):
-                coming = self.backends.claims(ref.kind, merge(standing, action.body) if fact else action.body)
-                if under_way:
-                    claims += coming
-                else:
-                    in_doubt = coming
-                owner = action.service
-        except BackendError:
-            claims, in_doubt = [], ()
-        mine = self._services.get(owner)
-        for service in sorted(self._claims.hold(ref, owner, controller, claims, in_doubt)):
+        now = held(self.backends, ref, self._facts.get(ref), self._in_flight.on(ref), self._services.doubt_about(ref))
+        mine = self._services.ref(now.owner)
+        for service in sorted(self._claims.hold(ref, now.owner, now.controller, now.claims, now.in_doubt)):
             if service != mine:
                 self._touch(service, cause)
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 
-    def _land(self, number: int) -> Action | None:
-        action = self._in_flight.pop(number, None)
-        if action:
-            left = self._flying.pop(action.service, 1) - 1
-            if left:
-                self._flying[action.service] = left
-        if action and self._busy.get(action.ref) == number:
-            del self._busy[action.ref]
-        return action
-
     def _doubt(self, action: Action) -> None:
         """Nobody knows what became of an action: look before anything else is done to its object."""
-        self._land(action.id)
+        self._in_flight.land(action.id)
         if action.verb == "event":
             return
-        self._remember(action.service, outcome.in_doubt(self._memory(action.service), action, self._now))
+        self._services.remember(
+            action.service, outcome.in_doubt(self._services.memory(action.service), action, self._now)
+        )
         self._hold(action.ref, self.number)  # unless its service is gone, and nobody will look
 
     def _gone(self, before: Fact | None, action: Action) -> None:
@@ -652,15 +602,8 @@ class Engine:
         return any(fact.owner for fact in self._facts.all())
 
     def _tell_about_settings(self, warning: Warning, cause: int) -> None:
-        regarding = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "name": self._settings_ref.name,
-            "namespace": self._settings_ref.namespace,
-        }
-        if fact := self._facts.get(self._settings_ref):
-            regarding["uid"] = fact.uid
-        ref, body = notice.event(regarding, warning, self._now)
+        fact = self._facts.get(self._settings_ref)
+        ref, body = notice.about_settings(self._settings_ref, fact.uid if fact else "", warning, self._now)
         self._notices.append((cause, Draft(verb="event", ref=ref, order=REPORT, reason=warning.reason, body=body)))
 
     # -- deciding ------------------------------------------------------------------------------------------------
@@ -709,13 +652,15 @@ class Engine:
                 self._touch(other, cause)
             return []
         self.decided += 1
-        memory = self._memory(fact.uid)
+        memory = self._services.memory(fact.uid)
         first = ref not in self._reads
-        if self._flying.get(fact.uid):
+        if self._in_flight.any_for(fact.uid):
             self._changed_in_flight.add(ref)  # what is put off now, because its object is busy, is due when that lands
         else:
             self._changed_in_flight.discard(ref)
-        decision = self._decider.decide(fact, self._settings, memory, self._now, self._busy.__contains__, first=first)
+        decision = self._decider.decide(
+            fact, self._settings, memory, self._now, self._in_flight.__contains__, first=first
+        )
         self._dependents.record(ref, decision.keys)
         if decision.waiting_for:
             self._waiting.setdefault(decision.waiting_for, {})[ref] = None
@@ -731,7 +676,7 @@ class Engine:
             failed = Failed(at=self._now, uid=fact.uid, plugin=error.plugin, hook=error.hook, traceback=error.traceback)
             records.append(self._record(failed, cause))
         if decision.memory != memory:
-            self._remember(fact.uid, decision.memory)
+            self._services.remember(fact.uid, decision.memory)
             told = Remembered(at=self._now, uid=fact.uid, memory=memories.to_json(decision.memory))
             records.append(self._record(told, cause))
         if decision.drafts:
@@ -740,7 +685,7 @@ class Engine:
 
     def _may_issue(self, service: Ref | None, _: int, draft: Draft) -> bool:
         """Not where its object is busy, nor where its service is about to be decided anew and this may open a host."""
-        if draft.ref in self._busy:
+        if draft.ref in self._in_flight:
             return False
         opens = draft.verb in ("create", "patch") and draft.ref.kind in self.backends.claiming
         return not (opens and service in self._dirty)
@@ -768,23 +713,12 @@ class Engine:
 
     # -- small look-ups ------------------------------------------------------------------------------------------
 
-    def _memory(self, uid: str) -> Memory:
-        return self._memories.get(uid, FORGOTTEN)
-
-    def _remember(self, uid: str, memory: Memory) -> None:
-        """Keep what is remembered of a service; nothing of one that is gone."""
-        if uid not in self._services:
-            return
-        before = self._memory(uid).doubts
-        if before is not memory.doubts:
-            for action in before.values():
-                self._doubts.pop(action.ref, None)
-            for action in memory.doubts.values():
-                self._doubts[action.ref] = action
-        self._memories[uid] = memory
+    def _service(self, uid: str) -> Fact | None:
+        ref = self._services.ref(uid)
+        return self._facts.get(ref) if ref else None
 
     def _touch_uid(self, uid: str, cause: int) -> None:
-        ref = self._services.get(uid)
+        ref = self._services.ref(uid)
         if ref:
             self._touch(ref, cause)
 
@@ -804,15 +738,6 @@ class Engine:
         """The record that a service's last observation left, for what time or a list brings about."""
         fact = self._facts.get(ref)
         return fact.number if fact else 0
-
-    def _age(self, uid: str) -> Age:
-        return self._ages.get(uid, NOBODY)
-
-    def _written(self, uid: str) -> list[Action]:
-        """What is being written for a service."""
-        if not self._flying.get(uid):
-            return []
-        return [action for action in self._in_flight.values() if action.service == uid]
 
     def _parsed(self, ref: Ref) -> InferenceService | None:
         fact = self._facts.get(ref)
@@ -834,8 +759,3 @@ class Engine:
             scopes[kind] = ("",) if everywhere else (namespaces or ("",))
         scopes[CONFIG_MAP] = (self._settings_ref.namespace,)
         return {kind: scopes[kind] for kind in (*BASE_KINDS, *(k for k in scopes if k not in BASE_KINDS))}
-
-
-def _solves_acme(obj: JsonObject) -> bool:
-    """Whether cert-manager put an object there for a moment, to prove that a host is ours."""
-    return (obj["metadata"].get("labels") or {}).get("acme.cert-manager.io/http01-solver") == "true"

@@ -186,7 +186,7 @@ def closing_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def closing_waits_for_requests_under_way(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "_nothing_new", lambda engine, action, _: bool(engine._flying.get(action.service)))
+    patch.setattr(Engine, "_nothing_new", lambda engine, action, _: engine._in_flight.any_for(action.service))
 
 
 @planted
@@ -196,7 +196,7 @@ def what_is_remembered_is_not_journalled(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_restart_forgets_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "_doubt", lambda engine, action: engine._land(action.id))
+    patch.setattr(Engine, "_doubt", lambda engine, action: engine._in_flight.land(action.id))
 
 
 @planted
@@ -246,7 +246,7 @@ def what_lands_last_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Engine,
         "_nothing_new",
-        lambda engine, action, _: bool(engine._flying.get(action.service)) or action.verb == "status",
+        lambda engine, action, _: engine._in_flight.any_for(action.service) or action.verb == "status",
     )
 
 

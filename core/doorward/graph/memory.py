@@ -17,7 +17,7 @@ Everything else about a door follows from the cluster's objects.  Without a jour
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -93,6 +93,22 @@ def drop(mapping: Mapping[str, V], *keys: str) -> Mapping[str, V]:
     if not any(key in mapping for key in keys):
         return mapping
     return {k: v for k, v in mapping.items() if k not in keys} or NOTHING
+
+
+def after_start(memory: Memory, now: float) -> Memory:
+    """What a new process makes of it: no overlap began later than ``now``, and no refused write has to wait."""
+    clamped = {key: min(at, now) for key, at in memory.overlap.items()} or NOTHING
+    retries = {key: msgspec.structs.replace(retry, until=0.0) for key, retry in memory.retries.items()} or NOTHING
+    return msgspec.structs.replace(memory, overlap=clamped, retries=retries)
+
+
+def of_kinds(memory: Memory, kinds: Container[str]) -> Memory:
+    """Without what concerns objects of other kinds than these."""
+    strange = [key for key in {*memory.marks, *memory.doubts} if key.partition("/")[0] not in kinds]
+    if not strange:
+        return memory
+    marks, doubts = drop(memory.marks, *strange), drop(memory.doubts, *strange)
+    return msgspec.structs.replace(memory, marks=marks, doubts=doubts)
 
 
 def to_json(memory: Memory) -> dict[str, Any]:

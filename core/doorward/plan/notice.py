@@ -28,10 +28,16 @@ def about(service: InferenceService, warning: Warning, now: float) -> tuple[Ref,
         "namespace": meta.namespace,
         "uid": meta.uid,
     }
-    return event(regarding, warning, now)
+    return _event(regarding, warning, now)
 
 
-def event(regarding: JsonObject, warning: Warning, now: float) -> tuple[Ref, JsonObject]:
+def about_settings(settings: Ref, uid: str, warning: Warning, now: float) -> tuple[Ref, JsonObject]:
+    """A Warning event about the ConfigMap; ``uid`` is empty where there is none."""
+    regarding = {"apiVersion": "v1", "kind": "ConfigMap", "name": settings.name, "namespace": settings.namespace}
+    return _event({**regarding, "uid": uid} if uid else regarding, warning, now)
+
+
+def _event(regarding: JsonObject, warning: Warning, now: float) -> tuple[Ref, JsonObject]:
     namespace = regarding["namespace"]
     name = f"{regarding['name'][:200].rstrip('.-')}.{digest(str(regarding.get('uid', '')), warning)}"
     at = rfc3339(now)

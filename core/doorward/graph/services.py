@@ -1,0 +1,72 @@
+"""Every service by its UID: where it is, how old it is, and what is remembered of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from doorward.graph.claims import NOBODY, Age
+from doorward.graph.facts import Fact
+from doorward.graph.memory import FORGOTTEN, Memory
+from doorward.model.action import Action
+from doorward.model.reference import Ref
+
+
+class Services:
+    """Nothing is kept of a service that is gone: another one of its name has another UID."""
+
+    def __init__(self) -> None:
+        self._refs: dict[str, Ref] = {}
+        self._ages: dict[str, Age] = {}
+        self._memories: dict[str, Memory] = {}
+        self._doubts: dict[Ref, Action] = {}
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._refs
+
+    def ref(self, uid: str) -> Ref | None:
+        return self._refs.get(uid)
+
+    def age(self, uid: str) -> Age:
+        """By which services are put in order; that of a service which isn't there loses to every other."""
+        return self._ages.get(uid, NOBODY)
+
+    def memory(self, uid: str) -> Memory:
+        return self._memories.get(uid, FORGOTTEN)
+
+    def memories(self) -> Iterable[tuple[str, Memory]]:
+        """UID and memory of each service of which anything is remembered."""
+        return list(self._memories.items())
+
+    def doubt_about(self, ref: Ref) -> Action | None:
+        """The write of an object of which nobody knows what became of it."""
+        return self._doubts.get(ref)
+
+    def arrive(self, fact: Fact) -> bool:
+        """Take in a service as it is observed; whether it is new."""
+        if fact.uid in self._refs:
+            return False
+        self._refs[fact.uid] = fact.ref
+        created = fact.object()["metadata"].get("creationTimestamp", "")
+        self._ages[fact.uid] = (created, fact.ref.namespace, fact.ref.name)
+        return True
+
+    def leave(self, uid: str) -> list[Ref]:
+        """Forget a service; the objects that were in doubt on its account, and aren't any more."""
+        doubted = [action.ref for action in self.memory(uid).doubts.values()]
+        self.remember(uid, FORGOTTEN)
+        self._refs.pop(uid, None)
+        self._ages.pop(uid, None)
+        self._memories.pop(uid, None)
+        return doubted
+
+    def remember(self, uid: str, memory: Memory) -> None:
+        """Keep what is remembered of a service, in place of what was; nothing of one that is gone."""
+        if uid not in self._refs:
+            return
+        before = self.memory(uid).doubts
+        if before is not memory.doubts:
+            for action in before.values():
+                self._doubts.pop(action.ref, None)
+            for action in memory.doubts.values():
+                self._doubts[action.ref] = action
+        self._memories[uid] = memory
