@@ -87,8 +87,8 @@ class Backend:
     def claims(self, manifest: JsonObject) -> Sequence[Claim]:
         return self._sequence("claims", Claim, manifest)
 
-    def narrow(self, manifest: JsonObject) -> JsonObject | None:
-        return self._call("narrow", dict, manifest)
+    def narrow(self, manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+        return self._call("narrow", dict, manifest, hosts)
 
     def keeps_objects(self) -> bool:
         return self._hooks["apply"] is not None and self._hooks["observe"] is not None
@@ -230,10 +230,10 @@ class Backends:
         backend = self.claiming.get(kind)
         return backend.claims(self._whole(kind, manifest)) if backend else ()
 
-    def narrow(self, kind: str, manifest: JsonObject) -> JsonObject | None:
-        """A merge patch of ``spec`` that leaves what serves requests from inside; None where nothing does."""
+    def narrow(self, kind: str, manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+        """A merge patch of ``spec`` that leaves these hosts, and what serves inside; None where nothing is left."""
         backend = self.claiming.get(kind)
-        return backend.narrow(self._whole(kind, manifest)) if backend else None
+        return backend.narrow(self._whole(kind, manifest), hosts) if backend else None
 
     def _whole(self, kind: str, manifest: JsonObject) -> JsonObject:
         if "kind" in manifest:

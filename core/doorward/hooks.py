@@ -144,11 +144,12 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
 
 
 @hookspec(firstresult=True)
-def narrow(manifest: JsonObject) -> JsonObject | None:
-    """Called per object that leads in from outside, of a door that has to close and, being refused, can't be rendered.
+def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    """Called per object that serves what it may not any more, where it can't be rendered anew.
 
-    The answer is a merge patch of its ``spec`` that leaves what serves requests from inside the cluster; None where
-    nothing does, and the object goes.
+    ``hosts`` are those of its claims that it may keep: none for a door that closes.  The answer is a merge patch of its
+    ``spec`` that leaves those, and what serves requests from inside the cluster; None where nothing is left, and the
+    object goes.
     """
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from doors import PATHS, doors, expected
 from doorward.model.door import Claim, Door
+from doorward.model.merge import merge
 from evaluate import LOCAL_GATEWAY, route
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from opened import BUILT_IN, PLUGINS, call, open_door, owned, render
 
 EACH = settings(max_examples=100, deadline=None)
@@ -99,6 +101,34 @@ def test_behind_an_ingress_the_virtual_service_has_the_hosts_on_the_local_gatewa
     ]
     assert {claim.via for claim in claimed} == {(LOCAL_GATEWAY,)}
     assert Claim(door.hosts[0], "/", (LOCAL_GATEWAY,)) in claimed
+
+
+@EACH
+@given(doors(), st.data())
+def test_an_object_that_loses_hosts_serves_the_others_as_before(door: Door, data: st.DataObject) -> None:
+    objects = open_door(door)
+    hosts = [*door.all_hosts, *([door.path.host] if door.path else [])]
+    kept = [host for host in hosts if data.draw(st.booleans())]
+    left = [narrowed for each in objects if (narrowed := narrow(each, kept))]
+    for host in door.all_hosts:
+        for path in PATHS:
+            url = f"{door.scheme}://{host}{path}"
+            assert ask(left, url) == (ask(objects, url) if host in kept else None)
+    for host in door.inside_hosts:
+        url = f"http://{host}/v1/router/x"
+        assert ask(left, url, inside=True) == ask(objects, url, inside=True)
+    if door.path:
+        url = f"http://{door.path.host}{door.path.prefix}"
+        assert ask(left, url) == (ask(objects, url) if door.path.host in kept else None)
+
+
+def narrow(obj: dict[str, Any], hosts: list[str]) -> dict[str, Any] | None:
+    """What is left of an object; a Service serves no host, and stays."""
+    for backend in OUTSIDE:
+        if call(backend, "claims", manifest=obj) is not None:
+            spec = call(backend, "narrow", manifest=obj, hosts=tuple(hosts))
+            return None if spec is None else {**obj, "spec": merge(obj["spec"], spec)}
+    return obj
 
 
 @EACH

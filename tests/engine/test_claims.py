@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from doorward.model.reference import JsonObject, kind_of
 
+from tests.cases.evaluate import route
 from tests.engine.doors import DOORS, GATEWAY, add, ask, opened, reaches, settle, versions
 from tests.engine.stage import Stage, component_service, inference_service, settings
 
@@ -373,6 +374,46 @@ def test_a_host_that_is_no_longer_allowed_goes_at_once() -> None:
     stage.patch("ConfigMap", "ome", "inferenceservice-config", {"data": data})
     stage.settle()
     assert reaches(stage, "http://m.a.example.com/") is None
+
+
+APPS = {"ome.io/ingress-additional-domains": "apps.example.com"}
+ONLY_APPS = {"doorward": "namespaceDomains: {a: [apps.example.com]}"}
+
+
+@pytest.mark.parametrize("door", ["istio", "nginx", "gateway_api"])
+def test_a_held_door_loses_the_host_alone_that_is_no_longer_allowed(door: str) -> None:
+    stage = opened(door)
+    ask(stage, door, **APPS)
+    settle(stage)
+    assert reaches(stage, "http://m.a.apps.example.com/") == "m-engine"
+    inside = reaches(stage, "http://m.a.svc.cluster.local/", inside=True)
+    stage.patch("InferenceService.ome.io", "a", "m", {"spec": {"engine": {"timeoutSeconds": "soon"}}})
+    stage.settle()
+    assert stage.condition()["reason"] == "InvalidSpec"
+    stage.patch("ConfigMap", "ome", "inferenceservice-config", {"data": ONLY_APPS})
+    stage.settle()
+    assert reaches(stage, "http://m.a.example.com/") is None
+    assert reaches(stage, "http://m.a.apps.example.com/") == "m-engine"
+    assert reaches(stage, "http://m.a.svc.cluster.local/", inside=True) == inside == "m-engine"
+    stage.rest()
+
+
+@pytest.mark.parametrize("door", ["istio", "nginx"])
+def test_a_door_that_is_replaced_loses_the_host_alone_that_is_no_longer_allowed(door: str) -> None:
+    stage = opened(door)
+    ask(stage, door, **APPS)
+    settle(stage)
+    assert reaches(stage, "http://m.a.apps.example.com/") == "m-engine"
+    ask(stage, "gateway_api", **APPS)
+    stage.settle()  # nobody accepts the HTTPRoute
+    stage.patch("ConfigMap", "ome", "inferenceservice-config", {"data": ONLY_APPS})
+    stage.settle()
+    assert reaches(stage, "http://m.a.example.com/") is None
+    (old,) = (o for o in naming(stage, "m.a.apps.example.com") if o["kind"] != "HTTPRoute")
+    assert route([old], "http://m.a.apps.example.com/")
+    settle(stage)
+    stage.rest()
+    assert [o["kind"] for o in naming(stage, "m.a.apps.example.com")] == ["HTTPRoute"]
 
 
 def test_a_claim_in_flight_is_held_against_an_older_rival() -> None:

@@ -58,6 +58,7 @@ NOTICED_BY: dict[str, int] = {
     "what_a_look_shows_has_to_wait": 868,
     "a_namesakes_successor_waits_for_ever": 1387,
     "nobody_waits_for_acceptance": 36,
+    "what_loses_a_host_goes_whole": 281,
     "former_names_inside_leave_at_once": 25,
 }
 """A seed that notices, where one is known: it is tried first."""
@@ -305,6 +306,11 @@ def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
 @planted
 def nobody_waits_for_acceptance(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decision._Case, "_accepted", lambda *_: True)
+
+
+@planted
+def what_loses_a_host_goes_whole(patch: pytest.MonkeyPatch) -> None:
+    wrap(patch, Backends, "narrow", lambda do, *these: do(*these[:-1], ()))
 
 
 @planted

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from doorward.backends import BackendError, Backends
 from doorward.graph.facts import Fact
+from doorward.model.door import Claim
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan.arbitration import domain_problem
@@ -46,21 +47,26 @@ class Closing:
             claims = self.backends.claims(kind, obj)
         except BackendError:
             return self.closed
-        if self.closed:
-            return bool(claims)
-        return any(
-            claim.where in self.lost or domain_problem(claim.host, self.door.namespace, self.settings)
-            for claim in claims
-        )
+        return any(map(self._goes, claims))
 
     def narrowed(self, fact: Fact) -> JsonObject | None:
-        """A merge patch of an object's spec that leaves what serves those inside the cluster; None: nothing does."""
+        """A merge patch of an object's spec that leaves what may stay; None: nothing may."""
         if fact.ref == self.door:
             return {"type": "ClusterIP", "loadBalancerIP": None}
+        kind, obj = fact.ref.kind, fact.object()
         try:
-            return self.backends.narrow(fact.ref.kind, fact.object())
+            claims = self.backends.claims(kind, obj)
+            going = {claim.host for claim in claims if self._goes(claim)}
+            staying = dict.fromkeys(claim.host for claim in claims if claim.host not in going)
+            return self.backends.narrow(kind, obj, tuple(staying))
         except BackendError:
             return None
+
+    def _goes(self, claim: Claim) -> bool:
+        """Whether a claim is to be served no more."""
+        if self.closed or claim.where in self.lost:
+            return True
+        return bool(domain_problem(claim.host, self.door.namespace, self.settings))
 
     def _serves_lost(self, fact: Fact) -> bool:
         claims = self.backends.claims(fact.ref.kind, fact.object())

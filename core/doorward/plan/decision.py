@@ -306,7 +306,7 @@ class _Case:
         if settings is not None and (closed or settings.namespace_domains or lost):
             door = Ref(SERVICE, service.namespace, door_service(service, settings))
             closing = Closing(self.backends, settings, door, closed=closed, lost=lost)
-            closes = {"leads_in": closing.leads_in, "narrowed": closing.narrowed}
+            closes = {"closed": closed, "leads_in": closing.leads_in, "narrowed": closing.narrowed}
         self._want_what_is_gone(service)
         situation = self._situation(service, desired={}, held=True, restorable=self._restorable, **closes)
         result = plan(situation)

@@ -59,6 +59,7 @@ THROUGH = "through:"
 CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
 IN_DOUBT = "nobody knows what became of the last write"
 CLOSED = "the door is closed"
+LOST = "it may not have all of its hosts any more"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +100,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     restorable: Callable[[str, JsonObject], bool] = lambda *_: True
     """Which objects of a held door may be brought back to what they were, by kind and content."""
     narrowed: Callable[[Fact], JsonObject | None] = lambda _: None
-    """For an object that has to go at once: a merge patch of its spec that leaves what serves those inside the cluster;
-    None: nothing does."""
+    """For an object that has to go at once: a merge patch of its spec that leaves what may stay; None: nothing may."""
     adopt: bool = False
     overlap: float = 10.0
     accepted: Callable[[], bool] = lambda: True
@@ -318,13 +318,13 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
 
 
 def _close(s: Situation, fact: Fact, result: Plan) -> None:
-    """An object that leads in from outside stays for those inside the cluster, or goes."""
-    spec = s.narrowed(fact)
+    """An object that serves what it may not any more is left with the rest, or goes."""
+    spec, why = s.narrowed(fact), CLOSED if s.closed else LOST
     if not spec:
-        _remove(s, fact, CLOSE, CLOSED, result)
+        _remove(s, fact, CLOSE, why, result)
     elif not fact.deleting and not put_off(s, fact.ref, result):
         patch = {"spec": spec}
-        _do(result, _patch(fact, patch, CLOSE, CLOSED, fields(patch), ""))
+        _do(result, _patch(fact, patch, CLOSE, why, fields(patch), ""))
 
 
 def _revive(s: Situation, result: Plan) -> None:

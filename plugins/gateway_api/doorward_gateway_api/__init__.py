@@ -53,3 +53,8 @@ def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
 @hookimpl
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     return claimed.claims(manifest)
+
+
+@hookimpl
+def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    return claimed.narrowed(manifest, hosts)

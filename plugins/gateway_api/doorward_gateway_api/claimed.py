@@ -29,6 +29,15 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     )
 
 
+def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    """What an HTTPRoute of ours has with these hosts alone, as a merge patch of its spec; None where that is nothing.
+
+    A route without host names would take all of its Gateway's.
+    """
+    left = [host for host in (manifest.get("spec") or {}).get("hostnames") or () if host in hosts]
+    return {"hostnames": left} if left else None
+
+
 def _gateways(spec: JsonObject, namespace: str) -> Iterator[str]:
     for parent in spec.get("parentRefs") or ():
         if parent.get("kind", "Gateway") == "Gateway" and parent.get("group", GROUP) == GROUP:

@@ -60,5 +60,5 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
 
 
 @hookimpl
-def narrow(manifest: JsonObject) -> JsonObject | None:
-    return claimed.inside(manifest)
+def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    return claimed.narrowed(manifest, hosts)

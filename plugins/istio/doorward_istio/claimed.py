@@ -13,7 +13,7 @@ from doorward.model.door import Claim
 from doorward.model.hosts import segment_prefix
 from doorward.model.reference import JsonObject
 
-from doorward_istio.matches import hosts_of
+from doorward_istio.matches import any_of, hosts_of
 from doorward_istio.virtual_service import MESH, VIRTUAL_SERVICE
 
 _NARROWER = frozenset({"headers", "withoutHeaders", "method", "queryParams", "sourceLabels", "sourceNamespace", "port"})
@@ -44,22 +44,31 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     return tuple(found)
 
 
-def inside(manifest: JsonObject) -> JsonObject | None:
-    """The spec of a VirtualService of ours without its hosts outside the cluster; None where there are no others."""
+def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    """The spec of a VirtualService of ours with these of its outside hosts and all inside; None where that is none."""
     spec, namespace = manifest.get("spec") or {}, manifest["metadata"].get("namespace", "")
-    hosts = [host for host in spec.get("hosts") or () if not _is_outside(host, namespace)]
+    named = [host for host in spec.get("hosts") or () if host in hosts or not _is_outside(host, namespace)]
     http = []
     for route in spec.get("http") or ():
-        if match := [each for each in route.get("match") or () if _is_inside(each.get("authority"))]:
+        if match := [left for each in route.get("match") or () if (left := _only(each, hosts))]:
             http.append({**route, "match": match})
-    if not hosts or not http:
+    if not named or not http:
         return None
-    gateways = {gateway: None for route in http for match in route["match"] for gateway in match.get("gateways") or ()}
-    return {"hosts": hosts, "gateways": list(gateways), "http": http}
+    everywhere = spec.get("gateways") or ()
+    each = [match.get("gateways") or everywhere for route in http for match in route["match"]]
+    gateways = dict.fromkeys(gateway for some in each for gateway in some)
+    return {"hosts": named, "gateways": list(gateways), "http": http}
 
 
-def _is_inside(authority: JsonObject | None) -> bool:
-    return hosts_of((authority or {}).get("regex", "")) == frozenset()
+def _only(match: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    """A match for these hosts alone, or for in-cluster ones; None where it is for neither."""
+    named = hosts_of((match.get("authority") or {}).get("regex", ""))
+    if named is None:
+        return None
+    left = [host for host in hosts if host in named]
+    if named and not left:
+        return None
+    return {**match, "authority": {"regex": any_of(left)}} if named else match
 
 
 def _is_outside(host: str, namespace: str) -> bool:

@@ -45,3 +45,8 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
 @hookimpl
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     return claimed.claims(manifest)
+
+
+@hookimpl
+def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    return claimed.narrowed(manifest, hosts)

@@ -35,6 +35,19 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     )
 
 
+def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    """What an Ingress of ours has with these hosts alone, as a merge patch of its spec; None where that is nothing."""
+    spec = manifest.get("spec") or {}
+    rules = [rule for rule in spec.get("rules") or () if rule.get("host") in hosts]
+    if not rules:
+        return None
+    tls = []
+    for entry in spec.get("tls") or ():
+        if left := [host for host in entry.get("hosts") or () if host in hosts]:
+            tls.append({**entry, "hosts": left})
+    return {"rules": rules, "tls": tls or None}
+
+
 def _prefixes(rule: JsonObject, regex: bool) -> Iterator[str]:
     paths: Sequence[JsonObject] = (rule.get("http") or {}).get("paths") or ({},)
     for path in paths:

@@ -141,7 +141,7 @@ class Invariants:
         self.touches_only_ours(action, before)
         if action.ref.kind in DOORS:
             after = self.world.of(action.service)
-            self.goes_on_serving(seat, action, before, around, after)
+            self.goes_on_serving(seat, action, around, after)
             self.goes_on_inside(seat, action, around, after)
             if action.verb in ("create", "patch"):
                 self.one_owner(seat, action)
@@ -184,7 +184,6 @@ class Invariants:
         self,
         seat: Seat,
         action: Action,
-        before: JsonObject | None,
         around: list[JsonObject],
         after: list[JsonObject],
     ) -> None:
@@ -208,12 +207,11 @@ class Invariants:
             return
         if asked.state == "unclear":
             return
-        what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away"
         assert view.settings is not None
         namespace = view.service["metadata"]["namespace"]
-        if any(is_forbidden(host, namespace, view.settings) for host in (self.claims(before) if before else ())):
-            return  # an object that isn't wanted any more, and carries what is forbidden, goes whole
-        if asked.state in ("invalid", "poisoned"):
+        lost = {host for host in lost if not is_forbidden(host, namespace, view.settings)}
+        what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away"
+        if lost and asked.state in ("invalid", "poisoned"):
             raise Violation("continuity", f"{what} though the door is held")
         for host in lost:
             if host in asked.hosts:
