@@ -99,7 +99,7 @@ async def test_settings_that_make_no_sense_are_named_and_the_last_good_ones_stay
 
 
 def about_settings(world: World) -> JsonObject | None:
-    events = world.view.objects("Event")
+    events = world.events()
     return next((e for e in events if e["involvedObject"]["kind"] == "ConfigMap" and e["type"] == "Warning"), None)
 
 

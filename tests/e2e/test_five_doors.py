@@ -177,12 +177,12 @@ async def test_a_restart_writes_nothing(
                 await open_door(world, door, f"m-{door.replace('_', '-')}")
             await world.barrier()
             end(daemon)
-        before, told = await world.versions(), len(world.view.objects("Event"))
+        before, told = await world.versions(), len(world.events())
         with Daemon(kubeconfig, world.namespaces, journal=journal) as daemon:
             world.daemon = daemon
             await world.barrier()
             assert await world.versions() == before
-            assert len(world.view.objects("Event")) == told
+            assert len(world.events()) == told
             written = [line for line in daemon.writes() if "barrier" not in line]
             assert written == []
 

@@ -51,7 +51,7 @@ async def test_a_dry_run_writes_nothing_and_a_single_pass_everything(api_server:
             for expected in ("create Ingress", "create VirtualService", "create HTTPRoute", "would be written"):
                 assert expected in said
             assert await world.versions() == before
-            assert world.view.objects("Event") == []
+            assert world.events() == []
 
             status, said = await run(kubeconfig, world, "--once")
             assert status == 0

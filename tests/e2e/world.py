@@ -225,9 +225,13 @@ class World:
                 found.append(f"{obj['kind']}/{metadata['name']}")
         return sorted(found)
 
+    def events(self) -> list[JsonObject]:
+        """doorward's Events; the controllers of Kubernetes have some of their own."""
+        return [e for e in self.view.objects("Event") if (e.get("source") or {}).get("component") == "doorward"]
+
     def told(self, about: str) -> list[str]:
-        """The reasons of the Events about an object of this name."""
-        return [e["reason"] for e in self.view.objects("Event") if e["involvedObject"]["name"] == about]
+        """The reasons of doorward's Events about an object of this name."""
+        return [e["reason"] for e in self.events() if e["involvedObject"]["name"] == about]
 
     def reaches(self, url: str, *, inside: bool = False) -> str:
         """The component Service that a request gets to; empty where nobody takes it."""
