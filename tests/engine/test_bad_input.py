@@ -209,6 +209,8 @@ RUBBISH: dict[str, tuple[str, Callable[[], Any]]] = {
     "render words": ("render", lambda: Rendering(objects=("Ingress",))),  # type: ignore[arg-type]
     "render no warnings": ("render", lambda: Rendering(warnings=None)),  # type: ignore[arg-type]
     "render half a manifest": ("render", lambda: Rendering(objects=({"kind": "Ingress", "metadata": {}},))),
+    "render no name": ("render", lambda: Rendering(objects=({"kind": "Ingress", "metadata": {}, "spec": {}},))),
+    "render odd metadata": ("render", lambda: Rendering(objects=({"kind": "Ingress", "metadata": [], "spec": {}},))),
     "render a kind that isn't watched": ("render", lambda: Rendering(objects=(manifest("v1", "Pod", "x", {"a": 1}),))),
     "render what is no JSON": ("render", lambda: Rendering(objects=(manifest("v1", "Service", "x", {"a": {1, 2}}),))),
     "render odd annotations": (

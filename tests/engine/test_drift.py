@@ -35,6 +35,7 @@ EDITS: dict[str, tuple[str, JsonObject]] = {
     "a lost label": ("nginx", {"metadata": {"labels": {"ome.io/inferenceservice": None}}}),
     "a changed label": ("istio", {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}),
     "a stripped owner": ("istio", {"metadata": {"ownerReferences": None}}),
+    "an owner that controls no more": ("istio", {"metadata": {"ownerReferences": [{"controller": False}]}}),
     "hosts": ("istio", {"spec": {"hosts": ["evil.example.com"]}}),
     "an extra field": ("istio", {"spec": {"exportTo": ["."]}}),
     "routes": ("gateway_api", {"spec": {"hostnames": ["evil.example.com"]}}),
@@ -50,7 +51,10 @@ EDITS: dict[str, tuple[str, JsonObject]] = {
 def test_an_edit_is_put_right(what: str) -> None:
     door, body = EDITS[what]
     stage = opened(door)
-    before = what_matters(stage.get(MAIN[door], "a", "m"))
+    standing = stage.get(MAIN[door], "a", "m")
+    before = what_matters(standing)
+    for each in (body.get("metadata") or {}).get("ownerReferences") or ():
+        body = {"metadata": {"ownerReferences": [{**standing["metadata"]["ownerReferences"][0], **each}]}}
     edit(stage, MAIN[door], body)
     assert what_matters(stage.get(MAIN[door], "a", "m")) != before
     settle(stage)
@@ -160,6 +164,17 @@ def test_a_repair_that_was_only_decided_on_isnt_counted() -> None:
         assert stage.get(INGRESS, "a", "m")["spec"]["ingressClassName"] == "nginx"
 
 
+def test_a_pause_between_repairs_delays_no_change_of_the_door() -> None:
+    stage = opened("nginx")
+    while "Ingress/m" in stage.ours():  # until its repairs pause
+        stage.delete(INGRESS, "a", "m")
+        settle(stage)
+    annotations = {"ome.io/ingress-domain": "other.example.com"}
+    stage.patch("InferenceService.ome.io", "a", "m", {"metadata": {"annotations": annotations}})
+    settle(stage)
+    assert "Ingress/m" in stage.ours()
+
+
 def test_a_writer_who_gives_up_is_forgiven() -> None:
     stage = opened("nginx")
     for _ in range(10):
@@ -171,6 +186,20 @@ def test_a_writer_who_gives_up_is_forgiven() -> None:
     edit(stage, INGRESS, {"spec": {"ingressClassName": "other"}})
     settle(stage)
     assert stage.get(INGRESS, "a", "m")["spec"]["ingressClassName"] == "nginx"
+
+
+def test_what_we_set_goes_when_it_is_wanted_no_more_and_what_others_set_stays() -> None:
+    stage = opened("nginx", doorward="passAnnotations: [team.example.com/a]")
+    ours, theirs = "team.example.com/a", "team.example.com/b"
+    edit(stage, INGRESS, {"metadata": {"annotations": {theirs: "x"}}})
+    stage.patch("InferenceService.ome.io", "a", "m", {"metadata": {"annotations": {ours: "x", theirs: "y"}}})
+    settle(stage)
+    assert stage.get(INGRESS, "a", "m")["metadata"]["annotations"].items() >= {ours: "x", theirs: "x"}.items()
+    stage.patch("InferenceService.ome.io", "a", "m", {"metadata": {"annotations": {ours: None}}})
+    settle(stage)
+    annotations = stage.get(INGRESS, "a", "m")["metadata"]["annotations"]
+    assert ours not in annotations
+    assert annotations[theirs] == "x"
 
 
 def test_an_annotation_that_the_service_no_longer_passes_goes() -> None:
