@@ -88,6 +88,15 @@ def test_what_others_may_write_is_left_alone() -> None:
     assert versions(stage) == before
 
 
+def test_a_repair_of_ports_leaves_the_node_ports_that_the_server_gave() -> None:
+    stage = opened("loadbalancer")
+    before = stage.get("Service", "a", "m")["spec"]["ports"]
+    assert before[0]["nodePort"]
+    edit(stage, "Service", {"spec": {"ports": [{**before[0], "name": "theirs"}]}})
+    settle(stage)
+    assert stage.get("Service", "a", "m")["spec"]["ports"] == before
+
+
 def test_a_foreign_annotation_that_moves_nothing_stays() -> None:
     stage = opened("nginx")
     edit(stage, INGRESS, {"metadata": {"annotations": {"team.example.com/note": "hello"}, "labels": {"team": "x"}}})
