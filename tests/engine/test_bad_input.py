@@ -293,3 +293,23 @@ def test_claims_that_fail_stop_nothing(answer: Callable[[], Any]) -> None:
     )
     scene.settle()
     assert scene.verdict() == ("True", "")
+
+
+@pytest.mark.parametrize("journal", [True, False], ids=["journal", "no journal"])
+def test_a_backend_that_is_not_installed_any_more_leaves_what_it_made(journal: bool) -> None:
+    scene = opened(raw=False)
+    assert "VirtualService/m" in scene.ours()
+    installed = dict(backends().manager.list_name_plugin())
+    del installed["istio"]
+    after = Scene(start=False, plugins=Backends(installed))
+    after.store, after.clock = scene.store, scene.clock
+    if journal:
+        after.engine.restore(scene.records)
+    before = scene.versions()
+    after.start()
+    after.settle()
+    assert after.verdict() == ("False", "UnknownBackend")
+    assert "'istio' is due, which isn't installed" in after.message()
+    assert after.failures() == []
+    assert {k: v for k, v in scene.versions().items() if before.get(k) != v}.keys() == {"InferenceService a/m"}
+    assert scene.reaches("http://m.a.example.com/") == "m-engine"

@@ -206,20 +206,23 @@ def _backend(
 ) -> str:
     """The name of the backend that opens the outside door; empty where the entry's own URL is the door."""
     if ingress_is_off(service, settings):
+        if "loadbalancer" not in backends:
+            raise Refusal("UnknownBackend", "without ingress, backend 'loadbalancer' is due, which isn't installed")
         return "loadbalancer"
+    choices = ", ".join(sorted(backends))
     explicit = service.annotation(BACKEND)
     if explicit:
         if explicit not in backends:
-            choices = ", ".join(sorted(backends))
             raise Refusal("UnknownBackend", f"annotation {BACKEND}: no backend {explicit!r}; choose one of {choices}")
         return explicit
     by_rule = _by_rule(service, settings, door.mode, door.virtual_services)
     chosen = choose(msgspec.structs.replace(door, backend=by_rule), settings)
-    if chosen is None:
-        return by_rule
-    if chosen not in backends:
+    if chosen and chosen not in backends:
         raise Refusal("UnknownBackend", f"a plugin selects backend {chosen!r}, which isn't installed")
-    return chosen
+    if chosen is None and by_rule and by_rule not in backends:
+        message = f"backend {by_rule!r} is due, which isn't installed; install it, or choose by {BACKEND}: {choices}"
+        raise Refusal("UnknownBackend", message)
+    return by_rule if chosen is None else chosen
 
 
 def _by_rule(service: InferenceService, settings: Settings, mode: Mode, virtual_services: bool) -> str:
