@@ -62,6 +62,11 @@ def claims(manifest: JsonObject) -> Sequence[Claim]:
 
 
 @hookimpl
+def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    return {"hosts": list(hosts)} if hosts else None
+
+
+@hookimpl
 async def observe(kind: str) -> Sequence[JsonObject]:
     return await ZONE.read_all()
 

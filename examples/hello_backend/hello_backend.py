@@ -50,3 +50,8 @@ def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
 @hookimpl
 def claims(manifest: JsonObject) -> Sequence[Claim]:
     return [Claim(host, via=("hello",)) for host in manifest["spec"]["hosts"]]
+
+
+@hookimpl
+def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    return {"hosts": list(hosts)} if hosts else None

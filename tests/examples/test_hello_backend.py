@@ -17,7 +17,7 @@ from doorward.engine import Engine
 from doorward.model.reference import JsonObject
 from doorward.runtime.offline import Clock, Offline
 
-from tests.engine.stage import Stage, component_service, definitions, inference_service
+from tests.engine.stage import Stage, component_service, definitions, inference_service, settings
 from tests.examples import EXAMPLES, load
 
 HELLO = {"ome.io/deployment-mode": "RawDeployment", "ome.io/ingress-class": "hello"}
@@ -81,6 +81,15 @@ def test_its_hosts_are_claimed(stage: HelloStage) -> None:
     stage.create(inference_service("n", annotations={**HELLO, **template}, ready=("engine",)))
     stage.settle()
     assert stage.condition("n")["reason"] == "HostConflict"
+
+
+def test_a_held_door_keeps_the_hosts_that_it_may_keep(stage: HelloStage) -> None:
+    stage.open(**{"ome.io/ingress-additional-domains": "apps.example.com"})
+    stage.patch("InferenceService.ome.io", "a", "m", {"spec": {"engine": {"timeoutSeconds": "soon"}}})
+    stage.create(settings(doorward="namespaceDomains: {a: [apps.example.com]}"))
+    stage.settle()
+    assert stage.condition()["reason"] == "InvalidSpec"
+    assert stage.get(HELLO_ROUTE, "a", "m")["spec"]["hosts"] == ["m.a.apps.example.com"]
 
 
 def test_its_package_is_found_once_it_is_installed(tmp_path: Path) -> None:
