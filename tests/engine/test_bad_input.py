@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -293,6 +294,27 @@ def test_claims_that_fail_stop_nothing(answer: Callable[[], Any]) -> None:
     )
     scene.settle()
     assert scene.verdict() == ("True", "")
+
+
+KEEPS_ALL = {"rules": [{"host": "m.a.example.com"}]}
+
+
+@pytest.mark.parametrize("answer", [raises, lambda: 7, lambda: {"rules": {1, 2}}, lambda: KEEPS_ALL, lambda: {}])
+@pytest.mark.parametrize("held", [True, False], ids=["held", "closed"])
+def test_what_has_to_go_goes_whatever_a_backend_would_leave(answer: Callable[[], Any], held: bool) -> None:
+    installed = dict(backends().manager.list_name_plugin())
+    odd = ModuleType("odd")
+    odd.__dict__.update(vars(installed["k8s_ingress"]) | {"narrow": hookimpl(lambda: answer())})
+    scene = Scene(*service(raw=True), plugins=Backends({**installed, "k8s_ingress": odd}))
+    scene.patch(SERVICES, "a", "m", {"spec": {"engine": {"timeoutSeconds": "soon"}}})
+    scene.settle()
+    assert "Ingress/m" in scene.ours()
+    if held:
+        scene.configure(doorward="namespaceDomains: {a: [apps.example.com]}")
+    else:
+        scene.edit(labels={"networking.knative.dev/visibility": "cluster-local"})
+    assert "Ingress/m" not in scene.ours()
+    assert scene.verdict() == ("False", "InvalidSpec")
 
 
 @pytest.mark.parametrize("journal", [True, False], ids=["journal", "no journal"])

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+import msgspec
+
 from doorward.backends import BackendError, Backends
 from doorward.graph.facts import Fact
+from doorward.graph.trim import canonical
 from doorward.model.door import Claim
+from doorward.model.merge import merge
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan.arbitration import domain_problem
@@ -58,9 +62,18 @@ class Closing:
             claims = self.backends.claims(kind, obj)
             going = {claim.host for claim in claims if self._goes(claim)}
             staying = dict.fromkeys(claim.host for claim in claims if claim.host not in going)
-            return self.backends.narrow(kind, obj, tuple(staying))
+            spec = self.backends.narrow(kind, obj, tuple(staying))
+            return spec if spec and self._closes(kind, obj, spec) else None
         except BackendError:
             return None
+
+    def _closes(self, kind: str, obj: JsonObject, spec: JsonObject) -> bool:
+        """Whether a patch leaves nothing that has to go: a plugin may be wrong, and closing never waits."""
+        try:
+            left = msgspec.json.decode(canonical(merge(obj, {"spec": spec})))
+        except TypeError:  # what JSON can't hold
+            return False
+        return not any(map(self._goes, self.backends.claims(kind, left)))
 
     def _goes(self, claim: Claim) -> bool:
         """Whether a claim is to be served no more."""
