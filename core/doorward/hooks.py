@@ -149,7 +149,7 @@ def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
 
     ``hosts`` are those of its claims that it may keep: none for a door that closes.  The answer is a merge patch of its
     ``spec`` that leaves those, and what serves requests from inside the cluster; None where nothing is left, and the
-    object goes.
+    object goes.  It goes as well when the answer would leave anything else.
     """
 
 

@@ -272,7 +272,7 @@ def test_a_door_that_stands_outlives_the_failure_of_its_backend() -> None:
     fine[0] = False
     scene.edit(labels={"team": "red"})
     assert scene.verdict() == ("False", "BackendError")
-    assert "kept as it was" in scene.message()
+    assert "(the door that stands is kept)" in scene.message()
     assert scene.ours() == {"Ingress/m", "Service/m"}
     scene.delete(INGRESS, "a", "m")
     scene.settle()

@@ -154,6 +154,8 @@ def test_a_held_door_that_meets_an_earlier_service_on_its_host_goes(door: str) -
     stage.rest()
     assert [o["metadata"]["name"] for o in naming(stage, "shared.example.com")] == ["older"]
     assert stage.condition("younger")["reason"] == "EngineRequired"
+    (told,) = (o for o in stage.store.list(stage.resource("Event")).items if o["reason"] == "HostConflict")
+    assert told["message"] == "shared.example.com belongs to InferenceService a/older; it is served no more"
     assert stage.condition("older")["status"] == "True"
 
 
@@ -395,6 +397,8 @@ def test_a_held_door_loses_the_host_alone_that_is_no_longer_allowed(door: str) -
     assert reaches(stage, "http://m.a.example.com/") is None
     assert reaches(stage, "http://m.a.apps.example.com/") == "m-engine"
     assert reaches(stage, "http://m.a.svc.cluster.local/", inside=True) == inside == "m-engine"
+    (told,) = (o for o in stage.store.list(stage.resource("Event")).items if o["reason"] == "DomainNotAllowed")
+    assert told["message"].startswith("m.a.example.com isn't below a domain")
     stage.rest()
 
 

@@ -169,10 +169,10 @@ def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
     return any(hold.controller != uid and set(hold.via) & set(claim.via) for hold in foreign)
 
 
-def is_lost(claims: Claims, ref: Ref, uid: str, claim: Claim, age: Callable[[str], Age]) -> bool:
-    """Whether an object of an earlier service has what one of a held door serves as well."""
-    challengers = _contest(claims, ref, uid, claim).challengers(age)
-    return any(age(hold.owner) < age(uid) for hold in challengers)
+def lost_to(claims: Claims, ref: Ref, uid: str, claim: Claim, age: Callable[[str], Age]) -> str:
+    """The earliest service that has what an object of a held door serves as well; empty where that is the door's."""
+    first = min((age(hold.owner) for hold in _contest(claims, ref, uid, claim).challengers(age)), default=age(uid))
+    return f"InferenceService {first[1]}/{first[2]}" if first < age(uid) else ""
 
 
 def domain_problem(host: str, namespace: str, settings: Settings) -> str:

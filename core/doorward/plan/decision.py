@@ -8,7 +8,7 @@ A refusal anywhere on the way holds what stands.  Closing is never held.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,7 +28,7 @@ from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.plan import notice
-from doorward.plan.arbitration import Arbiter, Denied, is_lost, is_taken
+from doorward.plan.arbitration import Arbiter, Denied, domain_problem, is_taken, lost_to
 from doorward.plan.closing import Closing
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import Overlap
@@ -302,16 +302,27 @@ class _Case:
     def _held(self, service: InferenceService, settings: Settings | None, *, closed: bool) -> Plan:
         closes: dict[str, object] = {}
         served = [claim for fact in self.ours for claim in self._served(fact.ref.kind, fact.object())]
-        lost = {c.where for c in served if is_lost(self.claims, self.fact.ref, self.fact.uid, c, self.age)}
+        owners = {c.where: lost_to(self.claims, self.fact.ref, self.fact.uid, c, self.age) for c in served}
+        lost = {where: owner for where, owner in owners.items() if owner}
         if settings is not None and (closed or settings.namespace_domains or lost):
             door = Ref(SERVICE, service.namespace, door_service(service, settings))
             closing = Closing(self.backends, settings, door, closed=closed, lost=lost)
             closes = {"closed": closed, "leads_in": closing.leads_in, "narrowed": closing.narrowed}
+            if not closed:
+                self._tell_what_is_lost(served, lost, settings)
         self._want_what_is_gone(service)
         situation = self._situation(service, desired={}, held=True, restorable=self._restorable, **closes)
         result = plan(situation)
         self._guard(situation, result, None)
         return result
+
+    def _tell_what_is_lost(self, served: Iterable[Claim], lost: Mapping[str, str], settings: Settings) -> None:
+        """The condition speaks of the refusal, so that a host that a held door loses is told of in an event."""
+        for claim in served:
+            if problem := domain_problem(claim.host, self.fact.ref.namespace, settings):
+                self.warnings.append(Warning("DomainNotAllowed", f"{problem}; it is served no more"))
+            elif owner := lost.get(claim.where):
+                self.warnings.append(Warning("HostConflict", f"{claim.where} belongs to {owner}; it is served no more"))
 
     def _want_what_is_gone(self, service: InferenceService) -> None:
         """A held door stands in nobody's way, and hears when what its objects served is taken, or free."""
@@ -341,7 +352,7 @@ class _Case:
         stands = self.ours or any(
             self._restorable(key.partition("/")[0], kept_of(service, mark)) for key, mark in marks
         )
-        return f"{refusal.message} (the door that stands is kept as it was)" if stands else refusal.message
+        return f"{refusal.message} (the door that stands is kept)" if stands else refusal.message
 
     def _situation(self, service: InferenceService, **more: object) -> Situation:
         return Situation(
