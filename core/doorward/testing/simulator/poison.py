@@ -15,7 +15,7 @@ from doorward.testing.simulator.asks import POISON
 
 
 class Poison:
-    """``raise`` and ``rubbish`` fail in ``select``, ``render``, ``rubbish manifest`` and ``steal`` in ``render``."""
+    """``raise`` and ``rubbish`` fail in ``select``, ``render`` and ``rubbish manifest`` in ``render``."""
 
     @hookimpl
     def select(self, door: Door, settings: Settings) -> Any:  # noqa: ARG002
