@@ -10,6 +10,8 @@ from doorward.model import names
 from doorward.model.door import Claim, Door, PathDoor
 from doorward.model.settings import Settings
 from evaluate import route
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opened import call, facts, open_door, owned, render
 
 
@@ -80,6 +82,25 @@ def test_more_than_sixteen_hosts_go_on_in_further_objects() -> None:
     assert [len(each["spec"]["hostnames"]) for each in rendered] == [16, 16, 8, 1]
     objects = open_door(door)
     assert all(route(objects, f"http://{host}/v1/decoder/x") == ("m-decoder", "/v1/decoder/x") for host in hosts)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_host_stays_in_the_route_that_has_it(data: st.DataObject) -> None:
+    every = [f"m.a.d{number}.example.com" for number in range(60)]
+    hosts = data.draw(st.lists(st.sampled_from(every), min_size=17, unique=True))
+    door = door_of(hosts=tuple(hosts))
+    rest, standing = data.draw(st.permutations(every)), []
+    for each in render("gateway_api", door).objects:
+        have = data.draw(st.integers(0, 16))
+        standing.append(owned({**each, "spec": {**each["spec"], "hostnames": rest[:have]}}, door))
+        rest = rest[have:]
+    rendered = render("gateway_api", door, facts(*standing)).objects
+    assert sorted(host for each in rendered for host in each["spec"]["hostnames"]) == sorted(hosts)
+    for before, after in zip(standing, rendered, strict=True):
+        now = after["spec"]["hostnames"]
+        assert 1 <= len(now) <= 16
+        assert {host for host in before["spec"]["hostnames"] if host in hosts} <= set(now)
 
 
 def test_without_a_host_there_is_no_route_since_it_would_take_every_host() -> None:

@@ -35,6 +35,8 @@ class Watchful(Stage):
 
     ways: tuple[str, ...] = ()
     """URLs of which one has to reach the service at any moment."""
+    every: tuple[str, ...] = ()
+    """URLs of which each has to."""
     inside: str = ""
     """One that has to reach it from inside the cluster."""
 
@@ -43,6 +45,8 @@ class Watchful(Stage):
         if self.ways:
             got = [way for way in self.ways if reaches(self, way)]
             assert got, f"nobody serves any of {self.ways}"
+        for way in self.every:
+            assert reaches(self, way), f"nobody serves {way}"
         if self.inside:
             assert reaches(self, self.inside, inside=True), f"nobody serves {self.inside}"
 
@@ -141,6 +145,29 @@ def test_parents_of_one_route_overlap() -> None:
     settle(stage)
     route = stage.get("HTTPRoute.gateway.networking.k8s.io", "a", "m")
     assert {p["name"] for p in route["spec"]["parentRefs"]} == {"other"}
+
+
+def test_hosts_that_fill_several_routes_stay_where_they_are() -> None:
+    def domains(*numbers: int) -> dict[str, str]:
+        return {"ome.io/ingress-additional-domains": ",".join(f"d{number}.example.com" for number in numbers)}
+
+    stage = opened("gateway_api")
+    stage.__class__ = Watchful
+    assert isinstance(stage, Watchful)
+    served = range(0)
+    for then in (range(12, 40), range(2, 40), range(20), range(5, 16), range(5, 17)):
+        stage.every = tuple(f"http://m.a.d{number}.example.com/" for number in then if number in served)
+        ask(stage, "gateway_api", **domains(*then))
+        for _ in range(3):  # each change has to be accepted
+            settle(stage)
+            stage.advance(60)
+        served = then
+        assert all(reaches(stage, f"http://m.a.d{number}.example.com/") for number in then)
+        routes = [o["spec"]["hostnames"] for o in stage.objects() if o["kind"] == "HTTPRoute"]
+        assert sorted(host for hosts in routes for host in hosts) == sorted(
+            ["m.a.example.com", *(f"m.a.d{number}.example.com" for number in then)]
+        )
+        assert len(routes) == -(-(len(then) + 1) // 16)
 
 
 def test_a_class_change_alternates_between_two_names() -> None:

@@ -33,12 +33,13 @@ def supports(door: Door) -> str | None:
 
 @hookimpl
 def needs(door: Door) -> Sequence[Ref]:
-    return (listeners.gateway_ref(door),) if door.settings.ome_ingress_gateway else ()
+    gateway = (listeners.gateway_ref(door),) if door.settings.ome_ingress_gateway else ()
+    return (*gateway, *http_route.needs(door))
 
 
 @hookimpl
 def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    rendering = http_route.render(door)
+    rendering = http_route.render(door, needed)
     if gateway := needed.get(listeners.gateway_ref(door)):
         unheard = listeners.unheard(door, rendering.objects, gateway)
         return Rendering(objects=rendering.objects, warnings=rendering.warnings + unheard, path=rendering.path)

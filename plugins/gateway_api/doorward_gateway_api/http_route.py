@@ -8,11 +8,11 @@ makes ``/`` of the prefix itself and takes it off everything below; durations ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from doorward.model import names
 from doorward.model.door import Door, Rendering, Route, Warning, manifest
-from doorward.model.reference import JsonObject, Resource
+from doorward.model.reference import JsonObject, Ref, Resource
 
 HTTP_ROUTE = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes", ("v1",))
 GROUP = HTTP_ROUTE.group
@@ -38,13 +38,41 @@ def supports(door: Door) -> str | None:
 
 def route_names(door: Door) -> list[str]:
     """The names of this door's HTTPRoutes: NAME, NAME-2-HHHHH and so on for its hosts, then that of the path door."""
-    found = [
-        names.derived(door.name, str(number), door.hhhhh) if number > 1 else door.name
-        for number in range(1, -(-len(door.all_hosts) // MOST_HOSTS) + 1)
-    ]
+    found = _host_route_names(door)
     if door.path and not _path_problem(door):
         found.append(_path_name(door))
     return found
+
+
+def _host_route_names(door: Door) -> list[str]:
+    return [
+        names.derived(door.name, str(number), door.hhhhh) if number > 1 else door.name
+        for number in range(1, -(-len(door.all_hosts) // MOST_HOSTS) + 1)
+    ]
+
+
+def needs(door: Door) -> Sequence[Ref]:
+    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it."""
+    if len(door.all_hosts) <= MOST_HOSTS:
+        return ()
+    return [door.ref(HTTP_ROUTE.kind, name) for name in _host_route_names(door)]
+
+
+def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str, list[str]]]:
+    """The hosts of each HTTPRoute: those that it has, then newcomers.
+
+    One that moved would be in none of them between two writes.
+    """
+    names, hosts = _host_route_names(door), door.all_hosts
+    placed: dict[str, str] = {}
+    for name in names:
+        standing = needed.get(door.ref(HTTP_ROUTE.kind, name), {}).get("spec", {}).get("hostnames") or ()
+        for host in standing[:MOST_HOSTS]:
+            placed.setdefault(host, name)
+    for name in names:
+        free = MOST_HOSTS - sum(placed.get(host) == name for host in hosts)
+        placed.update(dict.fromkeys([host for host in hosts if host not in placed][:free], name))
+        yield name, [host for host in hosts if placed.get(host) == name]
 
 
 def _path_name(door: Door) -> str:
@@ -52,15 +80,14 @@ def _path_name(door: Door) -> str:
     return names.derived(door.name, "path", names.mark(door.namespace, door.name, prefix))
 
 
-def render(door: Door) -> Rendering:
+def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     """The HTTPRoutes of a door; nothing where :func:`supports` has a reason against it."""
     if supports(door):
         return Rendering()
-    hosts = door.all_hosts
     objects = []
-    for name, start in zip(route_names(door), range(0, len(hosts), MOST_HOSTS), strict=False):
+    for name, hosts in _spread(door, needed):
         rules = [_rule(door, route) for route in door.routes]
-        objects.append(_http_route(door, name, hosts[start : start + MOST_HOSTS], rules))
+        objects.append(_http_route(door, name, hosts, rules))
     if not door.path:
         return Rendering(objects=tuple(objects))
     if problem := _path_problem(door):
