@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 import pytest
 from doorward.backends import Backends
 from doorward.hooks import hookimpl
+from doorward.model.action import Action
 from doorward.model.door import Door, Rendering, manifest
 from doorward.model.event import Started
 from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
 from doorward.model.settings import Settings
+from doorward.runtime.performing import Outcome
 
 from tests.engine.scenes import HTTP_ROUTE, INGRESS, SERVICES, VIRTUAL_SERVICE, Scene, opened, service
 from tests.engine.stage import backends, settings
@@ -442,3 +444,31 @@ def test_an_invalid_service_is_left_as_it_is_until_every_kind_is_listed() -> Non
     assert after.engine.actions() == []
     lists(after, [last])
     assert [action.verb for action in after.engine.actions()] == ["create"]
+
+
+def test_a_closed_door_is_not_opened_by_the_repair_of_an_edit_that_hid_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(settings(), *service(raw=False))
+    scene.patch(VIRTUAL_SERVICE, "a", "m", {"spec": {"hosts": ["hidden.example.org"]}}, field_manager="somebody")
+    broken = {"spec": {"engine": {"minReplicas": "many"}}, "metadata": {"labels": CLUSTER_LOCAL}}
+    scene.patch(SERVICES, "a", "m", broken)
+    opened: list[str] = []
+    perform = scene.perform
+
+    def looked_at(action: Action) -> Outcome:
+        outcome = perform(action)
+        opened.extend(open_to_the_outside(scene))
+        return outcome
+
+    monkeypatch.setattr(scene, "perform", looked_at)
+    scene.settle()
+    assert opened == []
+    assert scene.verdict() == ("False", "InvalidSpec")
+    assert scene.reaches("http://m.a.svc.cluster.local/", inside=True) == "m-engine"
+    watched = scene.since()
+    scene.advance(60)
+    assert watched.writes == []
+    mended = {"spec": {"engine": {"minReplicas": 1}}, "metadata": {"labels": dict.fromkeys(CLUSTER_LOCAL)}}
+    scene.patch(SERVICES, "a", "m", mended)
+    scene.settle()
+    assert scene.reaches("http://m.a.example.com/") == "m-engine"
+    assert scene.verdict() == ("True", "")

@@ -53,11 +53,11 @@ class Closing:
             return self.closed
         return any(map(self._goes, claims))
 
-    def narrowed(self, fact: Fact) -> JsonObject | None:
+    def narrowed(self, ref: Ref, obj: JsonObject) -> JsonObject | None:
         """A merge patch of an object's spec that leaves what may stay; None: nothing may."""
-        if fact.ref == self.door:
+        if ref == self.door:
             return {"type": "ClusterIP", "loadBalancerIP": None}
-        kind, obj = fact.ref.kind, fact.object()
+        kind = ref.kind
         try:
             claims = self.backends.claims(kind, obj)
             going = {claim.host for claim in claims if self._goes(claim)}

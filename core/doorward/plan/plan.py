@@ -33,6 +33,7 @@ from doorward.graph.trim import OWNER, ROUTED, canonical
 from doorward.hooks import Watch
 from doorward.model.action import Verb
 from doorward.model.door import Warning
+from doorward.model.merge import merge
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.plan.desired import (
     LABEL,
@@ -99,7 +100,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Which objects of a held door have to go at once, by kind and content; None: none of them."""
     restorable: Callable[[str, JsonObject], bool] = lambda *_: True
     """Which objects of a held door may be brought back to what they were, by kind and content."""
-    narrowed: Callable[[Fact], JsonObject | None] = lambda _: None
+    narrowed: Callable[[Ref, JsonObject], JsonObject | None] = lambda *_: None
     """For an object that has to go at once: a merge patch of its spec that leaves what may stay; None: nothing may."""
     adopt: bool = False
     overlap: float = 10.0
@@ -306,6 +307,12 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
     if mark is None or mark.body == fact.body or fact.deleting or put_off(s, fact.ref, result):
         return
     observed, watch, kept = fact.object(), s.watch(fact.ref.kind), kept_of(s.service, mark)
+    digest = mark.digest
+    if s.leads_in and s.leads_in(fact.ref.kind, kept):  # somebody's edit closed it, and closed it is to be
+        spec, digest = s.narrowed(fact.ref, kept), ""
+        if not spec:
+            return
+        kept = {**kept, "spec": merge(kept["spec"], spec)}
     patch = correction(kept, observed, watch)
     if (
         patch
@@ -314,12 +321,12 @@ def _hold(s: Situation, fact: Fact, result: Plan) -> None:
     ):
         changed = fields(patch)
         reason = f"drift of a held door: {', '.join(changed)}"
-        _do(result, _patch(fact, patch, OPEN, reason, changed, mark.digest, repair=True))
+        _do(result, _patch(fact, patch, OPEN, reason, changed, digest, repair=True))
 
 
 def _close(s: Situation, fact: Fact, result: Plan) -> None:
     """An object that serves what it may not any more is left with the rest, or goes."""
-    spec, why = s.narrowed(fact), CLOSED if s.closed else LOST
+    spec, why = s.narrowed(fact.ref, fact.object()), CLOSED if s.closed else LOST
     if not spec:
         _remove(s, fact, CLOSE, why, result)
     elif not fact.deleting and not put_off(s, fact.ref, result):
