@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from doorward.graph.claims import NOBODY, Age
 from doorward.graph.facts import Fact
@@ -27,13 +27,13 @@ class Services:
         return self._refs.get(uid)
 
     def age(self, uid: str) -> Age:
-        """By which services are put in order; that of a service which isn't there loses to every other."""
+        """By which services are put in order; ``NOBODY`` for one that isn't there."""
         return self._ages.get(uid, NOBODY)
 
     def memory(self, uid: str) -> Memory:
         return self._memories.get(uid, FORGOTTEN)
 
-    def memories(self) -> Iterable[tuple[str, Memory]]:
+    def memories(self) -> Sequence[tuple[str, Memory]]:
         """UID and memory of each service of which anything is remembered."""
         return list(self._memories.items())
 

@@ -209,20 +209,23 @@ def _backend(
         if "loadbalancer" not in backends:
             raise Refusal("UnknownBackend", "without ingress, backend 'loadbalancer' is due, which isn't installed")
         return "loadbalancer"
-    choices = ", ".join(sorted(backends))
     explicit = service.annotation(BACKEND)
     if explicit:
         if explicit not in backends:
+            choices = ", ".join(sorted(backends))
             raise Refusal("UnknownBackend", f"annotation {BACKEND}: no backend {explicit!r}; choose one of {choices}")
         return explicit
     by_rule = _by_rule(service, settings, door.mode, door.virtual_services)
     chosen = choose(msgspec.structs.replace(door, backend=by_rule), settings)
-    if chosen and chosen not in backends:
-        raise Refusal("UnknownBackend", f"a plugin selects backend {chosen!r}, which isn't installed")
-    if chosen is None and by_rule and by_rule not in backends:
+    if chosen is not None:
+        if chosen not in backends:
+            raise Refusal("UnknownBackend", f"a plugin selects backend {chosen!r}, which isn't installed")
+        return chosen
+    if by_rule and by_rule not in backends:
+        choices = ", ".join(sorted(backends))
         message = f"backend {by_rule!r} is due, which isn't installed; install it, or choose by {BACKEND}: {choices}"
         raise Refusal("UnknownBackend", message)
-    return by_rule if chosen is None else chosen
+    return by_rule
 
 
 def _by_rule(service: InferenceService, settings: Settings, mode: Mode, virtual_services: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from doorward.graph import memory as memories
@@ -21,7 +21,7 @@ class Snapshot(NamedTuple):
     configured: Configured
     facts: Sequence[Fact]
     tombstones: Sequence[tuple[Ref, Tombstone]]
-    remembered: Iterable[tuple[str, Memory]]
+    remembered: Sequence[tuple[str, Memory]]
     in_flight: Sequence[Action]
 
     def records(self) -> list[Record]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-import msgspec
-
 from doorward.backends import BackendError, Backends
 from doorward.graph.facts import Fact
 from doorward.graph.trim import canonical
@@ -70,10 +68,10 @@ class Closing:
     def _closes(self, kind: str, obj: JsonObject, spec: JsonObject) -> bool:
         """Whether a patch leaves nothing that has to go: a plugin may be wrong, and closing never waits."""
         try:
-            left = msgspec.json.decode(canonical(merge(obj, {"spec": spec})))
+            canonical(spec)
         except TypeError:  # what JSON can't hold
             return False
-        return not any(map(self._goes, self.backends.claims(kind, left)))
+        return not any(map(self._goes, self.backends.claims(kind, merge(obj, {"spec": spec}))))
 
     def _goes(self, claim: Claim) -> bool:
         """Whether a claim is to be served no more."""

@@ -9,8 +9,8 @@ from doorward.backends import BackendError, Backends
 from doorward.graph.facts import Fact
 from doorward.model.action import Action
 from doorward.model.door import Claim
+from doorward.model.merge import merge
 from doorward.model.reference import JsonObject, Ref
-from doorward.plan.patch import merge
 
 
 class Held(NamedTuple):
@@ -23,23 +23,20 @@ class Held(NamedTuple):
     """Served only if a write has happened of which nobody knows what became."""
 
 
-def held(
-    backends: Backends, ref: Ref, fact: Fact | None, in_flight: Action | None, in_doubt: Action | None = None
-) -> Held:
+def held(backends: Backends, ref: Ref, fact: Fact | None, in_flight: Action | None, in_doubt: Action | None) -> Held:
     """What object ``ref`` holds; ``fact``: as it stands, ``in_flight`` and ``in_doubt``: the write of it that is.
 
     An object that its backend can't read holds nothing.
     """
     action = in_flight or in_doubt
-    writes = action if action and action.body and action.verb in ("create", "patch") else None
+    body = action.body if action and action.verb in ("create", "patch") else None
     owner, controller = (fact.owner, fact.controller) if fact else ("", "")
-    owner = writes.service if writes else owner
+    if action and body:
+        owner = action.service
     standing = fact.object() if fact else {}
     try:
-        claims = list(backends.claims(ref.kind, standing)) if fact and not _solves_acme(standing) else []
-        if writes is None or writes.body is None:
-            return Held(owner, controller, claims)
-        coming = backends.claims(ref.kind, merge(standing, writes.body) if fact else writes.body)
+        claims = backends.claims(ref.kind, standing) if fact and not _solves_acme(standing) else ()
+        coming = backends.claims(ref.kind, merge(standing, body) if fact else body) if body else ()
     except BackendError:
         return Held(owner, controller)
     return Held(owner, controller, [*claims, *coming]) if in_flight else Held(owner, controller, claims, coming)

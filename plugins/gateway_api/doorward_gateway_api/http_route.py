@@ -63,13 +63,13 @@ def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str,
 
     One that moved would be in none of them between two writes.
     """
-    names, hosts = _host_route_names(door), door.all_hosts
+    routes, hosts = _host_route_names(door), door.all_hosts
     placed: dict[str, str] = {}
-    for name in names:
+    for name in routes:
         standing = needed.get(door.ref(HTTP_ROUTE.kind, name), {}).get("spec", {}).get("hostnames") or ()
         for host in standing[:MOST_HOSTS]:
             placed.setdefault(host, name)
-    for name in names:
+    for name in routes:
         free = MOST_HOSTS - sum(placed.get(host) == name for host in hosts)
         placed.update(dict.fromkeys([host for host in hosts if host not in placed][:free], name))
         yield name, [host for host in hosts if placed.get(host) == name]
