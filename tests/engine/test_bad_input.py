@@ -251,6 +251,12 @@ def test_a_backend_that_fails_fails_for_that_door_only(hook: str, answer: Callab
         assert "Traceback" in failed.traceback
 
 
+def test_a_plugin_that_selects_what_is_not_installed_is_told_of() -> None:
+    scene = Scene(*service("rogue", raw=True), plugins=with_rogue("select", lambda: "nobody"))
+    assert scene.verdict("rogue") == ("False", "UnknownBackend")
+    assert "selects backend 'nobody'" in scene.message("rogue")
+
+
 def test_a_door_that_stands_outlives_the_failure_of_its_backend() -> None:
     fine: list[bool] = [True]
     asks = {"doorward.io/backend": "rogue"}
