@@ -31,21 +31,21 @@ Every record knows its cause: an action that of the observation which led to it,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from doorward.backends import Backends
 from doorward.graph import memory as memories
-from doorward.graph.claims import NOBODY, Claims
+from doorward.graph.claims import NOBODY, Claims, Hold
 from doorward.graph.configuration import parse as parse_settings
 from doorward.graph.facts import Change, Fact, Facts, version_of
 from doorward.graph.in_flight import InFlight
 from doorward.graph.in_force import in_force
-from doorward.graph.inference_service import InferenceService
+from doorward.graph.inference_service import InferenceService, legible
 from doorward.graph.inference_service import parse as parse_service
 from doorward.graph.kinds import Kinds
-from doorward.graph.memory import FORGOTTEN, Pace
+from doorward.graph.memory import FORGOTTEN, Pace, Served
 from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
 from doorward.graph.services import Services
@@ -53,7 +53,7 @@ from doorward.graph.shape import exposure_of
 from doorward.graph.snapshot import Snapshot
 from doorward.graph.timers import Timers
 from doorward.graph.tracked_settings import changed as changed_settings
-from doorward.graph.trim import canonical, mended, trim
+from doorward.graph.trim import HOSTS, canonical, mended, trim
 from doorward.model.action import Action
 from doorward.model.door import Warning
 from doorward.model.event import (
@@ -77,7 +77,7 @@ from doorward.model.settings import Settings
 from doorward.plan import insistence, marking, notice, outcome
 from doorward.plan.agenda import Agenda
 from doorward.plan.decision import BASE_KINDS, REPORT, Decider
-from doorward.plan.holding import held
+from doorward.plan.holding import Claimant, held
 from doorward.plan.pace import after_repair
 from doorward.plan.patch import merge
 from doorward.plan.plan import Draft, key_of
@@ -119,6 +119,8 @@ class Engine:
         self._dependents = Dependents()
         self._services = Services()
         self._reads: dict[Ref, int] = {}
+        self._born: set[str] = set()
+        """Services that came while we watched: nothing of theirs stood before."""
         self._waiting: dict[str, dict[Ref, None]] = {}
         self._dirty: OrderedDict[Ref, int] = OrderedDict()
         self._deferred: dict[Ref, int] = {}
@@ -263,7 +265,8 @@ class Engine:
 
     def objects(self, uid: str) -> list[tuple[Ref, JsonObject]]:
         """What stands for a service: its objects, trimmed."""
-        return [(fact.ref, fact.object()) for fact in self._facts.owned_by(uid)]
+        service = self._services.ref(uid)
+        return [(fact.ref, fact.object()) for fact in self._facts.owned_by(uid, service.namespace)] if service else []
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -300,6 +303,9 @@ class Engine:
         self._forget_strangers()
         for uid, memory in self._services.memories():
             self._services.remember(uid, memories.after_start(memory, self._now))
+        for kind in self.backends.claiming:
+            for fact in self._facts.of_kind(kind):
+                self._hold(fact.ref, record.number)
         for fact in self._facts.of_kind(INFERENCE_SERVICE):
             self._touch(fact.ref, fact.number)
         return [record]
@@ -375,8 +381,9 @@ class Engine:
         action = event.action
         record = self._record(event, action.cause)
         self._in_flight.begin(action)
-        if action.verb in ("create", "patch"):
+        if action.verb in ("create", "patch") and action.ref.kind in self.backends.claiming:
             self._hold(action.ref, record.number)
+            self._note_written(action)
         memory = self._services.memory(action.service)
         if action.repair:
             key = key_of(action.ref)
@@ -410,6 +417,9 @@ class Engine:
             watch = self.backends.watches.get(ref.kind) if ref.kind != INFERENCE_SERVICE else None
             if watch and action.verb in ("create", "patch"):
                 memory = marking.after_write(memory, action, before, trimmed, known, watch)
+                if written := memory.written.get(key):
+                    written = msgspec.structs.replace(written, uid=trimmed["metadata"].get("uid", ""))
+                    memory = msgspec.structs.replace(memory, written=memories.put(memory.written, key, written))
             elif action.verb == "status" and self._settings:
                 memory = insistence.after_status(memory, action, trimmed, self._settings.condition_type)
             elif watch and doubted:
@@ -508,7 +518,7 @@ class Engine:
             self._service_changed(change, own)
             return
         for owner in dict.fromkeys(fact.owner for fact in (before, after) if fact and fact.owner):
-            self._touch_uid(owner, number)
+            self._touch_owner(owner, ref, number)
         if own:
             return
         if after and after.owner and ref not in self._in_flight:
@@ -520,14 +530,20 @@ class Engine:
         ref, before, after = change.ref, change.before, change.after
         self._touch(ref, self.number)
         if before and (after is None or after.uid != before.uid):
+            self._born.discard(before.uid)
             for doubted in self._services.leave(before.uid):
                 self._hold(doubted, self.number)  # no doubt is left that could hold a host
+            for fact in self._facts.owned_by(before.uid, ref.namespace):
+                self._hold(fact.ref, self.number)
             self._reads.pop(ref, None)
         if after is None:
             return
         if self._services.arrive(after):
-            for fact in self._facts.owned_by(after.uid):
+            if self._kinds.known(INFERENCE_SERVICE):
+                self._born.add(after.uid)
+            for fact in self._facts.owned_by(after.uid, ref.namespace):
                 self._mark_observed(fact, None)
+                self._hold(fact.ref, self.number)
         memory = self._services.memory(after.uid)
         if memory.wrote and before and not own and self._settings and after.ref not in self._in_flight:
             setting = self._settings.condition_type
@@ -535,7 +551,7 @@ class Engine:
 
     def _mark_observed(self, fact: Fact, before: Fact | None) -> None:
         """An object of ours that stood before we looked is kept as first observed; a change of status is no edit."""
-        if fact.owner not in self._services or fact.controller not in ("", fact.owner):
+        if not self._is_owner(fact.owner, fact.ref) or fact.controller not in ("", fact.owner):
             return
         self._services.remember(fact.owner, marking.as_observed(self._services.memory(fact.owner), fact, before))
 
@@ -543,11 +559,49 @@ class Engine:
         """Note which hosts an object serves, or may serve once what is in flight or in doubt has happened."""
         if ref.kind not in self.backends.claiming:
             return
-        now = held(self.backends, ref, self._facts.get(ref), self._in_flight.on(ref), self._services.doubt_about(ref))
-        mine = self._services.ref(now.owner)
-        for service in sorted(self._claims.hold(ref, now.owner, now.controller, now.claims, now.in_doubt)):
-            if service != mine:
+        fact, in_flight, doubted = self._facts.get(ref), self._in_flight.on(ref), self._services.doubt_about(ref)
+        holds = held(self.backends, ref, fact, in_flight, doubted, self._claimant)
+        if in_flight is None and doubted is None:
+            for owner in {hold.owner for hold in self._claims.of(ref).values()} | {fact.owner if fact else ""}:
+                if self._is_owner(owner, ref):
+                    self._see_written(owner, ref, fact, holds)
+        mine = {self._services.ref(uid) for hold in holds.values() for uid in (hold.owner, hold.controller) if uid}
+        for service in sorted(self._claims.hold(ref, holds)):
+            if service not in mine:
                 self._touch(service, cause)
+
+    def _claimant(self, uid: str, namespace: str) -> Claimant | None:
+        """The service with this UID, if it is one of this namespace."""
+        ref = self._services.ref(uid)
+        if ref is None or ref.namespace != namespace:
+            return None
+        return Claimant(self._services.memory(uid), ref in self._reads or uid in self._born, lambda: self._shown(ref))
+
+    def _shown(self, ref: Ref) -> frozenset[str]:
+        fact = self._facts.get(ref)
+        annotations = legible(fact.object()).status.annotations if fact else {}
+        return frozenset(annotations.get(HOSTS, "").split())
+
+    def _see_written(self, owner: str, ref: Ref, fact: Fact | None, holds: Mapping[str, Hold]) -> None:
+        """What a service's object doesn't serve any more isn't held any more, though we wrote it."""
+        memory, key = self._services.memory(owner), key_of(ref)
+        for part in ("written", "stood"):
+            known = getattr(memory, part)
+            if served := known.get(key):
+                left = served.seen(fact.uid, holds) if fact and fact.owner == owner else None
+                if left is not served:
+                    changed = memories.put(known, key, left) if left else memories.drop(known, key)
+                    memory = msgspec.structs.replace(memory, **{part: changed})
+        self._services.remember(owner, memory)
+
+    def _note_written(self, action: Action) -> None:
+        """What a write adds to an object is held from now on."""
+        memory, key = self._services.memory(action.service), key_of(action.ref)
+        holds = self._claims.of(action.ref).items()
+        claims = tuple(claim for claim, hold in holds if hold.owner == action.service and hold.written)
+        if claims:
+            written = memories.put(memory.written, key, Served(claims, action.uid))
+            self._services.remember(action.service, msgspec.structs.replace(memory, written=written))
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 
@@ -599,7 +653,7 @@ class Engine:
         written = (kind for kind, watch in self.backends.watches.items() if watch.owned != "nothing")
         if any(self._kinds.state(kind) == "forbidden" for kind in written):
             return True
-        return any(fact.owner for fact in self._facts.all())
+        return any(fact.owner and self._is_owner(fact.owner, fact.ref) for fact in self._facts.all())
 
     def _tell_about_settings(self, warning: Warning, cause: int) -> None:
         fact = self._facts.get(self._settings_ref)
@@ -659,7 +713,13 @@ class Engine:
         else:
             self._changed_in_flight.discard(ref)
         decision = self._decider.decide(
-            fact, self._settings, memory, self._now, self._in_flight.__contains__, first=first
+            fact,
+            self._settings,
+            memory,
+            self._now,
+            self._in_flight.__contains__,
+            first=first,
+            born=fact.uid in self._born,
         )
         self._dependents.record(ref, decision.keys)
         if decision.waiting_for:
@@ -679,6 +739,9 @@ class Engine:
             self._services.remember(fact.uid, decision.memory)
             told = Remembered(at=self._now, uid=fact.uid, memory=memories.to_json(decision.memory))
             records.append(self._record(told, cause))
+        if first or (decision.memory.written, decision.memory.stood) != (memory.written, memory.stood):
+            for owned in self._facts.owned_by(fact.uid, ref.namespace):
+                self._hold(owned.ref, cause)
         if decision.drafts:
             self._agenda.put(ref, cause, decision.drafts)
         return records
@@ -721,6 +784,15 @@ class Engine:
         ref = self._services.ref(uid)
         if ref:
             self._touch(ref, cause)
+
+    def _is_owner(self, uid: str, ref: Ref) -> bool:
+        """Whether a UID is that of a service in an object's namespace."""
+        service = self._services.ref(uid)
+        return service is not None and service.namespace == ref.namespace
+
+    def _touch_owner(self, uid: str, ref: Ref, cause: int) -> None:
+        if self._is_owner(uid, ref):
+            self._touch_uid(uid, cause)
 
     def _touch_waiting(self, action: Action, cause: int) -> None:
         """Whom an outcome concerns: its service; where that is gone, whoever found its object busy."""

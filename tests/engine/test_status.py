@@ -208,7 +208,7 @@ def test_the_status_is_written_only_where_it_differs_and_with_preconditions() ->
     (written,) = (action for action in scene.performed if action.verb == "status")
     assert written.body is not None
     assert written.body["metadata"] == {"uid": written.uid, "resourceVersion": written.resource_version}
-    assert set(written.body["status"]) == {"conditions", "url", "address"}
+    assert set(written.body["status"]) == {"conditions", "url", "address", "annotations"}
     watched = scene.since()
     scene.report(components={"engine": {"latestReadyRevision": "x"}})
     scene.edit(labels={"team": "red"})

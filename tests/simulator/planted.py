@@ -122,9 +122,8 @@ def status_is_written_without_a_precondition(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_claim_is_not_released(patch: pytest.MonkeyPatch) -> None:
-    def hold(do: Any, claims: Claims, ref: Any, owner: str, controller: str, new: Any) -> Any:
-        new = list(new)
-        return do(claims, ref, owner, controller, new) if new else set()
+    def hold(do: Any, claims: Claims, ref: Any, new: Any) -> Any:
+        return do(claims, ref, new) if new else set()
 
     wrap(patch, Claims, "hold", hold)
 

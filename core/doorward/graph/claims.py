@@ -6,17 +6,23 @@ them.  Two claims overlap when they name the same host and one prefix is below t
     somebody else's object holds it, ours doesn't   ->  not ours
     ours holds it, a write of another's is in doubt ->  ours
     ours holds it, and what a deleted service left  ->  ours
-    both hold it (after an adoption)                ->  the earliest service's
+    both hold it, and one is known to be written    ->  that one's
+    both hold it alike (after an adoption)          ->  the earliest service's
     nobody of doorward's holds it, somebody foreign ->  not ours, unless ours held it before
     nobody holds it                                 ->  the earliest of the services that want it, and could have it
 
+What an object holds for its service is told by :mod:`doorward.plan.holding`, from what we are known to have written.
+
 Look-ups cost what overlaps, not what shares the host: twenty thousand path doors on one base domain never see each
-other.
+other.  Of services that want the same host only the first is told of a rival: thousands may want it, and those who
+lost decide again when it is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -29,89 +35,100 @@ Age = tuple[str, str, str]
 NOBODY: Age = ("", "", "")
 """The age of a holder whose service is gone: it holds until its last object is."""
 
+How = Literal["asks", "waits", "listens"]
+"""``asks``: would take the claim; ``waits``: somebody else has it; ``listens``: a held door, which takes nothing, and
+hears when the claim is taken or free."""
+
+
+V = TypeVar("V")
+
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """One object serves a claim."""
 
     ref: Ref
     owner: str
-    """UID of the service whose object it is; empty for a foreign object."""
+    """UID of the service that holds the claim by it; empty for a foreign object, and for what somebody added."""
     controller: str = ""
-    """UID of the controlling owner of a foreign object."""
+    """UID of the controlling owner of a foreign object, or of the service to whose object somebody added the claim."""
     via: tuple[str, ...] = ()
     doubted: bool = False
     """It serves the claim only if a write has happened of which nobody knows what became."""
+    written: bool = True
+    """We are known to have written the claim; False: it stood when we came, and bears our annotation."""
 
 
 class Want(msgspec.Struct, frozen=True, gc=False):
-    """A door that is ready to open asks for a claim."""
+    """A door wants a claim."""
 
     age: Age
     service: Ref
-    blocked: bool = False
-    """Somebody else holds something that overlaps it, so that it stands in nobody's way."""
+    how: How = "asks"
 
 
 class Claims:
     """The tables of holds and wants.  Every change returns the services whose claims it can decide."""
 
     def __init__(self) -> None:
-        self._holds: dict[str, tuple[Hold, ...]] = {}
-        self._held: dict[Ref, tuple[str, ...]] = {}
-        self._wants: dict[str, tuple[Want, ...]] = {}
-        self._wanted: dict[Ref, tuple[tuple[str, bool], ...]] = {}
+        self._holds: dict[str, dict[Ref, Hold]] = {}
+        self._held: dict[Ref, dict[str, Hold]] = {}
+        self._wants: dict[str, dict[Ref, Want]] = {}
+        self._wanted: dict[Ref, dict[str, Want]] = {}
+        self._asking: dict[str, list[tuple[Age, Ref]]] = {}
+        """Of each claim, those who ask for it, the first one first."""
         self._below: dict[str, dict[str, int]] = {}
 
-    def hold(
-        self, ref: Ref, owner: str, controller: str, claims: Iterable[Claim], in_doubt: Iterable[Claim] = ()
-    ) -> set[Ref]:
-        """Object ``ref`` now holds exactly these claims; those ``in_doubt`` if a write has happened."""
-        new = {_key(c.host, c.prefix): Hold(ref, owner, controller, c.via, doubted=True) for c in in_doubt}
-        for claim in claims:
-            new[_key(claim.host, claim.prefix)] = Hold(ref, owner, controller, claim.via)
-        old = self._held.get(ref, ())
-        if not old and not new:
-            return set()
+    def hold(self, ref: Ref, holds: Mapping[str, Hold]) -> set[Ref]:
+        """Object ``ref`` now holds exactly these claims, by their keys (:func:`key_of`)."""
+        old = self._held.get(ref, {})
         affected: set[Ref] = set()
-        for key in old:
-            rest = tuple(h for h in self._holds[key] if h.ref != ref)
-            if rest:
-                self._holds[key] = rest
-            else:
-                del self._holds[key]
-            self._count(key, -1)
+        for key, before in old.items():
+            if holds.get(key) == before:
+                continue
             affected |= self._concerned(key)
-        for key, hold in new.items():
-            self._holds[key] = (*self._holds.get(key, ()), hold)
-            self._count(key, 1)
-            affected |= self._concerned(key)
-        if new:
-            self._held[ref] = tuple(new)
+            if key not in holds:
+                _discard(self._holds, key, ref)
+                self._count(key, -1)
+        for key, hold in holds.items():
+            before_ = old.get(key)
+            if before_ == hold:
+                continue
+            self._holds.setdefault(key, {})[ref] = hold
+            if before_ is None:
+                self._count(key, 1)
+                affected |= self._concerned(key)
+        if holds:
+            self._held[ref] = dict(holds)
         else:
-            del self._held[ref]
+            self._held.pop(ref, None)
         return affected
 
-    def want(self, service: Ref, age: Age, claims: Iterable[tuple[str, str, bool]]) -> set[Ref]:
-        """The door of this service wants exactly these ``(host, prefix, blocked)``; none while it isn't ready."""
-        new = tuple({_key(host, prefix): blocked for host, prefix, blocked in claims}.items())
-        old = self._wanted.get(service, ())
+    def want(self, service: Ref, age: Age, claims: Iterable[tuple[str, str, How]]) -> set[Ref]:
+        """The door of this service wants exactly these ``(host, prefix, how)``; none while it isn't ready."""
+        new = {key_of(host, prefix): Want(age, service, how) for host, prefix, how in claims}
+        old = self._wanted.get(service, {})
         if old == new:
             return set()
         affected: set[Ref] = set()
-        for key, blocked in old:
-            rest = tuple(w for w in self._wants[key] if w.service != service)
-            if rest:
-                self._wants[key] = rest
+        for key in {**old, **new}:
+            before, now = old.get(key), new.get(key)
+            if before == now:
+                continue
+            asked = before is not None and before.how == "asks"
+            asks = now is not None and now.how == "asks"
+            if before and asked:
+                self._stop_asking(key, before)
+            if now is None:
+                _discard(self._wants, key, service)
+                self._count(key, -1)
             else:
-                del self._wants[key]
-            self._count(key, -1)
-            if (key, blocked) not in new:
-                affected |= self._concerned(key)
-        for key, blocked in new:
-            self._wants[key] = (*self._wants.get(key, ()), Want(age, service, blocked))
-            self._count(key, 1)
-            if (key, blocked) not in old:
-                affected |= self._concerned(key)
+                self._wants.setdefault(key, {})[service] = now
+                if before is None:
+                    self._count(key, 1)
+            if asked != asks:
+                affected |= self._outdone(key, age)
+            if now and asks:
+                insort(self._asking.setdefault(key, []), (now.age, now.service))
         if new:
             self._wanted[service] = new
         else:
@@ -121,20 +138,55 @@ class Claims:
 
     def holds(self, uid: str, host: str, prefix: str) -> list[Hold]:
         """The objects of this service that serve the claim, itself or something above it."""
-        return [hold for key in _above(_key(host, prefix)) for hold in self._holds.get(key, ()) if hold.owner == uid]
+        holds = (hold for key in _above(key_of(host, prefix)) for hold in self._holds.get(key, {}).values())
+        return [hold for hold in holds if hold.owner == uid]
 
-    def rivals(self, host: str, prefix: str) -> tuple[list[Hold], list[Want]]:
-        """Everything that overlaps a claim: what holds, and who wants."""
-        holds: list[Hold] = []
-        wants: list[Want] = []
-        for key in self._overlapping(_key(host, prefix)):
-            holds += self._holds.get(key, ())
-            wants += self._wants.get(key, ())
-        return holds, wants
+    def rivals(self, uid: str, host: str, prefix: str) -> list[Hold]:
+        """What other services hold that overlaps a claim."""
+        keys = self._overlapping(key_of(host, prefix))
+        holds = (hold for key in keys for hold in self._holds.get(key, {}).values())
+        return [hold for hold in holds if hold.owner and hold.owner != uid]
 
     def foreign(self, host: str, prefix: str) -> list[Hold]:
-        """Foreign objects that name exactly that host and cover the prefix."""
-        return [h for key in _above(_key(host, prefix)) for h in self._holds.get(key, ()) if not h.owner]
+        """Foreign objects that name exactly that host and cover the prefix, in the order in which they were seen."""
+        holds = (hold for key in _above(key_of(host, prefix)) for hold in self._holds.get(key, {}).values())
+        return [hold for hold in holds if not hold.owner]
+
+    def first(self, service: Ref, host: str, prefix: str) -> Age | None:
+        """The age of the earliest other service that asks for something that overlaps the claim."""
+        found: Age | None = None
+        for key in self._overlapping(key_of(host, prefix)):
+            for age, asking in self._asking.get(key, ())[:2]:
+                if asking != service:
+                    found = age if found is None or age < found else found
+                    break
+        return found
+
+    def of(self, ref: Ref) -> Mapping[str, Hold]:
+        """What an object holds, by the claims' keys."""
+        return self._held.get(ref, {})
+
+    def _outdone(self, key: str, age: Age) -> set[Ref]:
+        """Whose claims it may decide that a service of this age begins to ask for one, or stops asking.
+
+        Of those who ask, the first had it, or gets it now; the others have lost to that one already.  A door that
+        listens hears of either.
+        """
+        affected: set[Ref] = set()
+        for other in self._overlapping(key):
+            asking = self._asking.get(other)
+            if asking and age < asking[0][0]:
+                affected.add(asking[0][1])
+            wants = self._wants.get(other, {})
+            if len(wants) > len(asking or ()):
+                affected.update(service for service, want in wants.items() if want.how == "listens")
+        return affected
+
+    def _stop_asking(self, key: str, want: Want) -> None:
+        asking = self._asking[key]
+        del asking[bisect_left(asking, (want.age, want.service))]
+        if not asking:
+            del self._asking[key]
 
     def _overlapping(self, key: str) -> Iterator[str]:
         yield from _above(key)
@@ -143,7 +195,7 @@ class Claims:
                 yield below
 
     def _concerned(self, key: str) -> set[Ref]:
-        return {want.service for other in self._overlapping(key) for want in self._wants.get(other, ())}
+        return {service for other in self._overlapping(key) for service in self._wants.get(other, ())}
 
     def _count(self, key: str, step: int) -> None:
         """Keep, for each prefix above a claim, which claims lie below it."""
@@ -160,9 +212,20 @@ class Claims:
                     del self._below[above]
 
 
-def _key(host: str, prefix: str) -> str:
+def key_of(host: str, prefix: str = "/") -> str:
     """``host/`` or ``host/a/b``: one string for both, since a host has no slash."""
     return host + (prefix.rstrip("/") or "/")
+
+
+def keys_of(claims: Iterable[Claim]) -> tuple[str, ...]:
+    return tuple(key_of(claim.host, claim.prefix) for claim in claims)
+
+
+def _discard(table: dict[str, dict[Ref, V]], key: str, ref: Ref) -> None:
+    row = table[key]
+    del row[ref]
+    if not row:
+        del table[key]
 
 
 def _above(key: str) -> Iterator[str]:

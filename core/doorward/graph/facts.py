@@ -89,7 +89,7 @@ class Facts:
         self._tombstones: dict[Ref, Tombstone] = {}
         self._listed: dict[tuple[str, str], int] = {}
         self._found: dict[Ref, tuple[Ref, ...]] = {}
-        self._owned: dict[str, tuple[Ref, ...]] = {}
+        self._owned: dict[tuple[str, str], tuple[Ref, ...]] = {}
 
     def get(self, ref: Ref) -> Fact | None:
         facts = self._facts.get(ref.kind)
@@ -108,9 +108,10 @@ class Facts:
     def tombstones(self) -> Iterator[tuple[Ref, Tombstone]]:
         return iter(self._tombstones.items())
 
-    def owned_by(self, uid: str) -> list[Fact]:
-        """The objects that bear our annotation with this UID, in the order in which they were first seen."""
-        return [fact for ref in self._owned.get(uid, ()) if (fact := self.get(ref))]
+    def owned_by(self, uid: str, namespace: str) -> list[Fact]:
+        """The objects of a service's namespace that bear our annotation with its UID, in the order in which they were
+        first seen.  In another namespace, whoever wrote the annotation has no say about this service."""
+        return [fact for ref in self._owned.get((namespace, uid), ()) if (fact := self.get(ref))]
 
     def found(self, look_up: Ref) -> list[Fact]:
         """What a look-up (:func:`labelled`, :func:`slices`) finds, in the order in which it was first seen."""
@@ -206,7 +207,8 @@ class Facts:
         if ref.kind != INFERENCE_SERVICE:
             owner, heir = before.owner if before else "", after.owner if after else ""
             if owner != heir:
-                _move(self._owned, owner or None, heir or None, ref)
+                namespace = ref.namespace
+                _move(self._owned, (namespace, owner) if owner else None, (namespace, heir) if heir else None, ref)
         looks = (old,) if old == new else (old, new)
         return Change(ref, before, after, (ref, *(look for look in looks if look)))
 
@@ -229,7 +231,7 @@ def _look_up(ref: Ref, labels: JsonObject | None) -> Ref | None:
     return None
 
 
-K = TypeVar("K", Ref, str)
+K = TypeVar("K", Ref, tuple[str, str])
 
 
 def _move(index: dict[K, tuple[Ref, ...]], old: K | None, new: K | None, ref: Ref) -> None:

@@ -57,6 +57,7 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     url: str = ""
     address: Address = Address()
     observedGeneration: int | None = None
+    annotations: dict[str, str] = {}
     conditions: list[dict[str, Any]] = []
     components: dict[str, ComponentStatus] = {}
 
@@ -138,6 +139,8 @@ def legible(obj: JsonObject) -> InferenceService:
         kept["address"] = {"url": address["url"]}
     if isinstance(conditions, list):
         kept["conditions"] = [condition for condition in conditions if isinstance(condition, dict)]
+    if annotations := status.get("annotations"):
+        kept["annotations"] = annotations
     metadata = obj["metadata"]
     try:
         return msgspec.convert({"metadata": metadata, "status": kept}, InferenceService)

@@ -5,6 +5,10 @@ Everything else about a door follows from the cluster's objects.  Without a jour
 ===========  =====================================================================================================
 ``marks``    What the server returned for our last write.  Lost: what stands is compared with what is rendered,
              and a held door is repaired to the shape in which it was first observed.
+``written``  Which claims we wrote with each object.  Lost: what stands when we come counts for the service whose
+             annotation it bears; where two services' objects have one host, for the one whose status names it
+             (annotation ``doorward.io/hosts``), else for the earlier.
+``stood``    Which claims an object had when we came, without our having written them.  Lost: as above.
 ``overlap``  When the new was first seen accepted.  Lost: the overlap starts afresh, so the old stays a little longer.
 ``told``     Which warnings were told.  Lost: they count as told where nothing else changes.
 ``wrote``    What we wrote into the status, and who has overwritten it how often (``flips``, ``yielded``).  Lost:
@@ -17,7 +21,7 @@ Everything else about a door follows from the cluster's objects.  Without a jour
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -41,6 +45,26 @@ class Mark(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """How many writes of this manifest in a row didn't stick."""
     difference: tuple[str, ...] = ()
     """What the last of them lacks."""
+
+
+class Served(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Claims that one object serves, by their keys (:func:`doorward.graph.claims.key_of`)."""
+
+    claims: tuple[str, ...]
+    uid: str = ""
+    """Of the object; empty while its creation is under way."""
+
+    def seen(self, uid: str, now: Collection[str]) -> Served | None:
+        """What is left once the object is seen to have these claims ``now``; None where that is nothing.
+
+        A claim that an object once lost, or that another object of its name has, isn't this one's any more.
+        """
+        if self.uid not in ("", uid):
+            return None
+        claims = tuple(key for key in self.claims if key in now)
+        if not claims:
+            return None
+        return self if (claims, uid) == (self.claims, self.uid) else Served(claims, uid)
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -70,6 +94,8 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is remembered about one service; keys are ``Kind.group/name`` of its objects."""
 
     marks: Mapping[str, Mark] = NOTHING
+    written: Mapping[str, Served] = NOTHING
+    stood: Mapping[str, Served] = NOTHING
     overlap: Mapping[str, float] = NOTHING
     overlap_for: str = ""
     told: tuple[str, ...] = ()
@@ -104,11 +130,11 @@ def after_start(memory: Memory, now: float) -> Memory:
 
 def of_kinds(memory: Memory, kinds: Container[str]) -> Memory:
     """Without what concerns objects of other kinds than these."""
-    strange = [key for key in {*memory.marks, *memory.doubts} if key.partition("/")[0] not in kinds]
+    parts = {name: getattr(memory, name) for name in ("marks", "doubts", "written", "stood")}
+    strange = [key for part in parts.values() for key in part if key.partition("/")[0] not in kinds]
     if not strange:
         return memory
-    marks, doubts = drop(memory.marks, *strange), drop(memory.doubts, *strange)
-    return msgspec.structs.replace(memory, marks=marks, doubts=doubts)
+    return msgspec.structs.replace(memory, **{name: drop(part, *strange) for name, part in parts.items()})
 
 
 def to_json(memory: Memory) -> dict[str, Any]:

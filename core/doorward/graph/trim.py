@@ -24,6 +24,8 @@ OWNER = "doorward.io/owner"
 """Annotation: the UID of the service whose object it is."""
 ROUTED = "doorward.io/components"
 """Annotation: the components that an object of ours routes to, so that a restart knows."""
+HOSTS = "doorward.io/hosts"
+"""Annotation in a service's status: the claims that we wrote for it, so that a restart without a journal knows."""
 FIELD_MANAGER = "doorward"
 COMPONENTS = ("engine", "router", "decoder")
 
@@ -183,6 +185,8 @@ def _inference_service(obj: JsonObject) -> JsonObject:
             seen[key] = status[key]
     if url := as_map(status.get("address")).get("url"):
         seen["address"] = {"url": url}
+    if isinstance(hosts := as_map(status.get("annotations")).get(HOSTS), str):
+        seen["annotations"] = {HOSTS: hosts}
     if components := as_map(status.get("components")):
         seen["components"] = {name: _component_status(components[name]) for name in COMPONENTS if name in components}
     if seen:

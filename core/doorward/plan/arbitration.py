@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
 
 from doorward.backends import Backend
-from doorward.graph.claims import NOBODY, Age, Claims, Hold, Want
+from doorward.graph.claims import NOBODY, Age, Claims, Hold, How, key_of
 from doorward.graph.inference_service import InferenceService
 from doorward.model.door import Claim, Door, PathDoor, Warning
 from doorward.model.reference import Ref, kind_of
@@ -26,31 +26,40 @@ class Denied(msgspec.Struct, frozen=True):
 
 
 class Contest(msgspec.Struct, frozen=True, gc=False):
-    """Who else has or asks for something that overlaps a claim."""
+    """Who has something that overlaps a claim."""
 
     mine: tuple[Hold, ...]
     """Of the service itself, which serves it already."""
     holds: tuple[Hold, ...]
     """Of other services."""
-    wants: tuple[Want, ...]
-    """Of other services."""
 
     @property
-    def blocked(self) -> bool:
-        """Others have it, and this service nothing of it: asking for it stands in nobody's way."""
-        return bool(self.holds) and not self.mine
+    def stands(self) -> bool:
+        return any(not hold.doubted for hold in self.mine)
+
+    @property
+    def written(self) -> bool:
+        """Whether the service has it from us, beyond what bears our annotation."""
+        return any(hold.written and not hold.doubted for hold in self.mine)
 
     def challengers(self, age: Callable[[str], Age]) -> list[Hold]:
         """Those that may take the claim from a door that stands.
 
-        What may or may not stand takes nothing, nor does what a deleted service left, which goes by itself.
+        What may or may not stand takes nothing, nor does what a deleted service left, which goes by itself, nor what
+        merely bears our annotation from a door that has the claim from us.
         """
-        return [hold for hold in self.holds if not hold.doubted and age(hold.owner) != NOBODY]
+        rivals = [hold for hold in self.holds if not hold.doubted and age(hold.owner) != NOBODY]
+        return [hold for hold in rivals if hold.written] if self.written else rivals
 
-    def rivals(self, age: Callable[[str], Age]) -> Sequence[Hold]:
-        """Those that may be put before the service, which may serve the claim or not."""
-        stands = any(not hold.doubted for hold in self.mine)
-        return self.challengers(age) if stands else self.holds
+    def winner(self, own: Age, age: Callable[[str], Age]) -> Hold | None:
+        """The other service's hold to which the claim belongs; None where it isn't another's before the service's."""
+        rivals = self.challengers(age) if self.stands else list(self.holds)
+        if self.stands and not self.written and (known := [hold for hold in rivals if hold.written]):
+            return min(known, key=lambda hold: (age(hold.owner), str(hold.ref)))
+        if not rivals:
+            return None
+        first = min(rivals, key=lambda hold: (age(hold.owner), str(hold.ref)))
+        return None if self.mine and own < age(first.owner) else first
 
 
 class Arbiter:
@@ -65,6 +74,8 @@ class Arbiter:
         self.affected: set[Ref] = set()
         """Services whose claims this one's may decide."""
         self.warnings: list[Warning] = []
+        self.sole: set[str] = set()
+        """What was granted and nobody else has a hand in, by the claims' keys."""
 
     def settle(
         self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings, *, path: bool
@@ -74,105 +85,122 @@ class Arbiter:
         if door.path and path:
             asked.append(Claim(door.path.host, door.path.prefix))
         denied: list[Denied] = []
-        allowed: list[Claim] = []
+        wanted: list[tuple[str, str, How]] = []
+        granted: set[Claim] = set()
         for claim in asked:
-            problem = domain_problem(claim.host, door.namespace, settings)
-            if problem:
+            if problem := domain_problem(claim.host, door.namespace, settings):
                 denied.append(Denied(claim.where, "DomainNotAllowed", problem))
-            else:
-                allowed.append(claim)
-        contests = [_contest(self.claims, self.ref, self.uid, claim) for claim in allowed]
-        wanted = [(c.host, c.prefix, contest.blocked) for c, contest in zip(allowed, contests, strict=True)]
-        self.affected |= self.claims.want(self.ref, self.age(self.uid), wanted)
-        granted: list[Claim] = []
-        for claim, contest in zip(allowed, contests, strict=True):
-            owner = self._owner(service, claim, contest, door, selected)
+                continue
+            owner, how = self._owner(service, claim, door, selected)
+            wanted.append((claim.host, claim.prefix, how))
             if owner:
                 denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {owner}"))
             else:
-                granted.append(claim)
+                granted.add(claim)
+        self.affected |= self.claims.want(self.ref, self.age(self.uid), wanted)
         if not denied:
             return door, denied
-        hosts = tuple(claim.host for claim in granted if claim.prefix == "/")
+        hosts = tuple(host for host in door.hosts if Claim(host) in granted)
         has_path = door.path and (not path or Claim(door.path.host, door.path.prefix) in granted)
         return msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None), denied
 
-    def _owner(
-        self, service: InferenceService, claim: Claim, contest: Contest, door: Door, selected: Backend | None
-    ) -> str:
-        """Who owns a claim that this service wants; empty where it may have it."""
-        uid, age, mine = service.metadata.uid, service.age, contest.mine
-        rivals = [(self.age(hold.owner), str(hold.ref)) for hold in contest.rivals(self.age)]
-        if rivals:
-            earliest, ref = min(rivals)
-            if mine and age < earliest:
-                return ""
-            name = (
-                f"InferenceService {earliest[1]}/{earliest[2]}" if earliest != NOBODY else "a deleted InferenceService"
-            )
-            return f"{name} ({ref})"
-        for hold in self.claims.foreign(claim.host, claim.prefix):
-            if hold.controller != uid and self._same_way(hold, claim, door, selected):
-                if not mine:
-                    return f"{hold.ref}, which isn't doorward's"
-                message = (
-                    f"{hold.ref}, which isn't doorward's, names {claim.host} too; requests may go to either, remove one"
-                )
-                self.warnings.append(Warning("HostShared", message))
-        if mine:
-            return ""
-        earlier = [want.age for want in contest.wants if not want.blocked and want.age < age]
-        if earlier:
-            first = min(earlier)
-            return f"InferenceService {first[1]}/{first[2]}, which asked for it first"
-        return ""
+    def _owner(self, service: InferenceService, claim: Claim, door: Door, selected: Backend | None) -> tuple[str, How]:
+        """Who owns a claim that this service wants, empty where it may have it; and how it goes on to want it.
 
-    def _same_way(self, hold: Hold, claim: Claim, door: Door, selected: Backend | None) -> bool:
-        """Whether a foreign object serves a host by the class or gateway that this door would.
+        One that others have, and this service has nothing of, stands in nobody's way.
+        """
+        age, contest = service.age, contest_of(self.claims, self.uid, claim)
+        how: How = "waits" if contest.holds and not contest.mine else "asks"
+        if winner := contest.winner(age, self.age):
+            first = self.age(winner.owner)
+            name = f"InferenceService {first[1]}/{first[2]}" if first != NOBODY else "a deleted InferenceService"
+            return f"{name} ({winner.ref})", how
+        foreign = self._foreign(claim, door, selected)
+        if foreign and not contest.mine:
+            return f"{foreign.ref}, which isn't doorward's", "waits"
+        if foreign:
+            message = (
+                f"{foreign.ref}, which isn't doorward's, names {claim.host} too; requests may go to either, remove one"
+            )
+            self.warnings.append(Warning("HostShared", message))
+        if contest.mine:
+            rivals = any(hold.written for hold in contest.holds) if contest.written else bool(contest.holds)
+            if not rivals and not foreign:
+                self.sole.add(key_of(claim.host, claim.prefix))
+            return "", how
+        earlier = self.claims.first(self.ref, claim.host, claim.prefix)
+        if earlier is not None and earlier < age:
+            return f"InferenceService {earlier[1]}/{earlier[2]}, which asked for it first", how
+        return "", how
+
+    def _foreign(self, claim: Claim, door: Door, selected: Backend | None) -> Hold | None:
+        """The first foreign object that serves a host by a class or gateway by which this door would.
 
         One that stands under a name that this door needs is a conflict of names, which tells more.
         """
-        if selected is None:
-            return False
+        strangers = [
+            hold
+            for hold in self.claims.foreign(claim.host, claim.prefix)
+            if hold.controller != self.uid or hold.ref.namespace != self.ref.namespace
+        ]
+        if not strangers or selected is None:
+            return None
+        ways, names = self._ways(claim, door, selected)
+        return next((hold for hold in strangers if not ways.isdisjoint(hold.via) and hold.ref not in names), None)
+
+    def _ways(self, claim: Claim, door: Door, selected: Backend) -> tuple[set[str], set[Ref]]:
+        """The classes and gateways by which this door would serve a host, and the objects with which it would."""
         only = msgspec.structs.replace(
             door,
             hosts=(claim.host,) if claim.prefix == "/" else (),
             path=PathDoor(claim.host, claim.prefix) if claim.prefix != "/" else None,
         )
+        ways: set[str] = set()
+        names: set[Ref] = set()
         for backend in self.renderer.renderers(only, selected):
             for manifest in backend.render(only, self.renderer.needed(backend, only)).objects:
                 kind = kind_of(manifest)
-                if hold.ref == Ref(kind, door.namespace, manifest["metadata"]["name"]):
-                    return False
+                names.add(Ref(kind, door.namespace, manifest["metadata"]["name"]))
                 placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": door.namespace}}
                 for made in self.renderer.backends.claims(kind, placed):
-                    if made.host == claim.host and set(made.via) & set(hold.via):
-                        return True
-        return False
+                    if made.host == claim.host:
+                        ways.update(made.via)
+        return ways, names
 
 
-def _contest(claims: Claims, ref: Ref, uid: str, claim: Claim) -> Contest:
-    holds, wants = claims.rivals(claim.host, claim.prefix)
-    others = tuple(hold for hold in holds if hold.owner and hold.owner != uid)
-    asking = tuple(want for want in wants if want.service != ref)
-    return Contest(tuple(claims.holds(uid, claim.host, claim.prefix)), others, asking)
+def contest_of(claims: Claims, uid: str, claim: Claim) -> Contest:
+    mine = claims.holds(uid, claim.host, claim.prefix)
+    return Contest(tuple(mine), tuple(claims.rivals(uid, claim.host, claim.prefix)))
 
 
 def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
     """Whether somebody else has, or is about to have, what an object of ours served until somebody changed it."""
-    contest = _contest(claims, ref, uid, claim)
+    contest = contest_of(claims, uid, claim)
     if contest.mine:
-        return False
-    if contest.holds or any(not want.blocked for want in contest.wants):
+        return not contest.written and any(hold.written and not hold.doubted for hold in contest.holds)
+    if contest.holds or claims.first(ref, claim.host, claim.prefix) is not None:
         return True
     foreign = claims.foreign(claim.host, claim.prefix)
-    return any(hold.controller != uid and set(hold.via) & set(claim.via) for hold in foreign)
+    return any(
+        (hold.controller != uid or hold.ref.namespace != ref.namespace) and set(hold.via) & set(claim.via)
+        for hold in foreign
+    )
 
 
-def lost_to(claims: Claims, ref: Ref, uid: str, claim: Claim, age: Callable[[str], Age]) -> str:
-    """The earliest service that has what an object of a held door serves as well; empty where that is the door's."""
-    first = min((age(hold.owner) for hold in _contest(claims, ref, uid, claim).challengers(age)), default=age(uid))
-    return f"InferenceService {first[1]}/{first[2]}" if first < age(uid) else ""
+def lost_to(claims: Claims, uid: str, claim: Claim, age: Callable[[str], Age]) -> str:
+    """The service that has, before this one, what an object of this one serves as well; empty where that is its own.
+
+    What somebody added to the object isn't this service's, however old that is.
+    """
+    contest = contest_of(claims, uid, claim)
+    if contest.mine:
+        winner = contest.winner(age(uid), age) if contest.stands else None
+    else:
+        winner = min(contest.challengers(age), key=lambda hold: age(hold.owner), default=None)
+    if winner is None:
+        return ""
+    first = age(winner.owner)
+    return f"InferenceService {first[1]}/{first[2]}"
 
 
 def domain_problem(host: str, namespace: str, settings: Settings) -> str:

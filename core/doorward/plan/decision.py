@@ -14,11 +14,11 @@ import msgspec
 
 from doorward.backends import Backend, BackendError, Backends
 from doorward.graph.addresses import door_service
-from doorward.graph.claims import NOBODY, Age, Claims
+from doorward.graph.claims import NOBODY, Age, Claims, How, keys_of
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
-from doorward.graph.memory import Memory
+from doorward.graph.memory import Memory, Served, drop, put
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
@@ -90,8 +90,12 @@ class Decider:
         busy: Callable[[Ref], bool],
         *,
         first: bool,
+        born: bool,
     ) -> Decision:
-        """What to do for the InferenceService of ``fact``; ``first``: nothing was ever decided for it."""
+        """What to do for the InferenceService of ``fact``.
+
+        ``first``: nothing was ever decided for it; ``born``: it came while we watched, so that nothing stood before.
+        """
         reader = Reader(self._facts)
         decision = Decision(memory=memory, keys=reader.keys)
         if fact.deleting:
@@ -106,7 +110,7 @@ class Decider:
             if fact.deleting:
                 case.leave(first)
             else:
-                case.run(first)
+                case.run(first, born)
         except NotListed as missing:
             decision.waiting_for = missing.kind
         decision.read = case.tracked.read if case.tracked else 0
@@ -140,7 +144,7 @@ class _Case:
         self.busy = busy
         self.reader = reader
         self.decision = decision
-        self.ours = tuple(f for f in self.facts.owned_by(fact.uid) if is_ours(f, fact.uid))
+        self.ours = tuple(f for f in self.facts.owned_by(fact.uid, fact.ref.namespace) if is_ours(f, fact.uid))
         self.standing = Standing()
         self.warnings: list[Warning] = []
 
@@ -155,9 +159,38 @@ class _Case:
             if not fact.object()["metadata"].get("otherManager"):
                 self.memory = lost_write(self.memory, key, fact.body)
 
-    def run(self, first: bool) -> None:
+    def _meet(self) -> None:
+        """What stands of a service when we come, and memory knows nothing of, counts as its own."""
+        stood, written = self.memory.stood, self.memory.written
+        for fact in self.ours:
+            key = key_of(fact.ref)
+            known = written[key].claims if key in written and written[key].uid in ("", fact.uid) else ()
+            met = tuple(each for each in keys_of(self._served(fact.ref.kind, fact.object())) if each not in known)
+            if met:
+                stood = put(stood, key, Served(met, fact.uid))
+        self.memory = msgspec.structs.replace(self.memory, stood=stood)
+
+    def _confirm(self, granted: Collection[str], wanted: Collection[Ref], memory: Memory) -> Memory:
+        """What stands as it is wanted, of a host that nobody else has a hand in, is as good as written by us."""
+        written, stood = memory.written, memory.stood
+        for fact in self.ours:
+            key = key_of(fact.ref)
+            if fact.ref not in wanted or fact.ref.kind not in self.backends.claiming or self.busy(fact.ref):
+                continue
+            known = written[key].claims if key in written and written[key].uid in ("", fact.uid) else ()
+            served = tuple(each for each in self.claims.of(fact.ref) if each in granted or each in known)
+            if served and not set(served) <= set(known):
+                written = put(written, key, Served(served, fact.uid))
+            if key in stood:
+                left = tuple(each for each in stood[key].claims if each not in served)
+                stood = put(stood, key, Served(left, fact.uid)) if left else drop(stood, key)
+        return msgspec.structs.replace(memory, written=written, stood=stood)
+
+    def run(self, first: bool, born: bool) -> None:
         if first:
             self._take_up()
+            if not born:
+                self._meet()
         self.renderer = Renderer(self.reader, self.kinds, self.backends, self.memory, self.fact.uid)
         unread: Refusal | None = None
         try:
@@ -220,10 +253,11 @@ class _Case:
         selected = self._selected(form.door)
         final = self.renderer.render(service, form.door, selected)
         opened = final.renderings.get(form.door.backend)
-        door, denied = self._settle_claims(service, form.door, selected, settings, path=opened is None or opened.path)
+        path = opened is None or opened.path
+        door, denied, sole = self._settle_claims(service, form.door, selected, settings, path=path)
         if door is not form.door:
             final = self.renderer.render(service, door, selected)
-        lost = {d.where for d in denied}
+        lost = {d.where for d in denied} | self._lost_beside(final.desired)
         overlap = Overlap(self.facts, self.ours, self.renderer, self._is_taken, self.now, settings.overlap_seconds)
         leaving = overlap.leaving_inside(final, self._under_way())
         if not closed:
@@ -246,9 +280,16 @@ class _Case:
             leaving=leaving,
         )
         result = plan(situation)
+        result.memory = self._confirm(sole, final.desired, result.memory)
         self._guard(situation, result, rendered.desired)
         told = report_on(form, door, rendered, denied, result, self.standing)
         self._carry_out(service, result, told, first)
+
+    def _lost_beside(self, wanted: Collection[Ref]) -> set[str]:
+        """What objects that aren't wanted serve, and another service has: it goes at once."""
+        beside = [fact for fact in self.ours if fact.ref not in wanted and fact.ref.kind in self.backends.claiming]
+        served = (claim for fact in beside for claim in self._served(fact.ref.kind, fact.object()))
+        return {c.where for c in served if lost_to(self.claims, self.fact.uid, c, self.age)}
 
     def _require_claiming_kinds(self) -> None:
         """Hosts are settled when every kind that serves hosts is known."""
@@ -274,13 +315,13 @@ class _Case:
 
     def _settle_claims(
         self, service: InferenceService, door: Door, selected: Backend | None, settings: Settings, *, path: bool
-    ) -> tuple[Door, list[Denied]]:
-        """The door with what it may have, and what is denied."""
+    ) -> tuple[Door, list[Denied], Collection[str]]:
+        """The door with what it may have, what is denied, and what of it nobody else has a hand in."""
         arbiter = Arbiter(self.claims, self.age, self.renderer, self.fact.ref)
         settled = arbiter.settle(service, door, selected, settings, path=path)
         self.decision.affected |= arbiter.affected
         self.warnings += arbiter.warnings
-        return settled
+        return (*settled, arbiter.sole)
 
     # -- doors that can't be as asked ----------------------------------------------------------------------------
 
@@ -302,7 +343,7 @@ class _Case:
     def _held(self, service: InferenceService, settings: Settings | None, *, closed: bool) -> Plan:
         closes: dict[str, object] = {}
         served = [claim for fact in self.ours for claim in self._served(fact.ref.kind, fact.object())]
-        owners = {c.where: lost_to(self.claims, self.fact.ref, self.fact.uid, c, self.age) for c in served}
+        owners = {c.where: lost_to(self.claims, self.fact.uid, c, self.age) for c in served}
         lost = {where: owner for where, owner in owners.items() if owner}
         if settings is not None and (closed or settings.namespace_domains or lost):
             door = Ref(SERVICE, service.namespace, door_service(service, settings))
@@ -329,7 +370,8 @@ class _Case:
         standing = {key_of(fact.ref): fact.body for fact in self.ours}
         gone = [(key, mark) for key, mark in self.memory.marks.items() if standing.get(key) != mark.body]
         served = [self._served(key.partition("/")[0], kept_of(service, mark)) for key, mark in gone]
-        wanted = [(claim.host, claim.prefix, True) for claims in served for claim in claims]
+        listens: How = "listens"
+        wanted = [(claim.host, claim.prefix, listens) for claims in served for claim in claims]
         self.decision.affected |= self.claims.want(self.fact.ref, service.age, wanted)
 
     def _restorable(self, kind: str, obj: JsonObject) -> bool:
@@ -445,7 +487,7 @@ class _Case:
         assert self.tracked is not None
         ref = self.fact.ref
         setting = self.tracked.as_settings().condition_type
-        patch = status_patch(service, report, setting, memory, self.now)
+        patch = status_patch(service, report, self._hosts(memory), setting, memory, self.now)
         if not patch or self.busy(ref):
             return []
         key = key_of(ref)
@@ -470,6 +512,15 @@ class _Case:
                 fields=tuple(f"status.{key}" for key in sorted(patch)),
             )
         ]
+
+    def _hosts(self, memory: Memory) -> str:
+        """The claims that we are known to have written for this service, as its status names them."""
+        served: set[str] = set()
+        for fact in self.ours:
+            if known := memory.written.get(key_of(fact.ref)):
+                served.update(known.claims)
+            served.update(key for key, hold in self.claims.of(fact.ref).items() if hold.owner and hold.written)
+        return " ".join(sorted(served))
 
     def _notices(
         self, service: InferenceService, warnings: list[Warning], memory: Memory, *, silent: bool

@@ -1,45 +1,114 @@
-"""Which hosts an object serves, or may serve once what is being done to it has happened."""
+"""Which hosts an object serves, or may serve once what is being done to it has happened, and for whom.
+
+What a tenant can write proves nothing.  A claim counts for a service as far as we are known to have written it:
+
+    the service's memory has it                      ->  held, as written
+    a write of ours is under way, and adds it        ->  held, as written (``doubted``: nobody knows what became of it)
+    it stood when we came, and memory knows nothing  ->  held; as written where the service's status names it
+    it was added to an object that bears our mark    ->  nobody's: like a foreign object's, until it is repaired
+    its owner annotation fits no service             ->  a deleted service's, as long as garbage collection will take
+                                                         the object; else a foreign object's
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from doorward.backends import BackendError, Backends
+from doorward.graph.claims import Hold, key_of
 from doorward.graph.facts import Fact
+from doorward.graph.memory import Memory, Served
 from doorward.model.action import Action
 from doorward.model.door import Claim
 from doorward.model.merge import merge
 from doorward.model.reference import JsonObject, Ref
+from doorward.plan.plan import key_of as name_of
 
 
-class Held(NamedTuple):
-    """``owner`` is the UID of the service whose object it is, ``controller`` that of another's owner."""
+class Claimant(NamedTuple):
+    """The service that an object's owner annotation names, in its namespace."""
 
-    owner: str = ""
-    controller: str = ""
-    claims: Sequence[Claim] = ()
-    in_doubt: Sequence[Claim] = ()
-    """Served only if a write has happened of which nobody knows what became."""
+    memory: Memory
+    met: bool
+    """Whether what stood of it when we came is remembered, so that anything else came later."""
+    shown: Callable[[], Collection[str]]
+    """The claims that its status names, which its tenants can't write, by their keys."""
 
 
-def held(backends: Backends, ref: Ref, fact: Fact | None, in_flight: Action | None, in_doubt: Action | None) -> Held:
-    """What object ``ref`` holds; ``fact``: as it stands, ``in_flight`` and ``in_doubt``: the write of it that is.
+def held(
+    backends: Backends,
+    ref: Ref,
+    fact: Fact | None,
+    in_flight: Action | None,
+    in_doubt: Action | None,
+    claimant: Callable[[str, str], Claimant | None],
+) -> dict[str, Hold]:
+    """What object ``ref`` holds, by the claims' keys.
 
-    An object that its backend can't read holds nothing.
+    ``fact``: as it stands; ``in_flight`` and ``in_doubt``: the write of it that is; ``claimant`` finds a service by UID
+    and namespace.  An object that its backend can't read holds nothing.
     """
     action = in_flight or in_doubt
     body = action.body if action and action.verb in ("create", "patch") else None
-    owner, controller = (fact.owner, fact.controller) if fact else ("", "")
-    if action and body:
-        owner = action.service
     standing = fact.object() if fact else {}
     try:
         claims = backends.claims(ref.kind, standing) if fact and not _solves_acme(standing) else ()
         coming = backends.claims(ref.kind, merge(standing, body) if fact else body) if body else ()
     except BackendError:
-        return Held(owner, controller)
-    return Held(owner, controller, [*claims, *coming]) if in_flight else Held(owner, controller, claims, coming)
+        return {}
+    found: dict[str, Hold] = {}
+    if fact and claims:
+        found = _of_standing(ref, fact, claims, claimant)
+    if action:
+        for claim in coming:
+            key = key_of(claim.host, claim.prefix)
+            if key not in found:
+                found[key] = Hold(ref, action.service, "", claim.via, doubted=in_flight is None)
+    return found
+
+
+def _of_standing(
+    ref: Ref, fact: Fact, claims: Collection[Claim], claimant: Callable[[str, str], Claimant | None]
+) -> dict[str, Hold]:
+    owner = claimant(fact.owner, ref.namespace) if fact.owner else None
+    if owner is None:
+        holder, controller = (fact.owner, "") if is_left(fact) else ("", fact.controller)
+        return {key_of(c.host, c.prefix): Hold(ref, holder, controller, c.via) for c in claims}
+    if fact.controller not in ("", fact.owner):
+        return {key_of(c.host, c.prefix): Hold(ref, "", fact.controller, c.via) for c in claims}
+    name = name_of(ref)
+    written = _served(owner.memory.written, name, fact.uid)
+    stood = _served(owner.memory.stood, name, fact.uid)
+    found: dict[str, Hold] = {}
+    for claim in claims:
+        key = key_of(claim.host, claim.prefix)
+        if key in written:
+            found[key] = Hold(ref, fact.owner, "", claim.via)
+        elif not owner.met or key in stood:
+            found[key] = Hold(ref, fact.owner, "", claim.via, written=key in owner.shown())
+        else:
+            found[key] = Hold(ref, "", fact.owner, claim.via)
+    return found
+
+
+def _served(memory: Mapping[str, Served], name: str, uid: str) -> Collection[str]:
+    served = memory.get(name)
+    return served.claims if served and served.uid in ("", uid) else ()
+
+
+def is_left(fact: Fact) -> bool:
+    """Whether an object whose service isn't there is about to be collected: nothing else owns or keeps it.
+
+    Source: garbage collection of Kubernetes takes an object when none of its owners exists.
+    """
+    owners = fact.object()["metadata"].get("ownerReferences", ())
+    return bool(owners) and not fact.deleting and all(_is_service(each, fact.owner) for each in owners)
+
+
+def _is_service(reference: JsonObject, uid: str) -> bool:
+    group = str(reference.get("apiVersion", "")).partition("/")[0]
+    return reference.get("uid") == uid and (group, reference.get("kind")) == ("ome.io", "InferenceService")
 
 
 def _solves_acme(obj: JsonObject) -> bool:

@@ -11,7 +11,7 @@ from doorward.model.action import Action
 from doorward.model.reference import JsonObject
 from doorward.plan.status import FLIP_WINDOW, FLIPS, condition_type, observed_values
 
-_PART = {"url": "url", "address": "address", "condition": "conditions"}
+_PART = {"url": "url", "address": "address", "condition": "conditions", "hosts": "annotations"}
 
 
 def after_status(memory: Memory, action: Action, returned: JsonObject, setting: str) -> Memory:

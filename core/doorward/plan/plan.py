@@ -487,8 +487,12 @@ def _wake(result: Plan, at: float) -> None:
     result.wake = at if result.wake is None else min(result.wake, at)
 
 
+_OF_OBJECTS = ("marks", "paces", "retries", "doubts", "written", "stood")
+"""What memory keeps by object."""
+
+
 def forget(memory: Memory, ref: Ref) -> Memory:
     """Without what was remembered of an object that we removed."""
     key = key_of(ref)
-    parts = {name: drop(getattr(memory, name), key) for name in ("marks", "paces", "retries", "doubts")}
+    parts = {name: drop(getattr(memory, name), key) for name in _OF_OBJECTS}
     return msgspec.structs.replace(memory, **parts)

@@ -12,6 +12,7 @@ import msgspec
 
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.memory import Memory
+from doorward.graph.trim import HOSTS
 from doorward.model.reference import JsonObject
 from doorward.plan.timestamp import rfc3339
 
@@ -39,18 +40,26 @@ def condition_type(setting: str, memory: Memory, generation: int) -> str:
 
 def yielded(memory: Memory, generation: int) -> tuple[str, ...]:
     """The fields (url, address, condition) that are left to another writer for this generation of the service."""
-    return tuple(sorted(field for field, at in memory.yielded.items() if at == generation))
+    return tuple(sorted(field for field, at in memory.yielded.items() if at == generation and field != "hosts"))
 
 
-def status_patch(service: InferenceService, report: Report, setting: str, memory: Memory, now: float) -> JsonObject:
-    """The merge patch of the status, empty where nothing differs."""
-    left = yielded(memory, service.metadata.generation)
+def status_patch(
+    service: InferenceService, report: Report, hosts: str, setting: str, memory: Memory, now: float
+) -> JsonObject:
+    """The merge patch of the status, empty where nothing differs; ``hosts``: the claims that we wrote for the door."""
+    generation = service.metadata.generation
+    left = yielded(memory, generation)
     shared = setting == INGRESS_READY
     patch: JsonObject = {}
     if shared and report.url is not None and "url" not in left and service.status.url != report.url:
         patch["url"] = report.url
     if shared and report.address is not None and "address" not in left and service.status.address.url != report.address:
         patch["address"] = {"url": report.address}
+    if (
+        service.status.annotations.get(HOSTS, "") != hosts
+        and memory.yielded.get("hosts") != service.metadata.generation
+    ):
+        patch["annotations"] = {HOSTS: hosts or None}
     types = [] if "condition" in left else [setting]
     if left and DOOR_READY not in types:
         types.append(DOOR_READY)
@@ -103,5 +112,6 @@ def observed_values(service: InferenceService, type_: str) -> dict[str, str]:
     return {
         "url": service.status.url,
         "address": service.status.address.url,
+        "hosts": service.status.annotations.get(HOSTS, ""),
         "condition": f"{condition.get('status')} {condition.get('reason') or ''}" if condition else "",
     }
