@@ -31,13 +31,13 @@ Every record knows its cause: an action that of the observation which led to it,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
 from doorward.backends import Backends
 from doorward.graph import memory as memories
-from doorward.graph.claims import NOBODY, Claims, Hold
+from doorward.graph.claims import NOBODY, Claims
 from doorward.graph.configuration import parse as parse_settings
 from doorward.graph.facts import Change, Fact, Facts, version_of
 from doorward.graph.in_flight import InFlight
@@ -382,8 +382,7 @@ class Engine:
         record = self._record(event, action.cause)
         self._in_flight.begin(action)
         if action.verb in ("create", "patch") and action.ref.kind in self.backends.claiming:
-            self._hold(action.ref, record.number)
-            self._note_written(action)
+            self._note_written(action, self._hold(action.ref, record.number))
         memory = self._services.memory(action.service)
         if action.repair:
             key = key_of(action.ref)
@@ -555,20 +554,23 @@ class Engine:
             return
         self._services.remember(fact.owner, marking.as_observed(self._services.memory(fact.owner), fact, before))
 
-    def _hold(self, ref: Ref, cause: int) -> None:
-        """Note which hosts an object serves, or may serve once what is in flight or in doubt has happened."""
+    def _hold(self, ref: Ref, cause: int, *, decided: bool = False) -> tuple[str, ...]:
+        """Note which hosts an object serves, or may serve once what is in flight or in doubt has happened.
+
+        ``decided``: it is a decision that changed what the same object holds; nothing else is new.  Returns the claims
+        that the write under way adds, by their keys.
+        """
         if ref.kind not in self.backends.claiming:
-            return
+            return ()
         fact, in_flight, doubted = self._facts.get(ref), self._in_flight.on(ref), self._services.doubt_about(ref)
-        holds = held(self.backends, ref, fact, in_flight, doubted, self._claimant)
-        if in_flight is None and doubted is None:
-            for owner in {hold.owner for hold in self._claims.of(ref).values()} | {fact.owner if fact else ""}:
-                if self._is_owner(owner, ref):
-                    self._see_written(owner, ref, fact, holds)
+        holds, added = held(self.backends, ref, fact, in_flight, doubted, self._claimant)
+        if not (decided or in_flight or doubted):
+            self._see_written(ref, fact, holds)
         mine = {self._services.ref(uid) for hold in holds.values() for uid in (hold.owner, hold.controller) if uid}
         for service in sorted(self._claims.hold(ref, holds)):
             if service not in mine:
                 self._touch(service, cause)
+        return added
 
     def _claimant(self, uid: str, namespace: str) -> Claimant | None:
         """The service with this UID, if it is one of this namespace."""
@@ -582,24 +584,28 @@ class Engine:
         annotations = legible(fact.object()).status.annotations if fact else {}
         return frozenset(annotations.get(HOSTS, "").split())
 
-    def _see_written(self, owner: str, ref: Ref, fact: Fact | None, holds: Mapping[str, Hold]) -> None:
-        """What a service's object doesn't serve any more isn't held any more, though we wrote it."""
+    def _see_written(self, ref: Ref, fact: Fact | None, now: Collection[str]) -> None:
+        """What an object doesn't serve any more isn't held any more by the service that had it, though we wrote it."""
+        owner = self._services.served_by(ref)
+        if not owner:
+            return
         memory, key = self._services.memory(owner), key_of(ref)
         for part in ("written", "stood"):
             known = getattr(memory, part)
             if served := known.get(key):
-                left = served.seen(fact.uid, holds) if fact and fact.owner == owner else None
+                left = served.seen(fact.uid, now) if fact and fact.owner == owner else None
                 if left is not served:
                     changed = memories.put(known, key, left) if left else memories.drop(known, key)
                     memory = msgspec.structs.replace(memory, **{part: changed})
         self._services.remember(owner, memory)
 
-    def _note_written(self, action: Action) -> None:
+    def _note_written(self, action: Action, added: tuple[str, ...]) -> None:
         """What a write adds to an object is held from now on."""
         memory, key = self._services.memory(action.service), key_of(action.ref)
-        holds = self._claims.of(action.ref).items()
-        claims = tuple(claim for claim, hold in holds if hold.owner == action.service and hold.written)
-        if claims:
+        before = memory.written.get(key)
+        kept = before.claims if before and before.uid == action.uid else ()
+        claims = (*kept, *(each for each in added if each not in kept))
+        if claims and claims != kept:
             written = memories.put(memory.written, key, Served(claims, action.uid))
             self._services.remember(action.service, msgspec.structs.replace(memory, written=written))
 
@@ -741,7 +747,7 @@ class Engine:
             records.append(self._record(told, cause))
         if first or (decision.memory.written, decision.memory.stood) != (memory.written, memory.stood):
             for owned in self._facts.owned_by(fact.uid, ref.namespace):
-                self._hold(owned.ref, cause)
+                self._hold(owned.ref, cause, decided=True)
         if decision.drafts:
             self._agenda.put(ref, cause, decision.drafts)
         return records

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from doorward.graph.claims import NOBODY, Age
 from doorward.graph.facts import Fact
-from doorward.graph.memory import FORGOTTEN, Memory
+from doorward.graph.memory import FORGOTTEN, Memory, Served
 from doorward.model.action import Action
 from doorward.model.reference import Ref
 
@@ -19,6 +19,7 @@ class Services:
         self._ages: dict[str, Age] = {}
         self._memories: dict[str, Memory] = {}
         self._doubts: dict[Ref, Action] = {}
+        self._served: dict[Ref, str] = {}
 
     def __contains__(self, uid: str) -> bool:
         return uid in self._refs
@@ -40,6 +41,10 @@ class Services:
     def doubt_about(self, ref: Ref) -> Action | None:
         """The write of an object of which nobody knows what became of it."""
         return self._doubts.get(ref)
+
+    def served_by(self, ref: Ref) -> str:
+        """UID of the service whose memory knows claims of an object; empty where there is none."""
+        return self._served.get(ref, "")
 
     def arrive(self, fact: Fact) -> bool:
         """Take in a service as it is observed; whether it is new."""
@@ -69,4 +74,16 @@ class Services:
                 self._doubts.pop(action.ref, None)
             for action in memory.doubts.values():
                 self._doubts[action.ref] = action
+        known = self.memory(uid)
+        if known.written is not memory.written or known.stood is not memory.stood:
+            self._note_served(uid, {**known.written, **known.stood}, {**memory.written, **memory.stood})
         self._memories[uid] = memory
+
+    def _note_served(self, uid: str, old: Mapping[str, Served], new: Mapping[str, Served]) -> None:
+        for key in {**old, **new}:
+            kind, _, name = key.partition("/")
+            ref = Ref(kind, self._refs[uid].namespace, name)
+            if key in new:
+                self._served[ref] = uid
+            elif self._served.get(ref) == uid:
+                del self._served[ref]

@@ -123,14 +123,13 @@ class Arbiter:
                 f"{foreign.ref}, which isn't doorward's, names {claim.host} too; requests may go to either, remove one"
             )
             self.warnings.append(Warning("HostShared", message))
-        if contest.mine:
-            rivals = any(hold.written for hold in contest.holds) if contest.written else bool(contest.holds)
-            if not rivals and not foreign:
-                self.sole.add(key_of(claim.host, claim.prefix))
-            return "", how
-        earlier = self.claims.first(self.ref, claim.host, claim.prefix)
-        if earlier is not None and earlier < age:
-            return f"InferenceService {earlier[1]}/{earlier[2]}, which asked for it first", how
+        if not contest.mine:
+            earlier = self.claims.first(self.ref, claim.host, claim.prefix)
+            if earlier is not None and earlier < age:
+                return f"InferenceService {earlier[1]}/{earlier[2]}, which asked for it first", how
+        rivals = any(hold.written for hold in contest.holds) if contest.written else bool(contest.holds)
+        if not rivals and not foreign:
+            self.sole.add(key_of(claim.host, claim.prefix))
         return "", how
 
     def _foreign(self, claim: Claim, door: Door, selected: Backend | None) -> Hold | None:

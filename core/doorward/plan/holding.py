@@ -23,6 +23,7 @@ from doorward.model.action import Action
 from doorward.model.door import Claim
 from doorward.model.merge import merge
 from doorward.model.reference import JsonObject, Ref
+from doorward.plan.leftover import is_left
 from doorward.plan.plan import key_of as name_of
 
 
@@ -43,8 +44,8 @@ def held(
     in_flight: Action | None,
     in_doubt: Action | None,
     claimant: Callable[[str, str], Claimant | None],
-) -> dict[str, Hold]:
-    """What object ``ref`` holds, by the claims' keys.
+) -> tuple[dict[str, Hold], tuple[str, ...]]:
+    """What object ``ref`` holds, by the claims' keys, and which of these the write adds.
 
     ``fact``: as it stands; ``in_flight`` and ``in_doubt``: the write of it that is; ``claimant`` finds a service by UID
     and namespace.  An object that its backend can't read holds nothing.
@@ -56,16 +57,18 @@ def held(
         claims = backends.claims(ref.kind, standing) if fact and not _solves_acme(standing) else ()
         coming = backends.claims(ref.kind, merge(standing, body) if fact else body) if body else ()
     except BackendError:
-        return {}
+        return {}, ()
     found: dict[str, Hold] = {}
     if fact and claims:
         found = _of_standing(ref, fact, claims, claimant)
+    added: list[str] = []
     if action:
         for claim in coming:
             key = key_of(claim.host, claim.prefix)
             if key not in found:
                 found[key] = Hold(ref, action.service, "", claim.via, doubted=in_flight is None)
-    return found
+                added.append(key)
+    return found, tuple(added)
 
 
 def _of_standing(
@@ -95,20 +98,6 @@ def _of_standing(
 def _served(memory: Mapping[str, Served], name: str, uid: str) -> Collection[str]:
     served = memory.get(name)
     return served.claims if served and served.uid in ("", uid) else ()
-
-
-def is_left(fact: Fact) -> bool:
-    """Whether an object whose service isn't there is about to be collected: nothing else owns or keeps it.
-
-    Source: garbage collection of Kubernetes takes an object when none of its owners exists.
-    """
-    owners = fact.object()["metadata"].get("ownerReferences", ())
-    return bool(owners) and not fact.deleting and all(_is_service(each, fact.owner) for each in owners)
-
-
-def _is_service(reference: JsonObject, uid: str) -> bool:
-    group = str(reference.get("apiVersion", "")).partition("/")[0]
-    return reference.get("uid") == uid and (group, reference.get("kind")) == ("ome.io", "InferenceService")
 
 
 def _solves_acme(obj: JsonObject) -> bool:

@@ -45,6 +45,7 @@ from doorward.plan.desired import (
     owner_of,
     preconditioned,
 )
+from doorward.plan.leftover import is_left
 from doorward.plan.pace import after_repair
 
 ATTEMPTS = 3
@@ -289,7 +290,11 @@ def _meet(s: Situation, desired: Desired, fact: Fact, result: Plan) -> None:
     result.applied = False
     service = s.service
     former = fact.owner and fact.owner != service.metadata.uid and not desired.watch.external  # which nobody collects
-    if former and fact.object()["metadata"].get("labels", {}).get(LABEL) == service.label:
+    if (
+        former
+        and (fact.deleting or is_left(fact))
+        and fact.object()["metadata"].get("labels", {}).get(LABEL) == service.label
+    ):
         result.under_way = True
         result.collecting.append(f"{fact.ref} belongs to an InferenceService of this name that was deleted")
         return

@@ -140,13 +140,11 @@ def _overlaps(claims: set[Host], host: Host) -> bool:
 
 def _foreign(world: World, host: Host) -> bool:
     kinds = [kind for kind in world.resources if world.store.serves(kind) and "." in kind]
-    return any(
-        host[0] == other
-        for kind in kinds
-        for obj in world.all(kind)
-        if not owner(obj) and obj["kind"] in ("Ingress", "HTTPRoute", "VirtualService")
-        for other in _hosts(obj)
+    routes = (
+        obj for kind in kinds for obj in world.all(kind) if obj["kind"] in ("Ingress", "HTTPRoute", "VirtualService")
     )
+    strangers = (obj for obj in routes if not owner(obj) or world.is_squatters(obj))
+    return any(host[0] == other for obj in strangers for other in _hosts(obj))
 
 
 def _hosts(obj: JsonObject) -> list[str]:

@@ -11,6 +11,7 @@ from doorward.testing.simulator import scenario as s
 _DOOR_KINDS: tuple[s.DoorKind, ...] = ("Service", "VirtualService", "Ingress", "HTTPRoute")
 _CUSTOM_KINDS: tuple[s.CustomKind, ...] = ("VirtualService", "HTTPRoute")
 _MEDDLING: tuple[s.Meddling, ...] = ("edit", "strip", "delete", "status", "condition")
+_FORGERY: tuple[s.Forgery, ...] = ("owner", "owner", "edit", "edit", "squat")
 _BLINDNESS = ("stop", "stop", "resume", "resume", "list", "stale", "forget", "forbid", "allow", "withdraw")
 _COUNTS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20)
 _COMPONENTS = (("engine",), ("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
@@ -102,6 +103,9 @@ class _Day:
         self.settings = random.choice((0.3, 1.0, 3.0))
         self.contended = random.random() < 0.15
         """Services fight for the same hosts, and swap them."""
+        self.tenant = Random(f"tenant {seed}")
+        """A source of its own: most days are as they would be without a hostile tenant."""
+        self.hostile = count > 1 and self.tenant.random() < 0.2
 
     def scenario(self) -> s.Scenario:
         random = self.random
@@ -130,6 +134,8 @@ class _Day:
         ):
             if random.random() < chance:
                 self.steps.append(fault())
+        if self.hostile and self.tenant.random() < 0.5:
+            self.steps += self._tenant()
         if random.random() < 0.25:
             self.steps.append(s.Settle(self._seat()))
         else:
@@ -199,6 +205,18 @@ class _Day:
         if random.random() < 0.25:
             return s.Occupy(random.choice(_DOOR_KINDS), random.choice(self.services), random.random() < 0.4)
         return s.Meddle(random.choice(_MEDDLING), random.randrange(100))
+
+    def _tenant(self) -> list[s.AnyStep]:
+        """One service's tenant wants another's host: it asks for it, forges an object for it, or both."""
+        attacker, victim = self.tenant.sample(self.services, 2)
+        namespace, name = s.place(victim)
+        steps: list[s.AnyStep] = []
+        if self.tenant.random() < 0.5:
+            steps.append(s.Edit(attacker, asks.TEMPLATE, f"{name}.{namespace}.example.com"))
+        if self.tenant.random() < 0.8:
+            steps.append(s.Forge(self.tenant.choice(_FORGERY), attacker, victim))
+        self.tenant.shuffle(steps)
+        return steps
 
     def _blindness(self) -> s.AnyStep:
         random, kind, seat = self.random, self.random.randrange(16), self._seat()

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 import msgspec
 
 from doorward.engine import Engine
+from doorward.graph.claims import key_of
 from doorward.graph.facts import controller_of
+from doorward.graph.trim import HOSTS
 from doorward.model.action import Action
 from doorward.model.event import Applied, Configured, Deleted, Observed, Synced
 from doorward.model.reference import INFERENCE_SERVICE, SERVICE, JsonObject, Ref
@@ -144,7 +146,15 @@ class Invariants:
             self.goes_on_serving(seat, action, around, after)
             self.goes_on_inside(seat, action, around, after)
             if action.verb in ("create", "patch"):
+                self._write_over(action)
                 self.one_owner(seat, action)
+
+    def _write_over(self, action: Action) -> None:
+        """What the engine has written of an object is no forgery any more."""
+        obj = self._now(action)
+        if obj and "spec" in (action.body or {}):
+            uid = obj["metadata"]["uid"]
+            self.world.forged = {each for each in self.world.forged if each[0] != uid}
 
     def touches_only_ours(self, action: Action, before: JsonObject | None) -> None:
         what = f"{action.verb} {action.ref} ({action.reason})"
@@ -192,7 +202,7 @@ class Invariants:
         held = {host for obj in around for host in self.claims(obj)}
         was = {host for host in held if requests.is_served(requests.ways(around, *host), host[1])}
         lost = was - self._served(uid, after)
-        if not lost or uid in self.world.disturbed or self.rivalled:
+        if not lost or uid in self.world.disturbed or uid in self.world.hostile or self.rivalled:
             return
         if uid not in self.world.services():
             return  # its doors go with it, whether or not the engine knows yet
@@ -237,7 +247,8 @@ class Invariants:
         lost = {name for name in was - still if name in view.services and (name == door or name not in open_)}
         if not lost:
             return
-        if uid in self.world.disturbed or self.rivalled or self.jumped or uid not in self.world.services():
+        strange = uid in self.world.disturbed or uid in self.world.hostile
+        if strange or self.rivalled or self.jumped or uid not in self.world.services():
             return
         if not door or self._is_anothers(Ref(SERVICE, action.ref.namespace, door), uid):
             return
@@ -305,8 +316,25 @@ class Invariants:
         return [
             obj
             for obj in self.world.ours()
-            if owner(obj) != uid and any(requests.overlap(host, other) for other in self.claims(obj))
+            if owner(obj) != uid
+            and any(requests.overlap(host, other) for other in self.claims(obj) if not self._is_forged(obj, other))
         ]
+
+    def _is_forged(self, obj: JsonObject, host: Host) -> bool:
+        return (obj["metadata"]["uid"], host) in self.world.forged
+
+    def unproven(self) -> None:
+        """A journal is lost: whatever isn't named in a service's status yet, nobody knows to be ours.
+
+        Where a tenant forges, such a host may be anybody's.
+        """
+        if not self.world.hostile:
+            return
+        for uid, service in self.world.services().items():
+            told = ((service.get("status") or {}).get("annotations") or {}).get(HOSTS, "").split()
+            served = {key_of(*host) for obj in self.world.of(uid) for host in self.claims(obj)}
+            if not served <= set(told):
+                self.world.disturbed[uid] = self.world.clock.now
 
     def _now(self, action: Action) -> JsonObject | None:
         return self.world.entry(*action.ref)

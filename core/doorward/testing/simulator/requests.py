@@ -13,6 +13,8 @@ from doorward.model.reference import JsonObject
 
 LOCAL_GATEWAY = "knative-serving/knative-local-gateway"
 
+Host = tuple[str, str]
+"""A host, and the path prefix from which on it is served."""
 Reached = tuple[str, str]
 """The component's Service, and the path that it sees."""
 

@@ -64,6 +64,8 @@ class Run:
             case s.Occupy():
                 self.faults["somebody takes a name"] += 1
                 world.occupy(step)
+            case s.Forge():
+                self.faults[f"a tenant forges: {step.how}"] += world.forge(step)
             case s.Accept():
                 self._accept()
             case s.Collect():
@@ -141,6 +143,7 @@ class Run:
             records = seat.engine.snapshot()
         elif step.journal == "none":
             self.invariants.uncertain |= bool(seat.issued)
+            self.invariants.unproven()
             records = []
         # Requests that are on their way arrive or don't; nobody hears of it.
         self.late += seat.issued

@@ -17,6 +17,7 @@ NAMES = ("alpha", "beta", "gamma", "delta")
 DoorKind = Literal["Service", "VirtualService", "Ingress", "HTTPRoute"]
 CustomKind = Literal["VirtualService", "HTTPRoute"]
 Meddling = Literal["edit", "strip", "delete", "status", "condition"]
+Forgery = Literal["owner", "edit", "squat"]
 Fault = Literal["", "409", "429", "500", "403", "lost before", "lost after", "late"]
 
 
@@ -85,6 +86,18 @@ class Occupy(Step, frozen=True):
     kind: DoorKind
     service: int
     gone: bool = False
+
+
+class Forge(Step, frozen=True):
+    """The tenant of one service puts the host of another namespace's standing door into an object of its own namespace.
+
+    ``owner``: a new object, which bears its own service's UID; ``edit``: what doorward made for it, in doorward's name;
+    ``squat``: a new object, which bears a UID that nobody has.
+    """
+
+    how: Forgery
+    service: int
+    victim: int
 
 
 class Accept(Step, frozen=True):
@@ -218,6 +231,7 @@ AnyStep = (
     | Configure
     | Meddle
     | Occupy
+    | Forge
     | Accept
     | Collect
     | Deliver

@@ -80,6 +80,13 @@ def _world(step: s.AnyStep) -> str:
         case s.Occupy():
             what = "deletes their own" if step.gone else "creates their own"
             return f"Somebody {what} {step.kind} named as {_name(step.service)}"
+        case s.Forge():
+            how = {
+                "owner": "forges an object of its service",
+                "edit": "edits an object of its service",
+                "squat": "makes an object of a service that nobody has",
+            }[step.how]
+            return f"The tenant of {_name(step.service)} {how}, with the host of {_name(step.victim)}"
         case s.Accept():
             return "Gateways, load balancers and the operator catch up"
         case s.Collect():

@@ -10,10 +10,11 @@ from doorward.cluster.embedded import Store
 from doorward.cluster.embedded.discovery import Kind
 from doorward.cluster.protocol import ApiError
 from doorward.graph.configuration import parse
-from doorward.graph.trim import OWNER
+from doorward.graph.trim import OWNER, ROUTED
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Resource
 from doorward.model.settings import Settings
 from doorward.runtime.offline import Clock
+from doorward.testing.simulator import requests
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.poison import backends
 
@@ -40,6 +41,12 @@ class World:
         self.forbidden: set[str] = set()
         self.disturbed: dict[str, float] = {}
         """UIDs of services whose objects somebody meddled with, and when."""
+        self.hostile: set[str] = set()
+        """UIDs of services whose tenants forge."""
+        self.forged: set[tuple[str, tuple[str, str]]] = set()
+        """UIDs of objects, each with a host that a tenant put there."""
+        self.made: set[str] = set()
+        """UIDs of objects that tenants made, with our annotation."""
         self.good: list[Settings] = [Settings()]
         """All settings that ever were good, the defaults among them."""
         self.addresses = 0
@@ -57,7 +64,12 @@ class World:
 
     def ours(self) -> list[JsonObject]:
         """Objects that bear our annotation, in a fixed order."""
-        return [obj for kind in DOORS for obj in self.all(kind) if owner(obj)]
+        objects = (obj for kind in DOORS for obj in self.all(kind) if owner(obj))
+        return [obj for obj in objects if not self.is_squatters(obj)] if self.made else list(objects)
+
+    def is_squatters(self, obj: JsonObject) -> bool:
+        """Whether a tenant made an object for a service that isn't there: nobody collects it."""
+        return obj["metadata"]["uid"] in self.made and owner(obj) not in self.services()
 
     def of(self, uid: str) -> list[JsonObject]:
         return [obj for obj in self.ours() if owner(obj) == uid]
@@ -247,6 +259,43 @@ class World:
             "spec": _foreign(kind, f"{name}.{namespace}.example.com"),
         }
         self.store.create(self.resources[kind], namespace, obj, field_manager="somebody")
+
+    def forge(self, step: s.Forge) -> bool:
+        """Whether there was anything to forge."""
+        attacker, victim = self.service(step.service), self.service(step.victim)
+        if attacker is None or victim is None:
+            return False
+        mine, theirs = attacker["metadata"], victim["metadata"]
+        standing = [obj for obj in self.of(theirs["uid"]) if requests.claimed(obj) and "deletionTimestamp" not in obj]
+        if not standing or mine["namespace"] == theirs["namespace"]:
+            return False
+        target = standing[0]
+        kind, spec = _FULL[target["kind"]], orjson.loads(orjson.dumps(target["spec"]))
+        if step.how == "edit":
+            own = [o for o in self.of(mine["uid"]) if o["kind"] == target["kind"]]
+            if not own:
+                return False
+            forged = own[0]
+            had = requests.claimed(forged)
+            self.patch(kind, mine["namespace"], forged["metadata"]["name"], {"spec": spec}, manager="doorward")
+        else:
+            name, had = f"forged-{step.how}-{theirs['name']}", set[requests.Host]()
+            if not self.store.serves(kind) or self.entry(kind, mine["namespace"], name) is not None:
+                return False
+            uid = mine["uid"] if step.how == "owner" else "00000000-dead-4000-8000-000000000000"
+            annotations = {OWNER: uid, ROUTED: "engine,router,decoder"}
+            forged = {
+                "apiVersion": target["apiVersion"],
+                "kind": target["kind"],
+                "metadata": {"name": name, "namespace": mine["namespace"], "annotations": annotations},
+                "spec": spec,
+            }
+            forged = self.store.create(self.resources[kind], mine["namespace"], forged, field_manager="doorward")
+            self.made.add(forged["metadata"]["uid"])
+        self.hostile.add(mine["uid"])
+        uid = forged["metadata"]["uid"]
+        self.forged.update((uid, host) for host in requests.claimed(target) - had)
+        return True
 
     def withdraw(self, kind: str, installed: bool) -> None:
         full = _FULL[kind]

@@ -1,0 +1,20 @@
+"""What a deleted service left, told from what somebody made to look like it."""
+
+from __future__ import annotations
+
+from doorward.graph.facts import Fact
+from doorward.model.reference import JsonObject
+
+
+def is_left(fact: Fact) -> bool:
+    """Whether an object whose service isn't there is about to be collected: nothing else owns or keeps it.
+
+    Source: garbage collection of Kubernetes takes an object when none of its owners exists.
+    """
+    owners = fact.object()["metadata"].get("ownerReferences", ())
+    return bool(owners) and not fact.deleting and all(_is_service(each, fact.owner) for each in owners)
+
+
+def _is_service(reference: JsonObject, uid: str) -> bool:
+    group = str(reference.get("apiVersion", "")).partition("/")[0]
+    return reference.get("uid") == uid and (group, reference.get("kind")) == ("ome.io", "InferenceService")
