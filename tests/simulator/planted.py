@@ -15,12 +15,12 @@ from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
 from doorward.graph import in_force
-from doorward.graph.claims import Claims
-from doorward.graph.facts import Facts
+from doorward.graph.claims import Claims, Hold, key_of
+from doorward.graph.facts import Fact, Facts
 from doorward.graph.timers import Timers
 from doorward.model.event import Applied, Failed, Record, Refused, Synced, Unknown
 from doorward.model.reference import Ref
-from doorward.plan import closing, decision, leaving, plan, status
+from doorward.plan import closing, decision, holding, leaving, plan, status
 from doorward.plan.plan import Draft, Plan
 from doorward.testing.simulator.seat import Seat, Watch
 
@@ -315,3 +315,36 @@ def what_loses_a_host_goes_whole(patch: pytest.MonkeyPatch) -> None:
 @planted
 def former_names_inside_leave_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leaving.Overlap, "leaving_inside", lambda *_: frozenset())
+
+
+@planted
+def whoever_bears_the_annotation_holds(patch: pytest.MonkeyPatch) -> None:
+    def standing(do: Any, ref: Ref, fact: Fact, claims: Any, claimant: Any) -> dict[str, Hold]:
+        if not fact.owner:
+            return dict(do(ref, fact, claims, claimant))
+        return {key_of(claim.host, claim.prefix): Hold(ref, fact.owner, "", claim.via) for claim in claims}
+
+    wrap(patch, holding, "_of_standing", standing)
+
+
+@planted
+def squatters_are_waited_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(holding, "is_left", lambda _: True)
+
+
+@planted
+def what_somebody_added_is_adopted_by_the_next_write(patch: pytest.MonkeyPatch) -> None:
+    def held(do: Any, backends: Any, ref: Ref, fact: Any, in_flight: Any, *more: Any) -> Any:
+        holds, added = do(backends, ref, fact, in_flight, *more)
+        service = in_flight.service if in_flight else ""
+        return {key: msgspec.structs.replace(h, owner=h.owner or service) for key, h in holds.items()}, added
+
+    wrap(patch, engines, "held", held)
+
+
+@planted
+def an_object_counts_wherever_it_is(patch: pytest.MonkeyPatch) -> None:
+    def owned_by(_: Any, facts: Facts, uid: str, namespace: str) -> list[Fact]:
+        return [fact for fact in facts.all() if fact.owner == uid and fact.ref.kind != "InferenceService.ome.io"]
+
+    wrap(patch, Facts, "owned_by", owned_by)
