@@ -55,7 +55,11 @@ def value_problem(value: str, form: Form | None) -> str | None:
     """Why a value doesn't pass; ``form`` is None for keys that a setting lets pass."""
     if _CONTROL.search(value):
         return f"its value {shown(value)} has a control character"
-    if form is None or (len(value) <= _LONGEST and form.pattern.fullmatch(value)):
+    if form is None:
+        return None
+    if len(value) > _LONGEST:
+        return f"its value {shown(value)} has {len(value)} characters, and at most {_LONGEST} pass"
+    if form.pattern.fullmatch(value):
         return None
     return f"its value {shown(value)} isn't {form.says}"
 
