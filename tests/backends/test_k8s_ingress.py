@@ -266,7 +266,7 @@ def test_many_keys_make_one_bounded_message() -> None:
     ],
 )
 def test_a_key_that_is_read_on_services_alone_isnt_advised_for_the_ingress(name: str, key: str) -> None:
-    (warning,) = render("k8s_ingress", make(ingress_class=name, annotations={key: "x"})).warnings
+    (warning,) = render("k8s_ingress", make(annotations={key: "x"})).warnings
     assert f"{key}: {name} reads this on Services alone" in warning.message
     assert "needs setting" not in warning.message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from doorward.model.annotations import HeldBack, told, value_problem
 from doorward.model.door import Door, Warning
 
-from doorward_k8s_ingress.controllers import ISSUERS, PREFIXES, Controller
+from doorward_k8s_ingress.controllers import ISSUERS, ON_SERVICES, PREFIXES, Controller
 
 
 def timeout(door: Door) -> int | None:
@@ -25,7 +25,7 @@ def carried(door: Door, controller: Controller) -> tuple[dict[str, str], dict[st
         form = None if key in extra else controller.passed.get(key) or ISSUERS.get(key)
         if key not in extra and form is None:
             if key.startswith(PREFIXES):
-                held_back.append(HeldBack(key, _unknown(key, door, controller)))
+                held_back.append(HeldBack(key, _unknown(key, door.ingress_class)))
         elif why := value_problem(value, form):
             held_back.append(HeldBack(key, why))
         elif key in ISSUERS and key not in extra:
@@ -35,9 +35,7 @@ def carried(door: Door, controller: Controller) -> tuple[dict[str, str], dict[st
     return common, issuers, told(held_back, "the Ingress")
 
 
-def _unknown(key: str, door: Door, controller: Controller) -> str:
-    if controller.on_services and key.startswith(controller.on_services):
-        return f"{controller.name} reads this on Services alone; it has no effect on an Ingress, passAnnotations or not"
-    return (
-        f"what can move or leak traffic, or isn't known for class {door.ingress_class}, needs setting passAnnotations"
-    )
+def _unknown(key: str, ingress_class: str) -> str:
+    if reader := next((name for beginning, name in ON_SERVICES.items() if key.startswith(beginning)), ""):
+        return f"{reader} reads this on Services alone; it has no effect on an Ingress, passAnnotations or not"
+    return f"what can move or leak traffic, or isn't known for class {ingress_class}, needs setting passAnnotations"

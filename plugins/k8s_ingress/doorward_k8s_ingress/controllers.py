@@ -13,7 +13,7 @@ import msgspec
 from doorward.model.annotations import Form, forms
 from doorward.model.reference import JsonObject
 
-__all__ = ["GUARDED", "ISSUERS", "ISSUERS_ASKING", "PREFIXES", "Controller", "of_class"]
+__all__ = ["GUARDED", "ISSUERS", "ISSUERS_ASKING", "ON_SERVICES", "PREFIXES", "Controller", "of_class"]
 
 _DATA: JsonObject = tomllib.loads(files(__package__).joinpath("controllers.toml").read_text("utf-8"))
 _FORMS = forms(_DATA["forms"])
@@ -24,8 +24,6 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     passed: Mapping[str, Form] = {}
-    on_services: tuple[str, ...] = ()
-    """Beginnings of keys that it reads on Services alone."""
     lifted: tuple[tuple[str, str], ...] = ()
     timeouts: tuple[str, ...] = ()
     timeout: str = "{}"
@@ -50,7 +48,6 @@ def _controller(data: JsonObject) -> Controller:
     return Controller(
         name=data["name"],
         passed={prefix + key: _FORMS[form] for key, form in data["passed"].items()},
-        on_services=tuple(prefix + key for key in data.get("on_services", ())),
         lifted=tuple((prefix + key, value) for key, value in data.get("lifted", {}).items()),
         timeouts=tuple(prefix + key for key in data.get("timeouts", ())),
         timeout=data.get("timeout", "{}"),
@@ -71,6 +68,10 @@ ISSUERS_ASKING: tuple[str, ...] = tuple(_DATA["issuers"]["asking"])
 """Those of them that ask for one."""
 
 _OF_CONTROLLERS = [prefix for data in _DATA["controller"] for prefix in data["prefixes"]]
+ON_SERVICES: Mapping[str, str] = {
+    data["prefixes"][0] + key: data["name"] for data in _DATA["controller"] for key in data.get("on_services", ())
+}
+"""Beginnings of keys that a controller, whose name is the value, reads on Services alone."""
 PREFIXES: tuple[str, ...] = (*_OF_CONTROLLERS, *_DATA["issuers"]["prefixes"], *_DATA["others"]["prefixes"])
 """Of keys that somebody who reads Ingresses understands."""
 GUARDED: tuple[str, ...] = (*_OF_CONTROLLERS, *_DATA["others"]["guarded"])
