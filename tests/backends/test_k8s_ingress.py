@@ -221,12 +221,107 @@ def test_what_can_move_or_leak_traffic_is_held_back_and_named() -> None:
 
 def test_no_key_that_passes_can_move_or_leak_traffic() -> None:
     classes = ("nginx", "traefik", "haproxy", "contour", "kong", "alb", "istio")
-    passed = frozenset[str]().union(*(of_class(name, None).passed for name in classes))
+    passed = {key for name in classes for key in of_class(name, None).passed}
     words = "snippet|alias|redirect|rewrite|mirror|canary|auth|group|host|regex|whitelist|external|certificate-arn"
     assert len(passed) > 30
     assert len(ISSUERS) > 5
     assert not [key for key in passed if re.search(words, key.partition("/")[2])]
     assert not [key for key in ISSUERS if re.search("edit-in-place|alt-names|common-name|inject", key)]
+
+
+def test_a_value_that_isnt_of_its_keys_form_is_held_back_and_ours_stands() -> None:
+    key = NGINX + "proxy-body-size"
+    door = make(annotations={key: "1m;\n}\nlocation /x {"})
+    assert borne(door) == borne(make())
+    (warning,) = render("k8s_ingress", door).warnings
+    assert warning.reason == "AnnotationHeldBack"
+    assert f"{key}: its value '1m;\\n}}\\nlocation /x {{' has a control character" in warning.message
+    (warning,) = render("k8s_ingress", make(annotations={key: "x" * 9000})).warnings
+    assert "has 9000 characters" in warning.message
+    assert len(warning.message) < 300
+
+
+@pytest.mark.parametrize("backend", ["k8s_ingress", "istio", "gateway_api"])
+def test_the_administrator_answers_for_a_key_and_never_for_the_end_of_a_line(backend: str) -> None:
+    settings = Settings(pass_annotations=("team.example.com/a",), ome_ingress_gateway="ingress/ome")
+    for value, passes in (("if ($x) { return 200; }", True), ("x\ny", False), ("x\x00", False), ("x\u2028y", False)):
+        door = make(backend=backend, settings=settings, annotations={"team.example.com/a": value})
+        rendering = render(backend, door)
+        assert ("team.example.com/a" in rendering.objects[0]["metadata"].get("annotations", {})) == passes
+        assert [each.reason for each in rendering.warnings] == ([] if passes else ["AnnotationHeldBack"])
+        assert all("team.example.com/a" in each.message for each in rendering.warnings)
+
+
+def test_many_keys_make_one_bounded_message() -> None:
+    (warning,) = render("k8s_ingress", make(annotations={f"{NGINX}x{i}{'y' * 200}": "z" for i in range(500)})).warnings
+    assert len(warning.message) < 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("traefik", "traefik.ingress.kubernetes.io/service.serversscheme"),
+        ("traefik", "traefik.ingress.kubernetes.io/service.sticky.cookie"),
+        ("contour", "projectcontour.io/upstream-protocol.h2c"),
+    ],
+)
+def test_a_key_that_is_read_on_services_alone_isnt_advised_for_the_ingress(name: str, key: str) -> None:
+    (warning,) = render("k8s_ingress", make(annotations={key: "x"})).warnings
+    assert f"{key}: {name} reads this on Services alone" in warning.message
+    assert "needs setting" not in warning.message
+
+
+def component(type_: str = "ClusterIP", **annotations: str) -> dict[str, Any]:
+    metadata = {"name": "m-engine", "namespace": "a", "annotations": annotations}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"type": type_}}
+
+
+@pytest.mark.parametrize("name", ["gce", "gce-internal", "gce-regional-external"])
+def test_gkes_controller_goes_by_the_annotation_alone(name: str) -> None:
+    rendered = ingress(make(ingress_class=name, annotations={"kubernetes.io/ingress.class": "nginx"}))
+    assert rendered["metadata"]["annotations"] == {"kubernetes.io/ingress.class": name}
+    assert "ingressClassName" not in rendered["spec"]
+
+
+def test_the_annotation_of_the_class_cant_be_taken_over_by_a_setting() -> None:
+    settings = Settings(pass_annotations=("kubernetes.io/ingress.class",))
+    door = make(ingress_class="gce", annotations={"kubernetes.io/ingress.class": "nginx"}, settings=settings)
+    assert borne(door) == {"kubernetes.io/ingress.class": "gce"}
+
+
+def test_a_class_that_the_annotation_names_stays_under_its_name() -> None:
+    here = owned(ingress(make(ingress_class="gce")), make())
+    there = {**here, "metadata": {**here["metadata"], "name": ALT}}
+    assert ingress(make(ingress_class="gce"), here)["metadata"]["name"] == "m"
+    assert ingress(make(ingress_class="gce"), there)["metadata"]["name"] == ALT
+    assert ingress(make(ingress_class="nginx"), here)["metadata"]["name"] == ALT
+    assert ingress(make(ingress_class="gce"), standing("m", "nginx"))["metadata"]["name"] == ALT
+
+
+def test_gkes_controller_wants_node_ports_or_endpoint_groups() -> None:
+    door = make(ingress_class="gce")
+    (warning,) = render("k8s_ingress", door, facts(component())).warnings
+    assert warning.reason == "BackendUnreachable"
+    assert "m-engine (ClusterIP)" in warning.message
+    assert "cloud.google.com/neg" in warning.message
+    grouped = component(**{"cloud.google.com/neg": '{"ingress": true}'})
+    for fits in ([component("NodePort")], [grouped], []):
+        assert reasons(door, *fits) == []
+    assert reasons(make(ingress_class="nginx"), component()) == []
+
+
+@pytest.mark.parametrize("name", ["gce", "alb"])
+def test_a_balancer_of_a_cloud_cant_lead_a_serverless_door_on(name: str) -> None:
+    assert reasons(make(ingress_class=name, mode="Serverless")) == ["BackendUnreachable"]
+
+
+def test_albs_lead_to_pods_unless_the_service_says_otherwise() -> None:
+    key = "alb.ingress.kubernetes.io/target-type"
+    door = make(ingress_class="alb")
+    assert borne(door, component())[key] == "ip"
+    assert reasons(door, component()) == []
+    assert borne(make(ingress_class="alb", annotations={key: "instance"}))[key] == "instance"
+    assert borne(make(ingress_class="alb", annotations={key: "instance; x"}))[key] == "ip"
 
 
 def test_the_setting_lets_further_keys_pass() -> None:
@@ -340,6 +435,12 @@ def test_https_without_a_certificate_is_told_once(changes: dict[str, Any]) -> No
     door = https(path=PATH, mode="Serverless", **changes)
     assert tls(door) == [None, None]
     assert reasons(door) == ["NoCertificate"]
+
+
+def test_an_issuer_that_is_held_back_fills_no_secret() -> None:
+    door = https(annotations={"cert-manager.io/cluster-issuer": "lets encrypt"})
+    assert tls(door) == [None]
+    assert sorted(reasons(door)) == ["AnnotationHeldBack", "NoCertificate"]
 
 
 def test_http_has_no_certificate() -> None:

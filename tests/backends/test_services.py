@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from doors import make
 from doorward.model.door import Door
+from doorward.model.settings import Settings
+from doorward_loadbalancer.clouds import PASSED, PREFIXES
 from evaluate import route
 from opened import call, facts, open_door, owned, render
+
+
+def reasons(door: Door) -> list[str]:
+    return [each.reason for each in render("loadbalancer", door).warnings]
 
 
 def service(backend: str, door: Door) -> dict[str, Any]:
@@ -135,17 +142,81 @@ def test_annotations_of_clouds_pass_and_others_dont() -> None:
         "service.beta.kubernetes.io/aws-load-balancer-type": "external",
         "oci.oraclecloud.com/load-balancer-type": "nlb",
         "networking.gke.io/load-balancer-type": "Internal",
-        "metallb.io/address-pool": "x",
+        "service.beta.kubernetes.io/port_80_health-probe_interval": "5",
     }
     others = {"external-dns.alpha.kubernetes.io/hostname": "bank.example.com", "ome.io/service-type": "LoadBalancer"}
     rendered = service("loadbalancer", balanced(annotations={**cloud, **others}))
     assert rendered["metadata"]["annotations"] == cloud
+    assert reasons(balanced(annotations=cloud)) == []
+    (warning,) = render("loadbalancer", balanced(annotations={**cloud, **others})).warnings
+    assert warning.reason == "AnnotationHeldBack"
+    assert "not passed to Service m: external-dns.alpha.kubernetes.io/hostname" in warning.message
+    assert "passCloudAnnotations" in warning.message
 
 
-def test_an_address_is_asked_for_where_the_type_has_one() -> None:
-    assert service("loadbalancer", balanced(load_balancer_ip="203.0.113.9"))["spec"]["loadBalancerIP"] == "203.0.113.9"
-    node_port = service("loadbalancer", balanced(load_balancer_ip="203.0.113.9", service_type="NodePort"))
-    assert "loadBalancerIP" not in node_port["spec"]
+def test_no_cloud_key_that_passes_names_a_resource_or_says_who_may_come_in() -> None:
+    words = (
+        r"(^|[-_.])id(s|$)|subnet|vswitch|security|nsg|acl|firewall|ranges?$|group-id|resource|cert|secret|log|bucket"
+        r"|eip|pip|allocations|addresses$|pool|-ip$|loadbalancerips|tag|hostname|^name$|label$|arn|network-id|failover"
+    )
+    named = [key for key in PASSED if re.search(words, key.partition("/")[2], re.I)]
+    assert len(PASSED) > 200
+    assert all(key.startswith(PREFIXES) for key in PASSED)
+    assert not [
+        key for key in named for value in ("victim", "lb-12", "10.0.0.7") if PASSED[key].pattern.fullmatch(value)
+    ]
+
+
+def test_setting_pass_cloud_annotations_lets_keys_pass_by_namespace() -> None:
+    key = "external-dns.alpha.kubernetes.io/hostname"
+    annotations = {key: "m.example.com", "metallb.io/address-pool": "x", "team.example.com/a": "y"}
+    settings = Settings(
+        pass_cloud_annotations={"a*": (key,), "?": ("team.example.com/a",), "b": ("metallb.io/address-pool",)}
+    )
+    door = balanced(annotations=annotations, settings=settings)
+    assert service("loadbalancer", door)["metadata"]["annotations"] == {key: "m.example.com", "team.example.com/a": "y"}
+    (warning,) = render("loadbalancer", door).warnings
+    assert "metallb.io/address-pool" in warning.message
+    assert key not in warning.message
+
+
+ADDRESSED = Settings(pass_cloud_annotations={"a": ("ome.io/load-balancer-ip",)})
+
+
+def addressed(address: str, **changes: Any) -> Door:
+    return balanced(load_balancer_ip=address, **{"settings": ADDRESSED, **changes})
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::7"])
+def test_an_address_is_asked_for_where_the_type_has_one_and_the_setting_allows_it(address: str) -> None:
+    assert service("loadbalancer", addressed(address))["spec"]["loadBalancerIP"] == address
+    assert reasons(addressed(address)) == []
+    node_port = addressed(address, service_type="NodePort")
+    assert "loadBalancerIP" not in service("loadbalancer", node_port)["spec"]
+    assert reasons(node_port) == []
+
+
+def test_an_address_that_no_setting_allows_is_held_back_with_the_remedy() -> None:
+    for settings in (Settings(), Settings(pass_cloud_annotations={"b*": ("ome.io/load-balancer-ip",)})):
+        door = addressed("203.0.113.9", settings=settings)
+        assert "loadBalancerIP" not in service("loadbalancer", door)["spec"]
+        (warning,) = render("loadbalancer", door).warnings
+        assert warning.reason == "AnnotationHeldBack"
+        assert "ome.io/load-balancer-ip" in warning.message
+        assert "passCloudAnnotations" in warning.message
+
+
+@pytest.mark.parametrize(
+    "text", ["none", "203.0.113.9/32", "203.0.113", "010.0.0.1", "1.2.3.4,5.6.7.8", "fe80::1%eth0", "x" * 5000, "1\n2"]
+)
+def test_what_is_no_address_is_left_out_and_told(text: str) -> None:
+    door = addressed(text)
+    assert "loadBalancerIP" not in service("loadbalancer", door)["spec"]
+    (warning,) = render("loadbalancer", door).warnings
+    assert warning.reason == "InvalidLoadBalancerIP"
+    assert "ome.io/load-balancer-ip" in warning.message
+    assert repr(text[:10])[:-1] in warning.message
+    assert len(warning.message) < 200
 
 
 def standing(door: Door, **changes: Any) -> Any:

@@ -21,6 +21,7 @@ GATEWAY_API = {"enableGatewayAPI": True, "omeIngressGateway": "gw/shared"}
 CLUSTER_LOCAL = {"networking.knative.dev/visibility": "cluster-local"}
 OFF = {"ome.io/disable-ingress": "true"}
 LOAD_BALANCER = {**OFF, "ome.io/service-type": "LoadBalancer"}
+ADDRESSES = "passCloudAnnotations: {a: [ome.io/load-balancer-ip]}"
 
 
 def lb_name(scene: Scene) -> str:
@@ -107,13 +108,20 @@ def test_a_service_type_beside_an_ingress_leaves_the_ingress_the_door() -> None:
     assert scene.url() == "http://m.a.example.com"
 
 
-def test_the_address_of_a_load_balancer_can_be_asked_for() -> None:
-    scene = Scene(*service(raw=True, annotations={**LOAD_BALANCER, "ome.io/load-balancer-ip": "192.0.2.7"}))
+def test_the_address_of_a_load_balancer_can_be_asked_for_where_the_setting_allows_it() -> None:
+    scene = Scene(
+        settings(doorward=ADDRESSES),
+        *service(raw=True, annotations={**LOAD_BALANCER, "ome.io/load-balancer-ip": "192.0.2.7"}),
+    )
     assert scene.get(SERVICE, "a", "m")["spec"]["loadBalancerIP"] == "192.0.2.7"
     scene.edit(annotations={"ome.io/load-balancer-ip": "192.0.2.8"})
     assert scene.get(SERVICE, "a", "m")["spec"]["loadBalancerIP"] == "192.0.2.8"
     scene.edit(annotations={"ome.io/load-balancer-ip": None})
     assert "loadBalancerIP" not in scene.get(SERVICE, "a", "m")["spec"]
+    scene.edit(annotations={"ome.io/load-balancer-ip": "192.0.2.8"})
+    scene.configure(doorward="passCloudAnnotations: {b: [ome.io/load-balancer-ip]}")
+    assert "loadBalancerIP" not in scene.get(SERVICE, "a", "m")["spec"]
+    assert "AnnotationHeldBack" in scene.reasons()
 
 
 def test_a_service_type_that_doesnt_exist_is_told_and_ignored() -> None:
@@ -322,7 +330,11 @@ def test_a_door_that_is_closed_is_gone_at_once_however_broken_the_rest(
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_a_closed_load_balancer_still_serves_those_inside(broken: JsonObject) -> None:
-    scene = Scene(settings(), *service(raw=True, annotations={**LOAD_BALANCER, "ome.io/load-balancer-ip": "192.0.2.7"}))
+    scene = Scene(
+        settings(doorward=ADDRESSES),
+        *service(raw=True, annotations={**LOAD_BALANCER, "ome.io/load-balancer-ip": "192.0.2.7"}),
+    )
+    assert scene.get(SERVICE, "a", "m")["spec"]["loadBalancerIP"] == "192.0.2.7"
     address = scene.get(SERVICE, "a", "m")["spec"]["clusterIP"]
     if "status" not in broken:
         scene.patch(SERVICES, "a", "m", broken)

@@ -42,7 +42,8 @@ def test_each_key_gives_its_fields() -> None:
         ingress='{"ingressDomain": "corp.test", "enableGatewayAPI": true, "omeIngressGateway": "ingress/ome"}',
         deploy='{"defaultDeploymentMode": "RawDeployment"}',
         doorward="adopt: true\noverlapSeconds: 3\npassAnnotations: [a.b/c]\n"
-        "namespaceDomains: {team-*: [a.com, b.com]}\n",
+        "namespaceDomains: {team-*: [a.com, b.com]}\n"
+        "passCloudAnnotations: {team-*: [ome.io/load-balancer-ip]}\n",
     )
     assert settings.ingress_domain == "corp.test"
     assert settings.enable_gateway_api
@@ -52,6 +53,7 @@ def test_each_key_gives_its_fields() -> None:
     assert settings.overlap_seconds == 3.0
     assert settings.pass_annotations == ("a.b/c",)
     assert settings.namespace_domains == {"team-*": ("a.com", "b.com")}
+    assert settings.pass_cloud_annotations == {"team-*": ("ome.io/load-balancer-ip",)}
 
 
 def test_the_overlay_replaces_what_ome_reads_field_by_field() -> None:
@@ -116,6 +118,8 @@ def test_a_boolean_in_quotes_is_an_error_with_its_remedy() -> None:
         ({"doorward": "requestTimeoutSeconds: 1.5"}, "doorward", "requestTimeoutSeconds", "whole number"),
         ({"doorward": "passAnnotations: [ok, 'not ok']"}, "doorward", "passAnnotations[1]", "annotation key"),
         ({"doorward": "namespaceDomains: {a: b.com}"}, "doorward", "namespaceDomains.a", "not a list"),
+        ({"doorward": "passCloudAnnotations: {a: b}"}, "doorward", "passCloudAnnotations.a", "not a list"),
+        ({"doorward": "passCloudAnnotations: {a: ['b c']}"}, "doorward", "passCloudAnnotations.a[0]", "annotation key"),
         ({"doorward": "namespaceDomains: {a: [B]}"}, "doorward", "namespaceDomains.a[0]", "capital"),
         ({"doorward": "a: &a {x: y}\nb: {<<: *a}"}, "doorward", "", "<<"),
     ],

@@ -56,6 +56,8 @@ def test_fields_are_spelt_as_ome_does() -> None:
         {"condition_type": "a/b/c"},
         {"namespace_domains": {"a*": ("x_y",)}},
         {"namespace_domains": {"A": ("x.y",)}},
+        {"pass_cloud_annotations": {"a*": ("x y",)}},
+        {"pass_cloud_annotations": {"A": ("x.y/z",)}},
     ],
 )
 def test_a_value_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ def test_the_schema_is_a_schema() -> None:
         "adopt: true",
         "ingress: {disableIngressCreation: false, additionalIngressDomains: [a.com]}\ndoorService: '{{.Name}}-door'",
         "namespaceDomains: {team-*: [a.com]}\npassAnnotations: [a.b/c]\nrequestTimeoutSeconds: 5",
+        "passCloudAnnotations: {team-*: [ome.io/load-balancer-ip, metallb.universe.tf/loadBalancerIPs]}",
         "ingress: {omeIngressGateway: ''}",
     ],
 )

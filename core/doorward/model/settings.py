@@ -167,6 +167,8 @@ class Settings(BaseModel):
     """The condition in which a service's door is reported."""
     namespace_domains: Annotated[dict[NamespacePattern, tuple[Domain, ...]], BeforeValidator(_tuples)] = {}
     """Namespace pattern to the domains that services of such namespaces may use; empty: every domain."""
+    pass_cloud_annotations: Annotated[dict[NamespacePattern, tuple[Key, ...]], BeforeValidator(_tuples)] = {}
+    """Namespace pattern to further annotation keys that pass from such services to their load balancers."""
 
     @field_validator("ome_ingress_gateway")
     @classmethod

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from doorward.model import names
+from doorward.model.annotations import by_setting
 from doorward.model.door import Door, Rendering, Route, Warning, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 
@@ -84,18 +85,19 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     """The HTTPRoutes of a door; nothing where :func:`supports` has a reason against it."""
     if supports(door):
         return Rendering()
+    passed, held_back = by_setting(door, "the HTTPRoute")
     objects = []
     for name, hosts in _spread(door, needed):
         rules = [_rule(door, route) for route in door.routes]
-        objects.append(_http_route(door, name, hosts, rules))
+        objects.append(_http_route(door, name, hosts, rules, passed))
     if not door.path:
-        return Rendering(objects=tuple(objects))
+        return Rendering(objects=tuple(objects), warnings=held_back)
     if problem := _path_problem(door):
-        return Rendering(objects=tuple(objects), warnings=(problem,), path=False)
+        return Rendering(objects=tuple(objects), warnings=(*held_back, problem), path=False)
     rules = [_rule(door, route, door.path.prefix) for route in door.routes]
     path_hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))[:MOST_HOSTS]
-    objects.append(_http_route(door, _path_name(door), path_hosts, rules))
-    return Rendering(objects=tuple(objects))
+    objects.append(_http_route(door, _path_name(door), path_hosts, rules, passed))
+    return Rendering(objects=tuple(objects), warnings=held_back)
 
 
 def _path_problem(door: Door) -> Warning | None:
@@ -106,10 +108,11 @@ def _path_problem(door: Door) -> Warning | None:
     return Warning("PathTemplateUnsupported", message)
 
 
-def _http_route(door: Door, name: str, hosts: Sequence[str], rules: list[JsonObject]) -> JsonObject:
+def _http_route(
+    door: Door, name: str, hosts: Sequence[str], rules: list[JsonObject], passed: dict[str, str]
+) -> JsonObject:
     parents = dict.fromkeys((door.settings.ome_ingress_gateway, *door.leaving_parents))
     spec = {"parentRefs": [_parent(parent) for parent in parents], "hostnames": list(hosts), "rules": rules}
-    passed = {key: door.annotations[key] for key in door.settings.pass_annotations if key in door.annotations}
     return manifest(_API_VERSION, HTTP_ROUTE.name, name, spec, annotations=passed)
 
 

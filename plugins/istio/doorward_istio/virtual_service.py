@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from doorward.model import names
+from doorward.model.annotations import by_setting
 from doorward.model.door import Door, PathDoor, Rendering, Route, Target, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 
@@ -48,17 +49,17 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     if not door.virtual_services:
         return Rendering()
     outside = _outside_gateways(door)
+    passed, held_back = by_setting(door, "the VirtualService")
     objects = []
     if spec := _hosts_spec(door, outside, needed):
-        objects.append(_virtual_service(door, door.name, spec))
+        objects.append(_virtual_service(door.name, spec, passed))
     if door.path and outside:
         name = names.derived(door.name, "path", names.mark(door.namespace, door.name, door.path.prefix))
-        objects.append(_virtual_service(door, name, _path_spec(door, door.path, outside)))
-    return Rendering(objects=tuple(objects))
+        objects.append(_virtual_service(name, _path_spec(door, door.path, outside), passed))
+    return Rendering(objects=tuple(objects), warnings=held_back if objects else ())
 
 
-def _virtual_service(door: Door, name: str, spec: JsonObject) -> JsonObject:
-    passed = {key: door.annotations[key] for key in door.settings.pass_annotations if key in door.annotations}
+def _virtual_service(name: str, spec: JsonObject, passed: dict[str, str]) -> JsonObject:
     return manifest(_API_VERSION, VIRTUAL_SERVICE.name, name, spec, annotations=passed)
 
 

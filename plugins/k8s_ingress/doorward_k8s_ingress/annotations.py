@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from doorward.model.annotations import HeldBack, told, value_problem
 from doorward.model.door import Door, Warning
 
-from doorward_k8s_ingress.controllers import ISSUERS, PREFIXES, Controller
+from doorward_k8s_ingress.controllers import ISSUERS, ON_SERVICES, PREFIXES, Controller
 
 
 def timeout(door: Door) -> int | None:
@@ -19,18 +20,22 @@ def carried(door: Door, controller: Controller) -> tuple[dict[str, str], dict[st
     common = controller.defaults(timeout(door))
     issuers: dict[str, str] = {}
     held_back = []
-    passed, extra = controller.passed, door.settings.pass_annotations
+    extra = door.settings.pass_annotations
     for key, value in door.annotations.items():
-        if key in passed or key in extra:
-            common[key] = value
-        elif key in ISSUERS:
+        form = None if key in extra else controller.passed.get(key) or ISSUERS.get(key)
+        if key not in extra and form is None:
+            if key.startswith(PREFIXES):
+                held_back.append(HeldBack(key, _unknown(key, door.ingress_class)))
+        elif why := value_problem(value, form):
+            held_back.append(HeldBack(key, why))
+        elif key in ISSUERS and key not in extra:
             issuers[key] = value
-        elif key.startswith(PREFIXES):
-            held_back.append(key)
-    if not held_back:
-        return common, issuers, ()
-    message = (
-        f"not passed to the Ingress: {', '.join(sorted(held_back))}; what can move or leak traffic, or isn't known for "
-        f"class {door.ingress_class}, needs setting passAnnotations"
-    )
-    return common, issuers, (Warning("AnnotationHeldBack", message),)
+        else:
+            common[key] = value
+    return common, issuers, told(held_back, "the Ingress")
+
+
+def _unknown(key: str, ingress_class: str) -> str:
+    if reader := next((name for beginning, name in ON_SERVICES.items() if key.startswith(beginning)), ""):
+        return f"{reader} reads this on Services alone; it has no effect on an Ingress, passAnnotations or not"
+    return f"what can move or leak traffic, or isn't known for class {ingress_class}, needs setting passAnnotations"

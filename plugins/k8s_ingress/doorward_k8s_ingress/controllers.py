@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.resources import files
 
 import msgspec
+from doorward.model.annotations import Form, forms
 from doorward.model.reference import JsonObject
 
-__all__ = ["GUARDED", "ISSUERS", "ISSUERS_ASKING", "PREFIXES", "Controller", "of_class"]
+__all__ = ["GUARDED", "ISSUERS", "ISSUERS_ASKING", "ON_SERVICES", "PREFIXES", "Controller", "of_class"]
 
 _DATA: JsonObject = tomllib.loads(files(__package__).joinpath("controllers.toml").read_text("utf-8"))
+_FORMS = forms(_DATA["forms"])
 
 
 class Controller(msgspec.Struct, frozen=True, kw_only=True):
     """One ingress controller, with whole annotation keys.  An unknown one has no keys at all."""
 
     name: str
-    passed: frozenset[str] = frozenset()
+    passed: Mapping[str, Form] = {}
     lifted: tuple[tuple[str, str], ...] = ()
     timeouts: tuple[str, ...] = ()
     timeout: str = "{}"
     unlimited: str = ""
     paths: re.Pattern[str] | None = None
     """What ``Prefix`` paths may look like; None: anything."""
+    by_annotation: bool = False
+    """Whether an Ingress names its class by the annotation of old alone."""
+    backends: frozenset[str] = frozenset()
+    """The types of Services that it can lead to; empty: all of them."""
+    groups: str = ""
+    """Annotation of a Service that makes it fit, whatever its type (but ExternalName)."""
 
     def defaults(self, seconds: int | None) -> dict[str, str]:
         """Annotations that lift the controller's own limits; an answer may take ``seconds``, or as long as it likes."""
@@ -38,24 +47,31 @@ def _controller(data: JsonObject) -> Controller:
     prefix = data["prefixes"][0] if data["prefixes"] else ""
     return Controller(
         name=data["name"],
-        passed=frozenset(prefix + key for key in data["passed"]),
+        passed={prefix + key: _FORMS[form] for key, form in data["passed"].items()},
         lifted=tuple((prefix + key, value) for key, value in data.get("lifted", {}).items()),
         timeouts=tuple(prefix + key for key in data.get("timeouts", ())),
         timeout=data.get("timeout", "{}"),
         unlimited=data.get("unlimited", ""),
         paths=re.compile(data["paths"]) if "paths" in data else None,
+        by_annotation=data.get("class_by") == "annotation",
+        backends=frozenset(data.get("backends", ())),
+        groups=data.get("groups", ""),
     )
 
 
 _KNOWN = tuple((data["controllers"], data["classes"], _controller(data)) for data in _DATA["controller"])
 _UNKNOWN = Controller(name="")
 
-ISSUERS = frozenset(_DATA["issuers"]["passed"])
+ISSUERS: Mapping[str, Form] = {key: _FORMS[form] for key, form in _DATA["issuers"]["passed"].items()}
 """Keys by which cert-manager issues a certificate for an Ingress."""
 ISSUERS_ASKING: tuple[str, ...] = tuple(_DATA["issuers"]["asking"])
 """Those of them that ask for one."""
 
 _OF_CONTROLLERS = [prefix for data in _DATA["controller"] for prefix in data["prefixes"]]
+ON_SERVICES: Mapping[str, str] = {
+    data["prefixes"][0] + key: data["name"] for data in _DATA["controller"] for key in data.get("on_services", ())
+}
+"""Beginnings of keys that a controller, whose name is the value, reads on Services alone."""
 PREFIXES: tuple[str, ...] = (*_OF_CONTROLLERS, *_DATA["issuers"]["prefixes"], *_DATA["others"]["prefixes"])
 """Of keys that somebody who reads Ingresses understands."""
 GUARDED: tuple[str, ...] = (*_OF_CONTROLLERS, *_DATA["others"]["guarded"])

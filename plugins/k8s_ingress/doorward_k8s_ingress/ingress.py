@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from doorward.model.door import Door, PathDoor, Rendering, Route, Warning, manifest
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
 
 from doorward_k8s_ingress import naming, rewriting, tls
 from doorward_k8s_ingress.annotations import carried
@@ -40,7 +40,10 @@ def supports(door: Door) -> str | None:
 
 
 def needs(door: Door) -> Sequence[Ref]:
-    """Its own Ingresses under both of their names, its class, and a Service DOOR that is somebody's."""
+    """Its own Ingresses under both of their names, its class, a Service DOOR that is somebody's, and backends.
+
+    Backends only for a class that can't lead to Services of every type.
+    """
     refs = [door.ref(KIND, name) for name in naming.main_names(door)]
     if door.path:
         refs += (door.ref(KIND, name) for name in naming.path_names(door, door.path.prefix))
@@ -48,6 +51,8 @@ def needs(door: Door) -> Sequence[Ref]:
         refs.append(_class_ref(door))
     if door.serverless and door.in_cluster == "tied":
         refs.append(door.service_ref)
+    elif not door.serverless and of_class(door.ingress_class, None).backends:
+        refs += _component_refs(door)
     return refs
 
 
@@ -62,15 +67,20 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     ingress_class = needed.get(_class_ref(door))
     controller = of_class(door.ingress_class, ingress_class["spec"].get("controller", "") if ingress_class else None)
     common, issuers, warnings = carried(door, controller)
+    if controller.by_annotation:
+        common[naming.CLASS_ANNOTATION] = door.ingress_class
+    warnings += _unreachable(door, controller, needed)
     given = tls.given_secret(door)
     objects = []
     if hosts := door.all_hosts:
         candidates = naming.main_names(door)
         name = naming.choose(door, candidates, needed)
         asking = {} if naming.sibling_has(door, candidates, name, ISSUERS_ASKING, needed) else issuers
-        secret, no_certificate = tls.secret(door, given or tls.issued_secret(door, candidates[0]))
+        secret, no_certificate = tls.secret(
+            door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
+        )
         warnings += no_certificate
-        objects.append(_ingress(door, name, {**common, **asking}, hosts, secret, _paths(door, needed)))
+        objects.append(_ingress(door, controller, name, {**common, **asking}, hosts, secret, _paths(door, needed)))
     opened = True
     if door.path:
         opened, told = _can_open_path(door, door.path, controller)
@@ -80,12 +90,14 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
         name = naming.choose(door, candidates, needed)
         # Two Ingresses that ask for one Secret would take turns to write it.
         spent = bool(given and objects) or naming.sibling_has(door, candidates, name, ISSUERS_ASKING, needed)
-        secret, no_certificate = tls.secret(door, given or tls.issued_secret(door, candidates[0]))
+        secret, no_certificate = tls.secret(
+            door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
+        )
         if not objects:
             warnings += no_certificate
         hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
-        objects.append(_ingress(door, name, own, hosts, secret, _path_paths(door, door.path, needed)))
+        objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, needed)))
     return Rendering(objects=tuple(objects), warnings=warnings, path=opened)
 
 
@@ -108,10 +120,49 @@ def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[
     return False, (Warning("PathTemplateUnsupported", message),)
 
 
+def _component_refs(door: Door) -> list[Ref]:
+    return [door.ref(SERVICE, name) for name in dict.fromkeys(door.target(r.component).service for r in door.routes)]
+
+
+def _unreachable(door: Door, controller: Controller, needed: Mapping[Ref, JsonObject]) -> tuple[Warning, ...]:
+    """A warning where the controller can't lead to a Service of the type that one of the backends has."""
+    if not controller.backends:
+        return ()
+    refused = []
+    for ref in [door.service_ref] if door.serverless else _component_refs(door):
+        type_ = _type(door, needed.get(ref), controller)
+        if type_ and type_ not in controller.backends:
+            refused.append(f"{ref.name} ({type_})")
+    if not refused:
+        return ()
+    fits = f"type {' or '.join(sorted(controller.backends))}"
+    fits += f", or with annotation {controller.groups}" if controller.groups else ""
+    message = f"class {door.ingress_class} can't lead to Service {', '.join(refused)}, only to Services of {fits}: " + (
+        "choose another class" if door.serverless else "change the Service, or choose another class"
+    )
+    return (Warning("BackendUnreachable", message),)
+
+
+def _type(door: Door, service: JsonObject | None, controller: Controller) -> str:
+    """The type of a backend; empty for one that isn't known yet, or fits whatever its type."""
+    if service is None:
+        return "ExternalName" if door.serverless else ""
+    type_ = str(service["spec"].get("type", "ClusterIP"))
+    grouped = type_ == "ClusterIP" and controller.groups in (service["metadata"].get("annotations") or {})
+    return "" if grouped else type_
+
+
 def _ingress(
-    door: Door, name: str, annotations: dict[str, str], hosts: Sequence[str], secret: str, paths: list[_Path]
+    door: Door,
+    controller: Controller,
+    name: str,
+    annotations: dict[str, str],
+    hosts: Sequence[str],
+    secret: str,
+    paths: list[_Path],
 ) -> JsonObject:
-    spec: JsonObject = {"ingressClassName": door.ingress_class} if door.ingress_class else {}
+    named = door.ingress_class and not controller.by_annotation
+    spec: JsonObject = {"ingressClassName": door.ingress_class} if named else {}
     spec["rules"] = [{"host": host, "http": {"paths": [path.rendered() for path in paths]}} for host in hosts]
     if secret:
         spec["tls"] = [{"hosts": list(hosts), "secretName": secret}]

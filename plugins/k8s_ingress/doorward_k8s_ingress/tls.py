@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from doorward.model import template
 from doorward.model.door import Door, Warning
@@ -27,9 +28,9 @@ def given_secret(door: Door) -> str:
     return template.compile(source, NAME_FIELDS).render(values) if source else ""
 
 
-def issued_secret(door: Door, ingress: str) -> str:
-    """The Secret that cert-manager fills for an Ingress of that name; empty where no annotation asks for it."""
-    if door.scheme != "https" or not any(key in door.annotations for key in ISSUERS_ASKING):
+def issued_secret(door: Door, ingress: str, passed: Collection[str]) -> str:
+    """The Secret that cert-manager fills for an Ingress of that name; empty where none of the keys asks for it."""
+    if door.scheme != "https" or not any(key in passed for key in ISSUERS_ASKING):
         return ""
     return ingress[: _LONGEST - len("-tls")].rstrip("-.") + "-tls"
 

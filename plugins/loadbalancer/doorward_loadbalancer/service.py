@@ -6,14 +6,16 @@ Serverless: always one of its own, straight to the entry's pods on the port of K
 
 from __future__ import annotations
 
-import tomllib
+import ipaddress
 from collections.abc import Mapping
-from importlib.resources import files
 
 from doorward.hooks import Watch
 from doorward.model import names
+from doorward.model.annotations import HeldBack, cloud_keys, shown, told
 from doorward.model.door import Door, Rendering, Standing, Warning, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
+
+from doorward_loadbalancer import clouds
 
 WATCH = Watch(
     resource=Resource("Service", "services"),
@@ -25,17 +27,9 @@ WATCH = Watch(
 """Described alike by every backend that writes Services."""
 
 PORT = 80
+ADDRESS = "ome.io/load-balancer-ip"
 QUEUE_PROXY = 8012
 """Knative's queue-proxy for HTTP/1 (networking.BackendHTTPPort)."""
-
-
-def _cloud_prefixes() -> tuple[str, ...]:
-    clouds = tomllib.loads(files(__package__).joinpath("clouds.toml").read_text("utf-8"))
-    return tuple(prefix for cloud in clouds["cloud"] for prefix in cloud["prefixes"])
-
-
-CLOUD_PREFIXES = _cloud_prefixes()
-"""Keys under which load balancers are configured; a service's annotations pass by these prefixes."""
 
 
 def name_of(door: Door) -> str:
@@ -58,13 +52,30 @@ def render(door: Door) -> Rendering:
         "selector": {**dict(selector), "ome.io/inferenceservice": names.cut(door.name), "component": door.entry},
         "ports": [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": target_port}],
     }
-    if door.load_balancer_ip and service_type == "LoadBalancer":
-        spec["loadBalancerIP"] = door.load_balancer_ip
     name = name_of(door)
-    annotations = {key: value for key, value in door.annotations.items() if key.startswith(CLOUD_PREFIXES)}
+    passed, held_back = clouds.carried(door)
+    invalid: tuple[Warning, ...] = ()
+    if service_type == "LoadBalancer" and door.load_balancer_ip:
+        if not _is_address(door.load_balancer_ip):
+            message = f"annotation {ADDRESS}: {shown(door.load_balancer_ip)} is no IP address, and is left out"
+            invalid = (Warning("InvalidLoadBalancerIP", message),)
+        elif ADDRESS not in cloud_keys(door.namespace, door.settings.pass_cloud_annotations):
+            held_back = (*held_back, HeldBack(ADDRESS, clouds.NEEDS_SETTING))
+        else:
+            spec["loadBalancerIP"] = door.load_balancer_ip
     return Rendering(
-        objects=(manifest("v1", "Service", name, spec, annotations=annotations),), warnings=_warnings(door, name)
+        objects=(manifest("v1", "Service", name, spec, annotations=passed),),
+        warnings=(*_warnings(door, name), *invalid, *told(held_back, f"Service {name}")),
     )
+
+
+def _is_address(text: str) -> bool:
+    """Whether this is an IPv4 or IPv6 address, without the zone that only a host of its network knows."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def _type(door: Door) -> str:
