@@ -28,17 +28,16 @@ ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
     asks.DOMAIN: ("other.test", "models.test", None),
     asks.MORE_DOMAINS: ("alt.test", "alt.test, spare.test", None),
     asks.PATH: ("/m/{{.Name}}", "/m/same", "/m/same/below", "/m/{{.Namespace}}", "", None),
-    asks.DISABLE: ("true", "false", "bogus", None),
-    asks.NO_VIRTUAL: ("true", "bogus", None),
+    asks.DISABLE: ("true", "false", None),
+    asks.NO_VIRTUAL: ("true", None),
     asks.TYPE: ("LoadBalancer", "NodePort", None),
     asks.BACKEND: ("istio", "k8s_ingress", "gateway_api", "bogus", None),
     asks.SCHEME: ("https", "http", "gopher", None),
     asks.POISON: ("raise", "rubbish", "render", "rubbish manifest", None),
     "!visibility": ("cluster-local", None),
-    asks.AUTH: ("api-key", "basic", "none", None),
 }
 """What users write, by key; None: they take it off again."""
-_WEIGHTS = (8, 6, 5, 3, 3, 5, 4, 1, 2, 2, 1, 1, 3, 1)
+_WEIGHTS = (8, 6, 5, 3, 3, 5, 4, 1, 2, 2, 1, 1, 3)
 
 _GOOD: tuple[dict[str, object], ...] = (
     {},
