@@ -21,6 +21,7 @@ from doorward.runtime.offline import Clock, Offline
 
 from doorward_daemon.healthy import Healthy
 from doorward_daemon.manifests import Document
+from doorward_daemon.served import as_served
 
 __all__ = ["Finding", "Rendered", "render"]
 
@@ -71,7 +72,7 @@ class _World(Offline):
 
     def __init__(self, backends: Backends, settings_namespace: str, now: float) -> None:
         clock = Clock(now)
-        served = [r for kind, r in backends.resources.items() if kind not in BUILT_IN]
+        served = [as_served(r) for kind, r in backends.resources.items() if kind not in BUILT_IN]
         store = Store(served, clock=clock, collecting=False)
         engine = Engine(backends, settings_namespace=settings_namespace, use_defaults=True)
         super().__init__(engine, store, clock)
@@ -79,12 +80,17 @@ class _World(Offline):
     def add(self, obj: JsonObject) -> Ref:
         """Let an object be there as it was given, its identity and status included.  Raises ApiError."""
         kind = kind_of(obj)
-        resource = self.engine.backends.resources[kind]
+        resource = as_served(self.engine.backends.resources[kind])
+        version = obj["apiVersion"].rpartition("/")[2]
+        if version not in resource.versions:
+            served = ", ".join(map(resource.api_version, resource.versions))
+            raise ApiError(404, "NotFound", f"no {resource.name} is served as {obj['apiVersion']}; write {served}")
         given = obj["metadata"]
         namespace = (given.get("namespace") or "default") if resource.namespaced else ""
         name = given["name"]
         metadata = {k: v for k, v in given.items() if k not in ("resourceVersion", "managedFields")}
-        self.store.create(resource, namespace, {**obj, "metadata": {**metadata, "namespace": namespace}})
+        body = {**obj, "metadata": {**metadata, "namespace": namespace}}
+        self.store.create(resource, namespace, body, version=version)
 
         def complete(stored: JsonObject) -> None:
             kept = ("uid", "creationTimestamp", "deletionTimestamp", "generation")
@@ -147,7 +153,7 @@ def _rest(world: _World) -> None:
 
 
 def _of_settings(document: Document, settings_namespace: str) -> list[Finding]:
-    """What is odd about the settings.  Raises InputError where they are wrong."""
+    """What is odd about settings, beside what the engine tells of it.  Raises InputError where they are wrong."""
     obj = document.object
     if kind_of(obj) != CONFIG_MAP or obj["metadata"]["name"] != SETTINGS_NAME:
         return []
@@ -156,10 +162,10 @@ def _of_settings(document: Document, settings_namespace: str) -> list[Finding]:
     if namespace != settings_namespace:
         message = f"isn't read: the settings are those in namespace {settings_namespace} (environment: POD_NAMESPACE)"
         return [Finding(what, "IgnoredSettings", message)]
-    parsed = parse_settings(obj.get("data") or {})
-    if parsed.problems:
-        raise document.error(f"{what}: {parsed.problems[0]}")
-    return [Finding(what, "UnknownSettings", str(warning)) for warning in parsed.warnings]
+    problems = parse_settings(obj.get("data") or {}).problems
+    if problems:
+        raise document.error(f"{what}: {problems[0]}")
+    return []
 
 
 def _refusal(service: JsonObject, condition_type: str) -> Finding | None:

@@ -240,6 +240,25 @@ def test_without_an_address_it_is_pending(status: dict[str, Any]) -> None:
     assert call("loadbalancer", "status", door=balanced(), observed={}).state == "pending"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"ip": "bank.example.com/x"},
+        {"ip": "10.0.0.300\n"},
+        {"ip": "::1%lo"},
+        {"hostname": "a@b.test"},
+        {"hostname": "a_b"},
+        {"hostname": 7},
+        {"hostname": "x" * 300},
+    ],
+)
+def test_what_is_no_address_is_not_shown(odd: dict[str, Any]) -> None:
+    told = standing(balanced(), status={"loadBalancer": {"ingress": [odd]}})
+    assert (told.state, told.reason, told.address) == ("pending", "LoadBalancerPending", "")
+    assert repr(str(next(iter(odd.values())))[:100]) in told.message
+    assert "neither an IP address nor a host name" in told.message
+
+
 def test_a_node_port_stands_and_names_its_port() -> None:
     door = balanced(service_type="NodePort")
     assert "30123" in standing(door, spec={"ports": [{"port": 80, "nodePort": 30123}]}).message

@@ -207,6 +207,91 @@ def test_a_list_as_kubectl_prints_it_is_taken_apart() -> None:
     assert [o["metadata"]["name"] for o in printed.items] == ["a", "b"]
 
 
+ISTIO, GATEWAY = "networking.istio.io", "gateway.networking.k8s.io"
+THEIRS = {
+    "VirtualService": (
+        ISTIO,
+        "{hosts: [m.default.example.com], gateways: [knative-serving/knative-ingress-gateway], http: "
+        "[{route: [{destination: {host: theirs}}]}]}",
+    ),
+    "HTTPRoute": (
+        GATEWAY,
+        "{hostnames: [m.default.example.com], parentRefs: [{name: ome, namespace: ingress}], rules: "
+        "[{backendRefs: [{name: theirs, port: 80}]}]}",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [*(("VirtualService", v) for v in ("v1", "v1beta1", "v1alpha3")), *(("HTTPRoute", v) for v in ("v1", "v1beta1"))],
+)
+def test_a_kind_is_read_in_every_version_that_a_cluster_serves(kind: str, version: str) -> None:
+    group, spec = THEIRS[kind]
+    other = f"apiVersion: {group}/{version}\nkind: {kind}\nmetadata: {{name: theirs}}\nspec: {spec}\n---\n"
+    ours = service() if kind == "VirtualService" else service(**RAW) + CONFIG_MAP.replace("NAMESPACE", "ome")
+    printed = from_text(other + ours + (GATEWAY_API if kind == "HTTPRoute" else ""), "--simulate")
+    assert printed.condition("m").get("reason") == "HostConflict", printed.err
+
+
+@pytest.mark.parametrize("of", [f"{ISTIO}/v1beta1", f"{ISTIO}/v1alpha3", f"{GATEWAY}/v1beta1"])
+def test_gateways_are_read_in_every_version_too(of: str) -> None:
+    gateway = f"apiVersion: {of}\nkind: Gateway\nmetadata: {{name: theirs}}\nspec: {{}}\n---\n"
+    assert from_text(gateway + service(**RAW), "--simulate").code == 0
+
+
+SLICE = """\
+addressType: IPv4
+apiVersion: discovery.k8s.io/v1
+endpoints: ENDPOINTS
+kind: EndpointSlice
+metadata:
+  annotations:
+    endpoints.kubernetes.io/last-change-trigger-time: "2026-01-01T00:00:00Z"
+  creationTimestamp: "2026-01-01T00:00:00Z"
+  generateName: m-engine-
+  generation: 3
+  labels:
+    endpointslice.kubernetes.io/managed-by: endpointslice-controller.k8s.io
+    kubernetes.io/service-name: m-engine
+  name: m-engine-abcde
+  namespace: default
+  ownerReferences:
+  - {apiVersion: v1, blockOwnerDeletion: true, controller: true, kind: Service, name: m-engine, uid: 8a9e8ab7}
+  resourceVersion: "712"
+  uid: 8a9e8ab7-0000-4000-8000-000000000001
+ports: PORTS
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "ports", "ready"),
+    [
+        ("[{addresses: [10.0.0.7], conditions: {ready: true}}]", "[{name: http, port: 8080}]", True),
+        ("null", "null", False),
+    ],
+)
+def test_an_endpoint_slice_is_read_as_kubectl_prints_it(endpoints: str, ports: str, ready: bool) -> None:
+    printed = from_text(SLICE.replace("ENDPOINTS", endpoints).replace("PORTS", ports) + service(**RAW))
+    assert printed.code == 0, printed.err
+    assert (printed.condition("m")["status"] == "True") == ready
+
+
+def test_a_component_that_is_null_is_none() -> None:
+    printed = from_text(service(spec="{engine: {}, router: null}", **RAW), "--simulate")
+    assert "m-router" not in printed.out
+    refused = from_text(service(spec="{engine: null}", **RAW), "--simulate")
+    assert refused.condition("m")["reason"] == "EngineRequired"
+
+
+def test_an_unknown_setting_is_told_once() -> None:
+    text = CONFIG_MAP.replace("NAMESPACE", "ome") + """data: {ingress: '{"ingressDomian": "x"}'}\n---\n"""
+    printed = from_text(text + service(**RAW), "--simulate")
+    assert printed.err.count("ingressDomian") == 1
+    assert "ConfigMap ome/inferenceservice-config: SettingsWarning: key ingress, field ingressDomian" in printed.err
+
+
 def test_folders_and_standard_input_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(service("a"))
     (tmp_path / "b.json").write_bytes(orjson.dumps(next(yaml.safe_load_all(service("b")))))

@@ -64,6 +64,11 @@ BAD = {
         7,
         "field urlScheme",
     ),
+    "a version that no cluster serves": (
+        service() + "apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: it}\nspec: {}\n",
+        7,
+        "no Ingress is served as networking.k8s.io/v1beta1; write networking.k8s.io/v1",
+    ),
     "a time that is none": (
         service().replace("  name: m", "  creationTimestamp: yesterday\n  name: m"),
         1,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from doorward.cluster.embedded.schema import Schema, admit
 from doorward.model.reference import JsonObject
 
@@ -65,6 +68,15 @@ def test_a_null_stays_where_it_may() -> None:
     manifest: JsonObject = {"kind": "It", "may": None, "may-not": None, "metadata": {"name": "it"}}
     assert admit(schema, manifest) == []
     assert manifest == {"kind": "It", "may": None, "metadata": {"name": "it"}}
+
+
+@pytest.mark.parametrize("definition", ["full", "open"])
+def test_both_definitions_of_ome_drop_a_component_that_is_null(definition: str) -> None:
+    source = Path(__file__).parents[1] / "crds" / "ome" / f"inferenceservices-{definition}.yaml"
+    (version,) = yaml.load(source.read_text(), yaml.CSafeLoader)["spec"]["versions"]
+    manifest: JsonObject = {"spec": {"engine": None, "router": None, "decoder": {"minReplicas": 1}, "model": None}}
+    assert admit(Schema(version["schema"]["openAPIV3Schema"]), manifest) == []
+    assert manifest == {"spec": {"decoder": {"minReplicas": 1}}}
 
 
 def test_a_default_is_nobody_elses() -> None:

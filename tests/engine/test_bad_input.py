@@ -105,6 +105,46 @@ def test_a_field_of_a_wrong_type_is_named(edit: JsonObject, field: str) -> None:
     assert "Ingress/m" in scene.ours()
 
 
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "serverless"])
+@pytest.mark.parametrize("component", ["engine", "router", "decoder"])
+@pytest.mark.parametrize("seconds", [-1, -(2**40), 2_147_484, 2**62])
+def test_a_timeout_that_no_proxy_has_is_named(seconds: int, component: str, raw: bool) -> None:
+    scene = Scene(*service("m", "engine", "router", "decoder", raw=raw))
+    standing = scene.ours()
+    scene.patch(SERVICES, "a", "m", {"spec": {component: {"timeoutSeconds": seconds}}})
+    scene.settle()
+    assert scene.verdict() == ("False", "InvalidSpec")
+    for word in (f"spec.{component}.timeoutSeconds", str(seconds), "1 to 2147483 seconds", "correct this field"):
+        assert word in scene.message()
+    assert scene.ours() == standing
+    scene.edit(labels={"networking.ome.io/visibility": "cluster-local"})
+    assert scene.reaches("http://m.a.example.com/") == ""
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 2_147_483])
+def test_every_other_timeout_opens_its_door(seconds: int) -> None:
+    assert Scene(*service(raw=True, spec={"engine": {"timeoutSeconds": seconds}})).verdict() == ("True", "")
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "serverless"])
+@pytest.mark.parametrize("name", ["Istio", "my_class", "a..b", "-a", "a/b", "a b", "x" * 254, "kläss"])
+def test_a_class_that_can_be_none_is_named(name: str, raw: bool) -> None:
+    scene = opened(raw=raw)
+    standing = scene.ours()
+    scene.edit(annotations={"ome.io/ingress-class": name})
+    assert scene.verdict() == ("False", "InvalidIngressClass")
+    for word in ("annotation ome.io/ingress-class", repr(name[:100]), "such as nginx"):
+        assert word in scene.message()
+    assert scene.ours() == standing
+    scene.edit(annotations={"ome.io/disable-ingress": "true"})
+    assert scene.verdict() == ("True", "IngressDisabled")
+
+
+@pytest.mark.parametrize("name", ["istio", " nginx ", "team-a.example.com", ""])
+def test_every_other_class_opens_its_door(name: str) -> None:
+    assert opened(annotations={"ome.io/ingress-class": name}).verdict() == ("True", "")
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

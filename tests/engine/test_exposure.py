@@ -43,8 +43,24 @@ def test_a_cluster_local_service_has_no_outside_door_whatever_else_it_asks_for(l
     assert scene.reaches("http://m.a.svc.cluster.local/", inside=True) == "m-engine"
 
 
-def test_another_visibility_changes_nothing() -> None:
-    assert opened(labels={"networking.knative.dev/visibility": "public"}).ours() == {"Ingress/m", "Service/m"}
+@pytest.mark.parametrize("word", ["public", "Cluster-Local", ""])
+@pytest.mark.parametrize("label", ["networking.knative.dev/visibility", "networking.ome.io/visibility"])
+def test_another_visibility_changes_nothing_and_is_told(label: str, word: str) -> None:
+    scene = opened(labels={label: word})
+    assert scene.ours() == {"Ingress/m", "Service/m"}
+    ((reason, message),) = scene.told()
+    assert reason == "UnknownVisibility"
+    for part in (label, repr(word), "stays open", "write cluster-local"):
+        assert part in message
+    scene.edit(annotations=OFF)
+    assert scene.ours() == {"Service/m"}
+    assert scene.reasons() == ["UnknownVisibility"]
+
+
+def test_of_a_door_that_is_closed_no_visibility_is_told() -> None:
+    both = {"networking.knative.dev/visibility": "cluster-local", "networking.ome.io/visibility": "Cluster-Local"}
+    assert opened(labels=both).reasons() == []
+    assert opened(labels={"networking.ome.io/visibility": "public"}, annotations=OFF).reasons() == []
 
 
 @pytest.mark.parametrize("key", ["ome.io/ingress-disable-creation", "ome.io/disable-ingress"])
@@ -67,16 +83,41 @@ def test_an_explicit_false_beats_the_setting(key: str) -> None:
     assert scene.url() == "http://m.a.example.com"
 
 
-@pytest.mark.parametrize("word", ["true", "TRUE", "True", "tRuE"])
+@pytest.mark.parametrize("word", ["true", "TRUE", "True", "tRuE", " true\n"])
 def test_true_is_true_in_any_case(word: str) -> None:
     assert Scene(*service(raw=True, annotations={"ome.io/disable-ingress": word})).ours() == {"Service/m"}
 
 
-@pytest.mark.parametrize("word", ["", "yes", "1", "on", "false", "FALSE", "t"])
-def test_everything_else_is_false(word: str) -> None:
+@pytest.mark.parametrize("word", ["false", "FALSE", "False", " false "])
+def test_false_is_false_in_any_case(word: str) -> None:
     scene = Scene(
         settings({"disableIngressCreation": True}), *service(raw=True, annotations={"ome.io/disable-ingress": word})
     )
+    assert scene.ours() == {"Ingress/m", "Service/m"}
+    assert scene.reasons() == []
+
+
+FLAGS = ("ome.io/ingress-disable-creation", "ome.io/disable-ingress", "ome.io/ingress-disable-istio-virtualhost")
+
+
+@pytest.mark.parametrize("word", ["", "yes", "1", "on", "t", "bogus", "no", "0"])
+@pytest.mark.parametrize("key", FLAGS)
+def test_everything_else_is_told_and_counts_as_not_there(key: str, word: str) -> None:
+    for off in (False, True):
+        config = settings({"disableIngressCreation": off, "disableIstioVirtualHost": off})
+        scene = Scene(config, *service(), *service("asks", annotations={key: word}))
+        names = {name.partition("/")[2] for name in scene.ours()}
+        assert ("asks" in names) == ("m" in names)
+        assert scene.url("asks") == scene.url().replace("//m", "//asks")
+        ((reason, message),) = scene.told(about="asks")
+        assert reason == "InvalidFlag"
+        assert key in message
+        assert repr(word) in message
+
+
+def test_an_explicit_false_beats_a_switch_that_cant_be_read() -> None:
+    both = {"ome.io/disable-ingress": "false", "ome.io/ingress-disable-creation": "bogus"}
+    scene = Scene(settings({"disableIngressCreation": True}), *service(raw=True, annotations=both))
     assert scene.ours() == {"Ingress/m", "Service/m"}
 
 
@@ -308,10 +349,21 @@ def open_to_the_outside(scene: Scene) -> list[str]:
     ]
 
 
+CLOSES: dict[str, dict[str, dict[str, str]]] = {
+    "cluster-local": {"labels": CLUSTER_LOCAL},
+    "a guard": {"annotations": {"doorward.io/auth": "api-key"}},
+}
+
+
+@pytest.mark.parametrize("closes", CLOSES.values(), ids=CLOSES)
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize(("raw", "annotations", "config"), DOORS.values(), ids=DOORS)
 def test_a_door_that_is_closed_is_gone_at_once_however_broken_the_rest(
-    raw: bool, annotations: dict[str, str], config: JsonObject, broken: JsonObject
+    raw: bool,
+    annotations: dict[str, str],
+    config: JsonObject,
+    broken: JsonObject,
+    closes: dict[str, dict[str, str]],
 ) -> None:
     scene = Scene(settings(config), *service(raw=raw, annotations=annotations))
     assert open_to_the_outside(scene)
@@ -323,7 +375,7 @@ def test_a_door_that_is_closed_is_gone_at_once_however_broken_the_rest(
     if broken:
         assert open_to_the_outside(scene), "held"
     before = scene.clock.now
-    scene.edit(labels=CLUSTER_LOCAL)
+    scene.edit(**closes)
     assert open_to_the_outside(scene) == []
     assert scene.clock.now == before
 

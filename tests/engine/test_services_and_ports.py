@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from doorward.graph.trim import trim
 from doorward.model.event import Observed
 from doorward.model.names import cut
 from doorward.model.reference import SERVICE, JsonObject
@@ -338,14 +339,34 @@ def test_status_components_dont_count_where_no_runtime_brings_them() -> None:
     assert scene.reaches("http://m.a.example.com/v1/decoder") == "m-engine"
 
 
-@pytest.mark.parametrize("empty", [{}, None])
-def test_a_component_exists_when_its_key_is_there_even_if_it_is_empty(empty: JsonObject | None) -> None:
-    scene = Scene(*service("m", "engine", "decoder", raw=True, spec={"engine": {}, "decoder": {}}))
-    body = {**scene.service(), "spec": {"engine": empty, "decoder": empty}}
-    body["metadata"]["resourceVersion"] = "90000"
+def observed(scene: Scene, spec: JsonObject) -> None:
+    """The spec as a server returns it that keeps whatever it is given."""
+    body = {**scene.service(), "spec": spec}
+    body["metadata"]["resourceVersion"] = str(90_000 + scene.engine.number)
     scene.receive(Observed(at=scene.clock(), kind=SERVICES, object=body))
+
+
+def test_a_component_exists_when_its_key_is_there_even_if_it_is_empty() -> None:
+    scene = Scene(*service("m", "engine", "decoder", raw=True, spec={"engine": {"minReplicas": 1}, "decoder": {}}))
+    observed(scene, {"engine": {}, "decoder": {}})
     assert scene.engine.actions() == []
     assert scene.reaches("http://m.a.example.com/v1/decoder") == "m-decoder"
+
+
+def test_a_component_that_is_null_isnt_there() -> None:
+    scene = Scene(*service("m", "engine", "router", "decoder", raw=True))
+    assert scene.reaches("http://m.a.example.com/") == "m-router"
+    observed(scene, {"engine": {}, "router": None, "decoder": None})
+    scene.settle()
+    assert scene.reaches("http://m.a.example.com/v1/decoder") == "m-engine"
+
+
+@pytest.mark.parametrize("spec", [{"engine": None}, {"engine": None, "router": {}}])
+def test_an_engine_that_is_null_is_required(spec: JsonObject) -> None:
+    scene = Scene(*service(raw=True, spec=spec))
+    assert scene.verdict() == ("False", "EngineRequired")
+    assert scene.service()["spec"] == {key: value for key, value in spec.items() if value is not None}
+    assert "engine" not in trim(SERVICES, {"metadata": {"name": "m"}, "spec": spec})["spec"]
 
 
 def test_a_virtual_service_routes_raw_to_the_ports_of_the_components() -> None:

@@ -77,6 +77,23 @@ def test_a_load_balancer_with_a_host_name_is_told_by_it() -> None:
     assert scene.url() == "http://lb.cloud.test"
 
 
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ([{"ip": "2001:db8::7"}], "http://[2001:db8::7]"),
+        ([{"ip": "not an address"}, {"hostname": "lb_.test"}, {"ip": "2001:db8::7"}], "http://[2001:db8::7]"),
+        ([{"ip": "fe80::1%eth0", "hostname": "LB-7.cloud.test"}], "http://LB-7.cloud.test"),
+    ],
+)
+def test_the_address_of_a_load_balancer_is_shown_as_a_url(given: list[JsonObject], url: str) -> None:
+    scene = Scene(*service(raw=True, annotations=BALANCER))
+    body = {"status": {"loadBalancer": {"ingress": given}}}
+    scene.patch(SERVICE, "a", "m", body, subresource="status")
+    scene.settle()
+    assert scene.verdict() == ("True", "")
+    assert scene.url() == url
+
+
 def test_a_load_balancer_beside_an_ingress_holds_nothing_back() -> None:
     scene = opened(annotations={"ome.io/service-type": "LoadBalancer"})
     assert scene.verdict() == ("True", "")

@@ -81,6 +81,44 @@ def test_null_and_empty_text_are_as_good_as_nothing() -> None:
     assert parse({"ingress": "null", "deploy": "{}", "doorward": "# nothing\n"}) == Parsed(Settings())
 
 
+@pytest.mark.parametrize(
+    ("data", "service"),
+    [
+        ({"ingress": '{"localGatewayService": "gw.test"}'}, "gw.test"),
+        ({"ingress": '{"localGatewayService": "gw.test", "knativeLocalGatewayService": ""}'}, "gw.test"),
+        ({"ingress": '{"localGatewayService": "gw.test", "knativeLocalGatewayService": "kn.test"}'}, "kn.test"),
+        ({"ingress": "{}", "doorward": "ingress: {localGatewayService: own.test}"}, "own.test"),
+        (
+            {
+                "ingress": '{"localGatewayService": "gw.test", "knativeLocalGatewayService": "kn.test"}',
+                "doorward": "ingress: {knativeLocalGatewayService: ''}",
+            },
+            "gw.test",
+        ),
+    ],
+)
+def test_the_local_gateways_service_is_knatives_too_unless_that_one_is_set(data: dict[str, str], service: str) -> None:
+    settings = parse(data).settings
+    assert settings is not None
+    assert settings.knative_local_gateway_service == service
+
+
+def test_a_service_that_is_wrong_is_told_once() -> None:
+    (problem,) = parse({"ingress": '{"localGatewayService": "No Gateway"}'}).problems
+    assert problem.field == "localGatewayService"
+
+
+@pytest.mark.parametrize("text", ["auth: api-key", "auth: basic", "auth: oidc", "auth: 'NONE'"])
+def test_a_guard_isnt_supported_yet(text: str) -> None:
+    parsed = parse({"doorward": text})
+    assert parsed.settings is None
+    (problem,) = parsed.problems
+    assert (problem.key, problem.field) == ("doorward", "auth")
+    assert "isn't supported yet" in str(problem)
+    assert "write none" in str(problem)
+    assert parse({"doorward": "auth: none"}).problems == parse({"doorward": "auth: null"}).problems == ()
+
+
 def test_a_boolean_in_quotes_is_an_error_with_its_remedy() -> None:
     problem = only_problem(ingress(disableIngressCreation="true"))
     assert str(problem) == (

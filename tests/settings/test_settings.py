@@ -48,6 +48,13 @@ def test_fields_are_spelt_as_ome_does() -> None:
         {"ome_ingress_gateway": "A/b"},
         {"cluster_domain": "cluster.local."},
         {"request_timeout_seconds": 0},
+        {"request_timeout_seconds": 2_147_484},
+        {"knative_local_gateway_service": "a_b"},
+        {"auth": "api-key"},
+        {"auth": "basic"},
+        {"auth": "None"},
+        {"auth": ""},
+        {"auth": False},
         {"pass_annotations": ("a b",)},
         {"pass_annotations": ("",)},
         {"readiness": "maybe"},
@@ -64,6 +71,14 @@ def test_a_value_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate(wrong)
     assert [each["loc"][0] for each in caught.value.errors()][-1] in {*wrong, "ome_ingress_gateway"}
+
+
+def test_without_a_gateway_service_of_its_own_knative_has_the_local_one() -> None:
+    usual = "knative-local-gateway.istio-system.svc.cluster.local"
+    assert Settings().knative_local_gateway_service == usual
+    assert Settings(local_gateway_service="gw.test").knative_local_gateway_service == "gw.test"
+    both = Settings(local_gateway_service="gw.test", knative_local_gateway_service="kn.test")
+    assert both.knative_local_gateway_service == "kn.test"
 
 
 def test_an_invalid_additional_domain_is_left_to_the_doors() -> None:

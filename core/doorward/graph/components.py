@@ -10,6 +10,7 @@ from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService, Metadata
 from doorward.graph.kinds import Kinds
 from doorward.graph.reading import Reader
+from doorward.graph.refusal import Refusal
 from doorward.graph.trim import COMPONENTS
 from doorward.model import names
 from doorward.model.door import Target
@@ -21,6 +22,7 @@ READY_CONDITIONS = {
     "router": ("RouterReady", "RoutesReady"),
     "decoder": ("DecoderReady",),
 }
+EXTERNAL_NAME = "ExternalName"
 _KNATIVE_REVISION = "serving.knative.dev/revision"
 
 
@@ -33,6 +35,7 @@ class Port(msgspec.Struct, frozen=True, gc=False):
 class ServiceSpec(msgspec.Struct, frozen=True, gc=False):
     type: str = "ClusterIP"
     clusterIP: str = ""
+    externalName: str = ""
     selector: dict[str, str] = {}
     ports: list[Port] = []
 
@@ -105,9 +108,32 @@ def look_up(service: InferenceService, component: str, reader: Reader) -> Servic
         named = reader.get(Ref(SERVICE, namespace, names.service_name(service.name, namespace, service.name)))
         if named and not named.owner:
             candidate = read_service(named)
-            if candidate.tied_to(service) and candidate.spec.type != "ExternalName":
+            if candidate.tied_to(service) and candidate.spec.type != EXTERNAL_NAME:
                 return candidate
     return None
+
+
+def external_name(fact: Fact | None) -> str:
+    """What a Service is a name of; empty for one that has endpoints, or isn't there."""
+    spec = read_service(fact).spec if fact else ServiceSpec()
+    return spec.externalName.lower().rstrip(".") if spec.type == EXTERNAL_NAME else ""
+
+
+def is_astray(leads_to: str, settings: Settings) -> bool:
+    """Whether what a Service is a name of is anything but a gateway that the settings name."""
+    return leads_to not in (settings.local_gateway_service, settings.knative_local_gateway_service)
+
+
+def is_external(namespace: str, name: str, part: str, leads_to: str) -> Refusal:
+    """Why no door leads through a Service that is a name of something else.
+
+    Whoever may write Services could lead a door into another namespace by one, or out of the cluster.
+    """
+    message = (
+        f"Service {namespace}/{name} of the {part} is of type ExternalName and leads to {leads_to[:100]!r}: no door "
+        "leads through it, and what does is closed; make it a ClusterIP Service that selects pods of this namespace"
+    )
+    return Refusal("ComponentIsExternal", message)
 
 
 def _name(service: InferenceService, component: str) -> str:

@@ -201,7 +201,7 @@ def _explained(type: str, message: str, given: object, context: Mapping[str, Any
         return f"is {_described(given)}, which isn't among the choices", f"write one of: {choices}".replace(
             " or ", ", "
         )
-    if type in ("greater_than", "greater_than_equal", "finite_number"):
+    if type in ("greater_than", "greater_than_equal", "less_than_equal", "finite_number"):
         wanted = message.removeprefix("Input should be ").removeprefix("a finite number") or "finite"
         return f"is {_described(given)}, not {wanted}", "write another number, or remove it for the default"
     return message, "correct it, or remove it for the default"

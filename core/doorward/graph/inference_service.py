@@ -11,6 +11,7 @@ from doorward.graph.refusal import Refusal
 from doorward.graph.trim import COMPONENTS
 from doorward.model import names
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import LONGEST_TIMEOUT
 
 MODE_ANNOTATIONS = ("ome.io/deployment-mode", "ome.io/deploymentMode")
 
@@ -92,9 +93,11 @@ class InferenceService(msgspec.Struct, frozen=True, gc=False):
         return self.metadata.annotations.get(key, "").strip()
 
     def flag(self, key: str) -> bool | None:
-        """A boolean annotation: ``true`` in any case is true, everything else false; None where it isn't there."""
-        value = self.metadata.annotations.get(key)
-        return None if value is None else value.strip().lower() == "true"
+        """A boolean annotation: ``true`` or ``false`` in any case; None for everything else, and where it isn't there.
+
+        What can't be read neither opens nor closes a door.
+        """
+        return {"true": True, "false": False}.get(self.annotation(key).lower())
 
     def component(self, name: str) -> ComponentSpec | None:
         return getattr(self.spec, name)  # type: ignore[no-any-return]
@@ -114,7 +117,8 @@ _decoder = msgspec.json.Decoder(InferenceService)
 def parse(fact: Fact) -> InferenceService:
     """The InferenceService of a fact.
 
-    Raises Refusal ``InvalidSpec`` where a field that matters has a type that its API doesn't allow.
+    Raises Refusal ``InvalidSpec`` where a field that matters has a type that its API doesn't allow, or a value that no
+    door can have.
     """
     try:
         service = _decoder.decode(fact.body)
@@ -124,6 +128,10 @@ def parse(fact: Fact) -> InferenceService:
         spec = service.component(component)
         if spec and spec.malformed:
             raise _malformed(fact.ref, f"Expected `object`, got `{spec.malformed}` - at `$.spec.{component}`")
+        seconds = spec.timeoutSeconds if spec else None
+        if seconds is not None and not 0 <= seconds <= LONGEST_TIMEOUT:
+            wanted = f"Expected 1 to {LONGEST_TIMEOUT} seconds, or 0 for none, got `{seconds}`"
+            raise _malformed(fact.ref, f"{wanted} - at `$.spec.{component}.timeoutSeconds`")
     return service
 
 

@@ -3,7 +3,7 @@
 The order in which things are decided is that of behaviour, section 3: what closes a door comes first, since it beats
 everything that could be wrong with the rest.
 
-    exposure   label cluster-local, then switches           ->  outside, cluster-local, disabled
+    exposure   label cluster-local, switches, guard         ->  outside, cluster-local, disabled, unguarded
     mode       annotations, components, settings            ->  or Refusal
     components spec and status, their Services, readiness   ->  targets, entry, routes; or what to wait for
     backend    annotation, a plugin's choice, mode          ->  or Refusal
@@ -12,6 +12,7 @@ everything that could be wrong with the rest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import Literal, cast
 
@@ -36,9 +37,16 @@ LOAD_BALANCER_IP = "ome.io/load-balancer-ip"
 DISABLE_CREATION = "ome.io/ingress-disable-creation"
 DISABLE_INGRESS = "ome.io/disable-ingress"
 DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
+AUTH = "doorward.io/auth"
+AUTH_SECRET = "doorward.io/auth-secret"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
 ISTIO_CLASS = "istio"
+_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE)
 _WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_CLASS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_SHOWN = 100
+"""Characters of a value that a message quotes."""
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +59,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """``status.address.url``."""
     waiting: Refusal | None = None
     """A component that isn't ready: nothing opens, or a standing door stays without it."""
+    refused: Refusal | None = None
+    """Why there is no outside door, though one is asked for; the door inside the cluster is as ever."""
     opens: bool = True
     """False while the door has to wait as a whole."""
     warnings: tuple[Warning, ...] = ()
@@ -62,7 +72,14 @@ def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
             return "cluster-local"
-    return "disabled" if ingress_is_off(service, settings) and not service_type(service) else "outside"
+    if ingress_is_off(service, settings) and not service_type(service):
+        return "disabled"
+    return "unguarded" if asks_for_a_guard(service) else "outside"
+
+
+def asks_for_a_guard(service: InferenceService) -> bool:
+    """Whether its annotation says anything but ``none``: what can't be read asks for one too."""
+    return AUTH in service.metadata.annotations and service.annotation(AUTH).lower() != "none"
 
 
 def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
@@ -98,7 +115,12 @@ def shape(
     found = components.existing(service, reader)
     if "engine" not in found:
         _refuse_without_engine(service)
+    if exposure == "outside" and not ingress_is_off(service, settings):
+        _check_class(service)
     targets = {name: components.target(service, name, known, settings) for name, known in found.items()}
+    if not serverless:
+        for target in targets.values():
+            _refuse_external(service, target.component, target.service, reader)
     entry, routed_now, waiting = _routes(service, settings, reader, kinds, targets, serverless, stands, routed)
     virtual_services = not _flag(service, DISABLE_VIRTUAL_SERVICE, settings.disable_istio_virtual_host)
     door = Door(
@@ -123,6 +145,8 @@ def shape(
     if backend == "loadbalancer" and not door.service_type:
         door = msgspec.structs.replace(door, service_type="LoadBalancer")
     in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
+    if serverless and in_cluster == "tied" and backend not in (*_WITHOUT_HOSTS, "istio"):
+        _refuse_external(service, "door inside the cluster", door.door_service, reader, settings)
     asked = Addresses(hosts=(), path=None, scheme="http")
     if backend not in _WITHOUT_HOSTS:
         asked = addresses(service, settings, serverless=serverless, entry=entry)
@@ -136,6 +160,7 @@ def shape(
         url=url,
         address=address,
         waiting=waiting,
+        refused=_no_guard(service) if exposure == "unguarded" else None,
         opens=waiting is None or stands,
         warnings=(*asked.warnings, *_warnings(service, door)),
     )
@@ -147,6 +172,32 @@ def _refuse_without_engine(service: InferenceService) -> None:
             "EngineNotReady", "no spec.engine, and the serving runtime hasn't brought an engine yet", "Unknown"
         )
     raise Refusal("EngineRequired", "no engine: add spec.engine (it may be empty), or spec.model or spec.runtime")
+
+
+def _check_class(service: InferenceService) -> None:
+    name = service.annotation(INGRESS_CLASS)
+    if name and (len(name) > 253 or not _CLASS_NAME.fullmatch(name)):
+        what = f"annotation {INGRESS_CLASS}: {name[:_SHOWN]!r} can't be the name of an IngressClass"
+        remedy = "write a lower-case name such as nginx or istio, or remove the annotation"
+        raise Refusal("InvalidIngressClass", f"{what}; {remedy}")
+
+
+def _no_guard(service: InferenceService) -> Refusal:
+    value = service.annotation(AUTH)[:_SHOWN]
+    message = (
+        f"annotation {AUTH}: {value!r} isn't supported yet, and without a guard the outside door stays closed; remove "
+        "the annotation, or write none, to open it to everybody"
+    )
+    return Refusal("AuthUnsupported", message)
+
+
+def _refuse_external(
+    service: InferenceService, part: str, name: str, reader: Reader, settings: Settings | None = None
+) -> None:
+    """Refuse to lead through a Service that is a name of something else; of a gateway, if there are settings."""
+    leads_to = components.external_name(reader.get(Ref(SERVICE, service.namespace, name)))
+    if leads_to and (settings is None or components.is_astray(leads_to, settings)):
+        raise components.is_external(service.namespace, name, part, leads_to)
 
 
 def _routes(
@@ -262,8 +313,29 @@ def _port(port: int) -> str:
     return "" if port == 80 else f":{port}"
 
 
-def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
+def _misread(service: InferenceService, exposure: Exposure) -> list[Warning]:
+    """What the service says about closing or guarding its door, and is not taken as it may have been meant."""
     warnings = []
+    annotations, labels = service.metadata.annotations, service.metadata.labels
+    for key in _FLAGS:
+        if key in annotations and service.flag(key) is None:
+            message = f'{annotations[key][:_SHOWN]!r} is neither "true" nor "false"; it counts as not there'
+            warnings.append(Warning("InvalidFlag", f"annotation {key}: {message}"))
+    for key in VISIBILITY:
+        if exposure == "outside" and key in labels:
+            message = f"{labels[key][:_SHOWN]!r} isn't cluster-local, and the door stays open; write cluster-local"
+            warnings.append(Warning("UnknownVisibility", f"label {key}: {message} to close it, or remove the label"))
+    if exposure in ("cluster-local", "disabled") and asks_for_a_guard(service):
+        message = f"annotation {AUTH}: {service.annotation(AUTH)[:_SHOWN]!r} isn't supported yet"
+        warnings.append(Warning("AuthUnsupported", f"{message}; the door inside the cluster has no guard"))
+    if AUTH_SECRET in annotations and AUTH not in annotations:
+        opens = ", and the outside door is open to everybody" if exposure == "outside" else ""
+        warnings.append(Warning("AuthSecretUnused", f"annotation {AUTH_SECRET} guards nothing without {AUTH}{opens}"))
+    return warnings
+
+
+def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
+    warnings = _misread(service, door.exposure)
     asked = service.annotation(SERVICE_TYPE)
     if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
         message = f"annotation {SERVICE_TYPE}: {asked!r} is neither LoadBalancer nor NodePort; it is ignored"

@@ -19,6 +19,7 @@ from doorward.model.reference import (
     SERVICE,
     JsonObject,
 )
+from doorward.model.urls import is_plain
 
 OWNER = "doorward.io/owner"
 """Annotation: the UID of the service whose object it is."""
@@ -170,7 +171,7 @@ def _inference_service(obj: JsonObject) -> JsonObject:
     spec, status = as_map(obj.get("spec")), as_map(obj.get("status"))
     kept: JsonObject = {}
     for component in COMPONENTS:
-        if component in spec:
+        if spec.get(component) is not None:
             kept[component] = _component(spec[component])
     for key in ("runtime", "model"):
         if spec.get(key) is not None:
@@ -188,7 +189,9 @@ def _inference_service(obj: JsonObject) -> JsonObject:
     if isinstance(hosts := as_map(status.get("annotations")).get(HOSTS), str):
         seen["annotations"] = {HOSTS: hosts}
     if components := as_map(status.get("components")):
-        seen["components"] = {name: _component_status(components[name]) for name in COMPONENTS if name in components}
+        seen["components"] = {
+            name: _component_status(components[name]) for name in COMPONENTS if components.get(name) is not None
+        }
     if seen:
         trimmed["status"] = seen
     return trimmed
@@ -196,7 +199,7 @@ def _inference_service(obj: JsonObject) -> JsonObject:
 
 def _component(value: Any) -> Any:
     if not isinstance(value, dict):
-        return {} if value is None else {"malformed": type(value).__name__}
+        return {"malformed": type(value).__name__}
     kept: JsonObject = {}
     for key in ("minReplicas", "timeoutSeconds", "malformed"):
         if value.get(key) is not None:
@@ -214,9 +217,12 @@ def _component(value: Any) -> Any:
 
 
 def _component_status(value: Any) -> JsonObject:
+    """Where a component says that it is reached, as far as that can be a door's URL, or give a door its host."""
     status = as_map(value)
-    kept: JsonObject = {key: status[key] for key in ("url",) if status.get(key)}
-    if url := as_map(status.get("address")).get("url"):
+    kept: JsonObject = {}
+    if is_plain(url := status.get("url")):
+        kept["url"] = url
+    if is_plain(url := as_map(status.get("address")).get("url")):
         kept["address"] = {"url": url}
     return kept
 

@@ -12,7 +12,8 @@ from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 
 Mode = Literal["Serverless", "RawDeployment", "MultiNode"]
-Exposure = Literal["outside", "cluster-local", "disabled"]
+Exposure = Literal["outside", "cluster-local", "disabled", "unguarded"]
+"""``unguarded``: no outside door, since it asks for a guard that nobody can give it, and would stand open."""
 InCluster = Literal["ours", "tied", "conflict", "none"]
 ComponentName = Literal["engine", "router", "decoder"]
 

@@ -28,6 +28,9 @@ _GATEWAY = rf"{_LABEL}/{_SUBDOMAIN}"
 _QUALIFIED = rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 _PATTERN = r"[-a-z0-9*?]+"
 _LONGEST = 253 + 1 + 63
+_LOCAL_GATEWAY_SERVICE = "knative-local-gateway.istio-system.svc.cluster.local"
+LONGEST_TIMEOUT = (2**31 - 1) // 1000
+"""Seconds: proxies hold a timeout as milliseconds in 32 bits."""
 
 
 def refusal(reason: str, remedy: str) -> PydanticCustomError:
@@ -65,6 +68,12 @@ def _template(fields: frozenset[str]) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def _unguarded(value: object) -> object:
+    if isinstance(value, str) and value != "none":
+        raise refusal(f"{value[:_LONGEST]!r} isn't supported yet: no door is guarded", "write none, or remove it")
+    return value
 
 
 def _tuple(value: object) -> object:
@@ -135,10 +144,10 @@ class Settings(BaseModel):
     """Istio Gateway for requests from outside, NAMESPACE/NAME."""
     local_gateway: Gateway = "knative-serving/knative-local-gateway"
     """Istio Gateway inside the cluster, NAMESPACE/NAME."""
-    local_gateway_service: Domain = "knative-local-gateway.istio-system.svc.cluster.local"
+    local_gateway_service: Domain = _LOCAL_GATEWAY_SERVICE
     """Target of the in-cluster Service of a Serverless door."""
-    knative_local_gateway_service: Domain = "knative-local-gateway.istio-system.svc.cluster.local"
-    """Destination of the VirtualService of a Serverless door."""
+    knative_local_gateway_service: Annotated[Domain, Field(validate_default=True)] = ""
+    """Destination of the VirtualService of a Serverless door; empty: localGatewayService, as in KServe."""
     ome_ingress_gateway: Annotated[GatewayOrNone, Field(validate_default=True)] = ""
     """Gateway that HTTPRoutes attach to, NAMESPACE/NAME."""
     ingress_service: str = ""
@@ -151,7 +160,7 @@ class Settings(BaseModel):
     """Go template of the in-cluster Service's name, over .Name and .Namespace."""
     cluster_domain: Domain = "cluster.local"
     """DNS domain of the cluster."""
-    request_timeout_seconds: int | None = Field(default=None, gt=0)
+    request_timeout_seconds: int | None = Field(default=None, gt=0, le=LONGEST_TIMEOUT)
     """Seconds that one request may take where its component names no timeout; absent: as long as it likes."""
     adopt: bool = False
     """Whether to take over what OME's built-in ingress made."""
@@ -169,6 +178,13 @@ class Settings(BaseModel):
     """Namespace pattern to the domains that services of such namespaces may use; empty: every domain."""
     pass_cloud_annotations: Annotated[dict[NamespacePattern, tuple[Key, ...]], BeforeValidator(_tuples)] = {}
     """Namespace pattern to further annotation keys that pass from such services to their load balancers."""
+    auth: Annotated[Literal["none"], BeforeValidator(_unguarded)] = "none"
+    """Who may come in where a service doesn't say: none is the only value that this version takes."""
+
+    @field_validator("knative_local_gateway_service", mode="before")
+    @classmethod
+    def _as_the_local_one(cls, value: object, info: ValidationInfo) -> object:
+        return value or info.data.get("local_gateway_service", _LOCAL_GATEWAY_SERVICE)
 
     @field_validator("ome_ingress_gateway")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from doorward.backends import BackendError, Backends
 from doorward.graph.facts import Fact
@@ -18,17 +18,26 @@ from doorward.plan.plan import EXTERNAL
 class Closing:
     """Looks at the objects of one service.
 
-    ``door`` is its Service DOOR, ``closed`` that nothing may lead in, ``lost`` the hosts that belong to another now.
+    ``door`` is its Service DOOR, ``closed`` that nothing may lead in, ``lost`` the hosts that belong to another now,
+    ``astray`` tells of an object that leads where no door may lead: nothing of it stays.
     """
 
     def __init__(
-        self, backends: Backends, settings: Settings, door: Ref, *, closed: bool, lost: Collection[str]
+        self,
+        backends: Backends,
+        settings: Settings,
+        door: Ref,
+        *,
+        closed: bool,
+        lost: Collection[str],
+        astray: Callable[[JsonObject], object] | None = None,
     ) -> None:
         self.backends = backends
         self.settings = settings
         self.door = door
         self.closed = closed
         self.lost = lost
+        self.astray = astray
 
     def refs(self, ours: Iterable[Fact], wanted: Collection[Ref]) -> frozenset[Ref]:
         """The objects that aren't wanted and serve what is closed, or lost."""
@@ -43,6 +52,8 @@ class Closing:
         """Whether an object serves what is closed, or a host that is lost, or that the namespace may not have."""
         if kind == SERVICE:
             return self.closed and (obj.get("spec") or {}).get("type") in EXTERNAL
+        if self.astray and self.astray(obj):
+            return True
         if kind not in self.backends.claiming:
             return self.closed
         try:
@@ -55,6 +66,8 @@ class Closing:
         """A merge patch of an object's spec that leaves what may stay; None: nothing may."""
         if ref == self.door:
             return {"type": "ClusterIP", "loadBalancerIP": None}
+        if self.astray and self.astray(obj):
+            return None
         kind = ref.kind
         try:
             claims = self.backends.claims(kind, obj)

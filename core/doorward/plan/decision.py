@@ -15,6 +15,7 @@ import msgspec
 from doorward.backends import Backend, BackendError, Backends
 from doorward.graph.addresses import door_service
 from doorward.graph.claims import NOBODY, Age, Claims, How, keys_of
+from doorward.graph.components import external_name, is_external
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
@@ -29,6 +30,7 @@ from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, Jso
 from doorward.model.settings import Settings
 from doorward.plan import notice
 from doorward.plan.arbitration import Arbiter, Denied, domain_problem, is_taken, lost_to
+from doorward.plan.astray import Astray
 from doorward.plan.closing import Closing
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import Overlap
@@ -145,6 +147,7 @@ class _Case:
         self.reader = reader
         self.decision = decision
         self.ours = tuple(f for f in self.facts.owned_by(fact.uid, fact.ref.namespace) if is_ours(f, fact.uid))
+        self.astray: Astray | None = None
         self.standing = Standing()
         self.warnings: list[Warning] = []
 
@@ -203,7 +206,8 @@ class _Case:
         settings = self.tracked.as_settings()
         exposure = exposure_of(service, settings)
         try:
-            if why := unread or self._try_to_open(service, settings, exposure, first):
+            self.astray = Astray(service.namespace, self.fact.uid, self.reader, self.memory, settings)
+            if why := unread or self._led_astray() or self._try_to_open(service, settings, exposure, first):
                 self._refuse(service, settings, why, exposure != "outside", first)
         except NotListed as missing:
             self._close_alone(service, settings, exposure != "outside", missing.kind)
@@ -247,7 +251,8 @@ class _Case:
         if not form.opens:
             assert form.waiting is not None
             self.decision.affected |= self.claims.want(self.fact.ref, service.age, ())
-            report = Report(status=status_of(form.waiting), reason=form.waiting.reason, message=form.waiting.message)
+            why = form.refused or form.waiting
+            report = Report(status=status_of(why), reason=why.reason, message=why.message)
             self._carry_out(service, Plan(memory=self.memory), report, first)
             return
         selected = self._selected(form.door)
@@ -340,14 +345,25 @@ class _Case:
         drafts = self._held(service, settings, closed=closed).drafts
         self.decision.drafts = [draft for draft in drafts if draft.order == CLOSE]
 
+    def _led_astray(self) -> Refusal | None:
+        """Why what stands can't stay, though the service may ask for another door by now."""
+        if self.astray is None:
+            return None
+        for fact in self.ours:
+            if fact.ref.kind != SERVICE and (name := self.astray.through(fact.object())):
+                leads_to = external_name(self.reader.get(Ref(SERVICE, fact.ref.namespace, name)))
+                return is_external(fact.ref.namespace, name, "door that stands", leads_to)
+        return None
+
     def _held(self, service: InferenceService, settings: Settings | None, *, closed: bool) -> Plan:
         closes: dict[str, object] = {}
         served = [claim for fact in self.ours for claim in self._served(fact.ref.kind, fact.object())]
         owners = {c.where: lost_to(self.claims, self.fact.uid, c, self.age) for c in served}
         lost = {where: owner for where, owner in owners.items() if owner}
-        if settings is not None and (closed or settings.namespace_domains or lost):
+        astray = self.astray.through if self.astray else None
+        if settings is not None and (closed or settings.namespace_domains or lost or self._led_astray()):
             door = Ref(SERVICE, service.namespace, door_service(service, settings))
-            closing = Closing(self.backends, settings, door, closed=closed, lost=lost)
+            closing = Closing(self.backends, settings, door, closed=closed, lost=lost, astray=astray)
             closes = {"closed": closed, "leads_in": closing.leads_in, "narrowed": closing.narrowed}
             if not closed:
                 self._tell_what_is_lost(served, lost, settings)
@@ -394,7 +410,8 @@ class _Case:
         stands = self.ours or any(
             self._restorable(key.partition("/")[0], kept_of(service, mark)) for key, mark in marks
         )
-        return f"{refusal.message} (the door that stands is kept)" if stands else refusal.message
+        kept = stands and not self._led_astray()
+        return f"{refusal.message} (the door that stands is kept)" if kept else refusal.message
 
     def _situation(self, service: InferenceService, **more: object) -> Situation:
         return Situation(

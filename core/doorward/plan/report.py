@@ -6,6 +6,7 @@ from typing import Literal
 
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import Shape
+from doorward.model import urls
 from doorward.model.door import Door, Standing, Warning
 from doorward.plan.arbitration import Denied
 from doorward.plan.plan import Plan
@@ -32,6 +33,8 @@ def report_on(
         return Report(status="Unknown", reason="WaitingForCollection", message="; ".join(result.collecting))
     if not result.applied:
         return None
+    if form.refused:
+        return Report(status="False", reason=form.refused.reason, message=form.refused.message, **told)
     if denied:
         what = "; ".join(d.message for d in denied)
         rest = "; the other hosts are served" if door.hosts or door.path else ""
@@ -47,17 +50,17 @@ def report_on(
 
 
 def _url(form: Shape, door: Door, rendered: Rendered, standing: Standing) -> str | None:
-    if standing.address and not door.hosts:
-        return f"http://{standing.address}"
+    if urls.is_address(standing.address) and not door.hosts:
+        return urls.url("http", standing.address)
     if door.backend == "loadbalancer":
         return form.address if door.service_type == "NodePort" else None
     if not door.backend:
         return form.url or form.address
     rendering = rendered.renderings.get(door.backend)
     if door.path and rendering and rendering.path:
-        return f"{door.scheme}://{door.path.host}{door.path.prefix}"
+        return urls.url(door.scheme, door.path.host) + door.path.prefix
     primary = form.door.hosts[:1]
-    return f"{door.scheme}://{primary[0]}" if primary and primary[0] in door.hosts else form.address
+    return urls.url(door.scheme, primary[0]) if primary and primary[0] in door.hosts else form.address
 
 
 def status_of(refusal: Refusal) -> Literal["True", "False", "Unknown"]:

@@ -14,6 +14,7 @@ from doorward.model import names
 from doorward.model.annotations import HeldBack, cloud_keys, shown, told
 from doorward.model.door import Door, Rendering, Standing, Warning, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.urls import is_address
 
 from doorward_loadbalancer import clouds
 
@@ -106,10 +107,15 @@ def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
     if door.service_type == "NodePort":
         port = next((port["nodePort"] for port in _of(service, "spec", "ports") if port.get("nodePort")), None)
         return Standing(message=f"port {port} of every node" if port else f"the node port of Service {name}")
-    for address in _of(service, "status", "loadBalancer", "ingress"):
-        if reached := address.get("ip") or address.get("hostname"):
-            return Standing(address=reached)
+    odd = ""
+    for given in _of(service, "status", "loadBalancer", "ingress"):
+        for address in (given.get("ip"), given.get("hostname")):
+            if address and is_address(address):
+                return Standing(address=address)
+            odd = odd or (str(address)[:100] if address else "")
     message = f"Service {name} waits for the address of its load balancer"
+    if odd:
+        message += f"; its status has {odd!r}, which is neither an IP address nor a host name"
     return Standing(state="pending", reason="LoadBalancerPending", message=message)
 
 

@@ -521,6 +521,8 @@ class Store:
             structure = kind.schemas.get(version)
             if structure is not None:
                 found += schema.admit(structure, new)
+            else:
+                admission.drop_nulls(new)  # nearly every schema drops them where it names the field
         elif not found:
             found = admission.admit(kind.name, new, old, request.subresource, self._allocations)
         if found:

@@ -27,6 +27,7 @@ NO_VIRTUAL = "ome.io/ingress-disable-istio-virtualhost"
 TYPE = "ome.io/service-type"
 BACKEND = "doorward.io/backend"
 SCHEME = "ome.io/ingress-url-scheme"
+AUTH = "doorward.io/auth"
 VISIBILITY = "networking.knative.dev/visibility"
 
 Host = tuple[str, str]
@@ -48,22 +49,26 @@ class Ask(msgspec.Struct, frozen=True):
     """Path prefix and component, most specific first."""
     url: str = ""
     load_balancer: bool = False
+    refused: bool = False
+    """Closed, since nobody can guard it as it asks."""
 
 
 def ask(service: JsonObject, settings: Settings) -> Ask:
     meta, spec = service["metadata"], service.get("spec") or {}
     notes, labels = meta.get("annotations") or {}, meta.get("labels") or {}
     kind = notes.get(TYPE) if notes.get(TYPE) in ("LoadBalancer", "NodePort") else ""
-    off = notes[DISABLE].lower() == "true" if DISABLE in notes else settings.disable_ingress_creation
+    off = _flag(notes, DISABLE, settings.disable_ingress_creation)
     if labels.get(VISIBILITY) == "cluster-local" or (off and not kind):
         return Ask("closed")
+    if notes.get(AUTH, "none") != "none":
+        return Ask("closed", refused=True)
     if notes.get(POISON) and not notes.get(BACKEND) and not off:
         return Ask("poisoned")
     mode = notes.get(MODE) or settings.default_deployment_mode
     if mode not in ("Serverless", "RawDeployment", "MultiNode") or "engine" not in spec:
         return Ask("invalid")
     serverless = mode == "Serverless"
-    virtual = not (notes[NO_VIRTUAL].lower() == "true" if NO_VIRTUAL in notes else settings.disable_istio_virtual_host)
+    virtual = not _flag(notes, NO_VIRTUAL, settings.disable_istio_virtual_host)
     entry = "router" if "router" in spec else "engine"
     wanted = [entry, *(["decoder"] if "decoder" in spec else [])]
     routes = (("/v1/decoder", "decoder"), ("/", entry)) if "decoder" in wanted else (("/", entry),)
@@ -100,10 +105,16 @@ def inside_door(service: JsonObject, settings: Settings) -> str:
     """The name of Service DOOR; empty where there is none to be."""
     meta = service["metadata"]
     notes = meta.get("annotations") or {}
-    off = notes[NO_VIRTUAL].lower() == "true" if NO_VIRTUAL in notes else settings.disable_istio_virtual_host
-    if off and (notes.get(MODE) or settings.default_deployment_mode) == "Serverless":
+    if (
+        _flag(notes, NO_VIRTUAL, settings.disable_istio_virtual_host)
+        and (notes.get(MODE) or settings.default_deployment_mode) == "Serverless"
+    ):
         return ""
     return settings.door_service.replace("{{.Name}}", meta["name"])
+
+
+def _flag(notes: dict[str, str], key: str, setting: bool) -> bool:
+    return {"true": True, "false": False}.get(notes.get(key, "").strip().lower(), setting)
 
 
 def is_forbidden(host: Host, namespace: str, settings: Settings) -> bool:

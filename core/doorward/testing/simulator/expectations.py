@@ -27,6 +27,8 @@ def check(world: World, seat: Seat, invariants: Invariants) -> None:
         objects = world.of(uid)
         if asks[uid].state == "closed":
             is_closed(service, objects)
+            if asks[uid].refused:
+                says_so(service)
         elif asks[uid].state == "open" and not _blocked(world, service):
             is_open(world, service, asks, objects, invariants)
         elif asks[uid].state in ("invalid", "poisoned"):

@@ -1,0 +1,126 @@
+"""What is to be closed, or guarded, doesn't open by an odd word."""
+
+from __future__ import annotations
+
+import pytest
+from doorward.model.reference import SERVICE, JsonObject
+
+from tests.engine.scenes import SERVICES, Scene, opened, service
+from tests.engine.stage import settings
+
+AUTH = "doorward.io/auth"
+LOAD_BALANCER = {"ome.io/disable-ingress": "true", "ome.io/service-type": "LoadBalancer"}
+DOORS: dict[str, tuple[bool, dict[str, str], JsonObject]] = {
+    "ingress": (True, {}, {}),
+    "http route": (True, {}, {"enableGatewayAPI": True, "omeIngressGateway": "gw/shared"}),
+    "virtual service": (False, {}, {}),
+    "ingress before knative": (False, {"ome.io/ingress-class": "nginx"}, {}),
+    "load balancer": (True, LOAD_BALANCER, {}),
+    "load balancer beside an ingress": (True, {"ome.io/service-type": "LoadBalancer"}, {}),
+    "load balancer before knative": (False, LOAD_BALANCER, {}),
+}
+every_door = pytest.mark.parametrize(("raw", "annotations", "config"), DOORS.values(), ids=DOORS)
+
+
+def is_open(scene: Scene) -> bool:
+    """Whether anything leads in from outside."""
+    types = {o["spec"].get("type") for o in scene.objects() if o["kind"] == "Service"}
+    return bool(scene.reaches("http://m.a.example.com/")) or bool(types & {"LoadBalancer", "NodePort"})
+
+
+# -- a guard that nobody can give ------------------------------------------------------------------------------------
+
+
+@every_door
+@pytest.mark.parametrize("value", ["api-key", "basic", "oidc", "API-Key", " basic ", ""])
+def test_a_door_that_asks_for_a_guard_doesnt_open(
+    raw: bool, annotations: dict[str, str], config: JsonObject, value: str
+) -> None:
+    scene = Scene(settings(config), *service(raw=raw, annotations={**annotations, AUTH: value}))
+    assert not is_open(scene)
+    assert scene.verdict() == ("False", "AuthUnsupported")
+    for part in (AUTH, repr(value.strip()), "remove the annotation"):
+        assert part in scene.message()
+    assert scene.url() == scene.address() == "http://m.a.svc.cluster.local"
+    assert scene.reaches("http://m.a.svc.cluster.local/", inside=True) == "m-engine"
+
+
+@every_door
+def test_a_standing_door_that_asks_for_a_guard_is_closed_at_once(
+    raw: bool, annotations: dict[str, str], config: JsonObject
+) -> None:
+    scene = Scene(settings(config), *service(raw=raw, annotations=annotations))
+    assert is_open(scene)
+    inside, before = scene.get(SERVICE, "a", "m")["spec"].get("clusterIP"), scene.clock.now
+    scene.edit(annotations={AUTH: "api-key"})
+    assert not is_open(scene)
+    assert scene.clock.now == before
+    assert scene.verdict() == ("False", "AuthUnsupported")
+    assert scene.get(SERVICE, "a", "m")["spec"].get("clusterIP") == inside
+    assert scene.reaches("http://m.a.svc.cluster.local/", inside=True) == "m-engine"
+    watched = scene.since()
+    scene.advance(60)
+    assert watched.writes == []
+    scene.edit(annotations={AUTH: None})
+    assert is_open(scene)
+
+
+@pytest.mark.parametrize("journal", [True, False], ids=["journal", "no journal"])
+def test_a_guard_that_was_asked_for_while_nothing_ran_closes_the_door(journal: bool) -> None:
+    scene = opened()
+    scene.patch(SERVICES, "a", "m", {"metadata": {"annotations": {AUTH: "basic"}}})
+    after = scene.again(journal=journal)
+    assert not is_open(after)
+    assert after.verdict() == ("False", "AuthUnsupported")
+
+
+def test_a_guard_is_refused_before_anything_is_ready() -> None:
+    scene = Scene(*service(raw=True, ready=False, annotations={AUTH: "basic"}))
+    assert scene.verdict() == ("False", "AuthUnsupported")
+
+
+@pytest.mark.parametrize("value", ["none", "None", " NONE "])
+def test_none_asks_for_no_guard(value: str) -> None:
+    scene = opened(annotations={AUTH: value, "doorward.io/auth-secret": "keys"})
+    assert is_open(scene)
+    assert scene.reasons() == []
+
+
+def test_a_secret_without_a_guard_is_told_of() -> None:
+    scene = opened(annotations={"doorward.io/auth-secret": "keys"})
+    ((reason, message),) = scene.told()
+    assert reason == "AuthSecretUnused"
+    assert AUTH in message
+    assert "open to everybody" in message
+
+
+@pytest.mark.parametrize("closed", [{"labels": {"networking.ome.io/visibility": "cluster-local"}}, {}])
+def test_of_a_closed_door_a_guard_is_told_in_an_event(closed: JsonObject) -> None:
+    off = {} if closed else {"ome.io/disable-ingress": "true"}
+    scene = opened(annotations={AUTH: "api-key", **off}, **closed)
+    ((reason, message),) = scene.told()
+    assert reason == "AuthUnsupported"
+    assert "the door inside the cluster has no guard" in message
+
+
+def test_the_setting_takes_no_guard_yet() -> None:
+    scene = opened()
+    scene.configure(doorward="auth: api-key")
+    assert is_open(scene)
+    (problem,) = scene.engine.problems
+    assert problem.startswith("key doorward, field auth: 'api-key' isn't supported yet")
+    after = Scene(settings(doorward="auth: api-key"), *service(raw=True))
+    assert not after.engine.ready
+    assert after.ours() == set()
+
+
+# -- switches --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["bogus", "", "no", "0", "off", "f", "falsee", "fa lse"])
+@pytest.mark.parametrize("key", ["ome.io/ingress-disable-creation", "ome.io/disable-ingress"])
+def test_only_an_explicit_false_opens_what_the_cluster_closes(key: str, word: str) -> None:
+    scene = Scene(settings({"disableIngressCreation": True}), *service(raw=True, annotations={key: word}))
+    assert not is_open(scene)
+    assert scene.verdict() == ("True", "IngressDisabled")
+    assert scene.reasons() == ["InvalidFlag"]
