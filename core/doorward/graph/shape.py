@@ -18,7 +18,7 @@ from typing import Literal, cast
 import msgspec
 
 from doorward.graph import components
-from doorward.graph.addresses import Addresses, addresses, door_service
+from doorward.graph.addresses import Addresses, addresses, door_service, stays_in_cluster
 from doorward.graph.components import Service
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.kinds import Kinds
@@ -26,6 +26,7 @@ from doorward.graph.mode import mode_of
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.model.door import Door, Exposure, InCluster, Mode, Route, Target, Warning
+from doorward.model.quoting import quoted
 from doorward.model.reference import SERVICE, Ref
 from doorward.model.settings import Settings
 
@@ -38,7 +39,8 @@ DISABLE_INGRESS = "ome.io/disable-ingress"
 DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
 ISTIO_CLASS = "istio"
-_WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
+_NEEDING_NO_HOST = ("loadbalancer", "cluster_local")
+_WITHOUT_HOSTS = ("", *_NEEDING_NO_HOST)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +64,22 @@ def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
             return "cluster-local"
-    return "disabled" if ingress_is_off(service, settings) and not service_type(service) else "outside"
+    if service_type(service):
+        return "outside"
+    if ingress_is_off(service, settings):
+        return "disabled"
+    return "cluster-local" if _lacks_hosts(service, settings) else "outside"
 
 
 def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
     """Any of the switches; an explicit false on the service beats the cluster's."""
     own = [flag for key in (DISABLE_CREATION, DISABLE_INGRESS) if (flag := service.flag(key)) is not None]
     return any(own) if own else settings.disable_ingress_creation
+
+
+def _lacks_hosts(service: InferenceService, settings: Settings) -> bool:
+    """Whether an ingress would have no host to serve, by the settings alone; some backends need none."""
+    return service.annotation(BACKEND) not in _NEEDING_NO_HOST and stays_in_cluster(service, settings)
 
 
 def service_type(service: InferenceService) -> Literal["", "LoadBalancer", "NodePort"]:
@@ -125,11 +136,20 @@ def shape(
     in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
     asked = Addresses(hosts=(), path=None, scheme="http")
     if backend not in _WITHOUT_HOSTS:
-        asked = addresses(service, settings, serverless=serverless, entry=entry)
+        own = door.inside_hosts if in_cluster in ("ours", "tied") else ()
+        asked = addresses(service, settings, reader, serverless=serverless, entry=entry, own=own)
+        if not asked.hosts and not asked.path:
+            backend, exposure = ("loadbalancer", exposure) if door.service_type else ("", "cluster-local")
     status = service.status.components.get(entry)
     url = status.url if status and serverless and not virtual_services and not backend else ""
     door = msgspec.structs.replace(
-        door, backend=backend, in_cluster=in_cluster, hosts=asked.hosts, path=asked.path, scheme=asked.scheme
+        door,
+        exposure=exposure,
+        backend=backend,
+        in_cluster=in_cluster,
+        hosts=asked.hosts,
+        path=asked.path,
+        scheme=asked.scheme,
     )
     return Shape(
         door=door,
@@ -205,7 +225,7 @@ def _backend(
     choose: Callable[[Door, Settings], str | None],
 ) -> str:
     """The name of the backend that opens the outside door; empty where the entry's own URL is the door."""
-    if ingress_is_off(service, settings):
+    if ingress_is_off(service, settings) or _lacks_hosts(service, settings):
         if "loadbalancer" not in backends:
             raise Refusal("UnknownBackend", "without ingress, backend 'loadbalancer' is due, which isn't installed")
         return "loadbalancer"
@@ -213,7 +233,9 @@ def _backend(
     if explicit:
         if explicit not in backends:
             choices = ", ".join(sorted(backends))
-            raise Refusal("UnknownBackend", f"annotation {BACKEND}: no backend {explicit!r}; choose one of {choices}")
+            raise Refusal(
+                "UnknownBackend", f"annotation {BACKEND}: no backend {quoted(explicit)}; choose one of {choices}"
+            )
         return explicit
     by_rule = _by_rule(service, settings, door.mode, door.virtual_services)
     chosen = choose(msgspec.structs.replace(door, backend=by_rule), settings)
@@ -266,7 +288,7 @@ def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
     warnings = []
     asked = service.annotation(SERVICE_TYPE)
     if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
-        message = f"annotation {SERVICE_TYPE}: {asked!r} is neither LoadBalancer nor NodePort; it is ignored"
+        message = f"annotation {SERVICE_TYPE}: {quoted(asked)} is neither LoadBalancer nor NodePort; it is ignored"
         warnings.append(Warning("InvalidServiceType", message))
     if door.in_cluster == "conflict":
         message = (

@@ -181,8 +181,7 @@ def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
         return True
     foreign = claims.foreign(claim.host, claim.prefix)
     return any(
-        (hold.controller != uid or hold.ref.namespace != ref.namespace) and claim.meets(hold.via)
-        for hold in foreign
+        (hold.controller != uid or hold.ref.namespace != ref.namespace) and claim.meets(hold.via) for hold in foreign
     )
 
 

@@ -24,6 +24,7 @@ ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
         "{{.Name}}.shared.test",
         "Not_A_Host",
         "{{ .Namespace }}.{{.IngressDomain}}",
+        "other.ns-b.svc.cluster.local",
         None,
     ),
     asks.DOMAIN: ("other.test", "models.test", None),
@@ -43,6 +44,7 @@ _WEIGHTS = (8, 6, 5, 3, 3, 5, 4, 1, 2, 2, 1, 1, 3)
 _GOOD: tuple[dict[str, object], ...] = (
     {},
     {"ingressDomain": "models.test"},
+    {"ingressDomain": "svc.cluster.local"},
     {"enableGatewayAPI": True, "omeIngressGateway": "sim/gateway"},
     {"enableGatewayAPI": True, "omeIngressGateway": "sim/other"},
     {"ingressClassName": "nginx"},
