@@ -165,6 +165,14 @@ def test_a_host_that_no_listener_admits_is_named(listener: dict[str, Any], heard
     assert heard or "m.a.example.com" in warnings[0].message
 
 
+def test_many_hosts_that_no_listener_admits_are_one_warning() -> None:
+    hosts = tuple(f"m.a.d{number}.test" for number in range(40))
+    deaf = gateway({"protocol": "HTTP", "hostname": "*.example.com", "allowedRoutes": ALL})
+    (warning,) = render("gateway_api", door_of(hosts=hosts), facts(deaf)).warnings
+    assert "m.a.d0.test" in warning.message
+    assert "37 more" in warning.message
+
+
 def test_a_gateway_of_the_same_namespace_admits_by_default() -> None:
     assert render("gateway_api", door_of(namespace="ingress"), facts(gateway({"protocol": "HTTP"}))).warnings == ()
 
@@ -241,6 +249,15 @@ def test_every_object_has_to_be_accepted() -> None:
             {"parentRefs": [{"name": "gw", "namespace": "c"}, {"kind": "Service", "group": "", "name": "s"}]},
             [Claim("x.example.com", "/", ("c/gw",))],
         ),
+        (
+            {"parentRefs": [{"name": "gw", "namespace": "b", "sectionName": "web"}, {"name": "gw", "port": 443}]},
+            [Claim("x.example.com", "/", ("b/gw",))],
+        ),
+        (
+            {"parentRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}]},
+            [Claim("x.example.com", "/", ("b/gw",))],
+        ),
+        ({"parentRefs": [{"kind": "ListenerSet", "name": "more"}]}, [Claim("x.example.com", "/", ("*/*",))]),
     ],
 )
 def test_what_a_strangers_route_claims(changes: dict[str, Any], claims: list[Claim]) -> None:

@@ -176,6 +176,11 @@ def test_annotations_pass_by_setting_only() -> None:
     assert "annotations" not in render("istio", serverless(annotations=annotations)).objects[0]["metadata"]
 
 
+FORMS = ["m.a", "m.a.svc", "m.a.svc.cluster.local"]
+INSIDE_BY_KSERVE = r"^m\.a(\.svc(\.cluster\.local)?)?(?::\d{1,5})?$"
+BY_KSERVE = r"^m\.a\.svc\.example\.com(?::\d{1,5})?$"
+
+
 def foreign(**changes: Any) -> dict[str, Any]:
     base = {"hosts": ["x.example.com"], "gateways": ["istio-system/gw"], "http": [{"route": []}]}
     return {
@@ -193,7 +198,19 @@ def foreign(**changes: Any) -> dict[str, Any]:
         ({"gateways": ["gw", "mesh"]}, [Claim("x.example.com", "/", ("b/gw",))]),
         ({"gateways": ["mesh"]}, []),
         ({"gateways": None}, []),
-        ({"hosts": ["*", "reviews", "reviews.b", "reviews.c.svc", "reviews.c.svc.cluster.local"]}, []),
+        ({"hosts": ["*", "reviews"]}, []),
+        (
+            {"hosts": ["reviews.b", "m.a.svc.example.com"]},
+            [Claim(host, "/", ("istio-system/gw",)) for host in ("reviews.b", "m.a.svc.example.com")],
+        ),
+        ({"hosts": FORMS, "http": [{"match": [{"authority": {"regex": INSIDE_BY_KSERVE}}]}]}, []),
+        (
+            {
+                "hosts": ["m.a.svc.example.com"],
+                "http": [{"match": [{"authority": {"regex": INSIDE_BY_KSERVE}}, {"authority": {"regex": BY_KSERVE}}]}],
+            },
+            [Claim("m.a.svc.example.com", "/", ("istio-system/gw",))],
+        ),
         ({"hosts": ["*.example.com"]}, [Claim("*.example.com", "/", ("istio-system/gw",))]),
         ({"http": [{"match": [{"uri": {"prefix": "/api/"}}]}]}, [Claim("x.example.com", "/api", ("istio-system/gw",))]),
         ({"http": [{"match": [{"uri": {"exact": "/api"}}]}]}, []),
@@ -217,9 +234,69 @@ def test_what_a_strangers_virtual_service_claims(changes: dict[str, Any], claims
     assert list(call("istio", "claims", manifest=foreign(**changes))) == claims
 
 
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("gw", "b/gw"),
+        ("./gw", "b/gw"),
+        ("a/gw", "a/gw"),
+        ("gw.a", "a/gw"),
+        ("gw.a.svc.cluster.local", "a/gw"),
+        ("gw.b", "b/gw"),
+    ],
+)
+def test_gateways_are_compared_as_istio_reads_them(named: str, meant: str) -> None:
+    assert call("istio", "claims", manifest=foreign(gateways=[named])) == (Claim("x.example.com", "/", (meant,)),)
+    match = {"http": [{"match": [{"gateways": ["mesh", named]}]}]}
+    assert call("istio", "claims", manifest=foreign(**match)) == (Claim("x.example.com", "/", (meant,)),)
+
+
+def test_a_leaving_local_gateway_is_known_by_every_name_that_istio_knows_it_by() -> None:
+    before = serverless(settings=Settings(local_gateway="old/local"))
+    standing = owned(render("istio", before).objects[0], before)
+    for http in standing["spec"]["http"]:
+        for match in http["match"]:
+            match["gateways"] = [
+                gateway.replace("old/local", "local.old.svc.cluster.local") for gateway in match["gateways"]
+            ]
+    now = serverless(leaving_parents=("old/local",))
+    objects = [owned(each, now) for each in render("istio", now, facts(standing)).objects]
+    assert route(objects, "http://m.a.svc.cluster.local/", gateway="old/local") == ("m-engine", "/")
+
+
+def test_no_host_is_there_twice_which_istio_refuses() -> None:
+    assert spec(serverless(hosts=("m.a.svc.cluster.local", "m.a.example.com")))["hosts"] == [
+        "m.a.svc.cluster.local",
+        "m.a.example.com",
+        "m.a",
+        "m.a.svc",
+    ]
+
+
+def test_the_short_name_in_a_namespace_of_digits_is_left_out_which_istio_refuses() -> None:
+    rendered = spec(serverless(namespace="1234"))
+    assert rendered["hosts"] == ["m.1234.example.com", "m.1234.svc", "m.1234.svc.cluster.local"]
+    closed = spec(serverless(namespace="1234", exposure="cluster-local"))
+    assert closed["hosts"] == ["m.1234.svc", "m.1234.svc.cluster.local"]
+
+
+def test_a_host_outside_that_looks_like_an_in_cluster_name_is_claimed_and_goes_with_the_rest() -> None:
+    door = serverless(hosts=("v.b.svc.example.com", "m.a.example.com"))
+    standing = owned(render("istio", door).objects[0], door)
+    via = (DEFAULT_GATEWAY, LOCAL_GATEWAY)
+    assert call("istio", "claims", manifest=standing) == tuple(Claim(host, "/", via) for host in door.hosts)
+    left = call("istio", "narrow", manifest=standing, hosts=("m.a.example.com",))
+    assert left["hosts"] == ["m.a.example.com", *INSIDE]
+    assert call("istio", "narrow", manifest=standing, hosts=())["hosts"] == INSIDE
+
+
 def test_a_path_doors_host_of_two_labels_is_no_in_cluster_name() -> None:
     door = serverless(namespace="com-x", path=PathDoor("example.com", "/m"))
     (_, path) = render("istio", door).objects
     assert call("istio", "claims", manifest=owned(path, door)) == (
+        Claim("example.com", "/m", (DEFAULT_GATEWAY, LOCAL_GATEWAY)),
+    )
+    same = serverless(namespace="com", path=PathDoor("example.com", "/m"))
+    assert call("istio", "claims", manifest=owned(render("istio", same).objects[1], same)) == (
         Claim("example.com", "/m", (DEFAULT_GATEWAY, LOCAL_GATEWAY)),
     )

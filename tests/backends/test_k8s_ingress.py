@@ -497,3 +497,15 @@ def test_the_class_of_a_claim_is_the_field_or_the_annotation_of_old() -> None:
     del mine["spec"]["ingressClassName"]
     mine["metadata"]["annotations"]["kubernetes.io/ingress.class"] = "old"
     assert call("k8s_ingress", "claims", manifest=mine) == (Claim("m.a.example.com", "/", ("old",)),)
+    mine["spec"]["ingressClassName"] = "nginx"
+    assert call("k8s_ingress", "claims", manifest=mine) == (Claim("m.a.example.com", "/", ("nginx", "old")),)
+
+
+def test_an_ingress_without_a_class_may_be_of_any() -> None:
+    door = make()
+    mine = owned(ingress(door), door)
+    del mine["spec"]["ingressClassName"]
+    (claim,) = call("k8s_ingress", "claims", manifest=mine)
+    assert claim.meets(("nginx",))
+    assert claim.meets(("traefik",))
+    assert not claim.meets(("gateways/one",))

@@ -11,6 +11,7 @@ from doorward.backends import Backends
 from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering, Standing, manifest
 from doorward.model.event import Observed
+from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 from hypothesis import given
@@ -133,7 +134,7 @@ def test_a_class_that_can_be_none_is_named(name: str, raw: bool) -> None:
     standing = scene.ours()
     scene.edit(annotations={"ome.io/ingress-class": name})
     assert scene.verdict() == ("False", "InvalidIngressClass")
-    for word in ("annotation ome.io/ingress-class", repr(name[:100]), "such as nginx"):
+    for word in ("annotation ome.io/ingress-class", quoted(name), "such as nginx"):
         assert word in scene.message()
     assert scene.ours() == standing
     scene.edit(annotations={"ome.io/disable-ingress": "true"})

@@ -319,6 +319,73 @@ def test_a_foreign_object_of_another_class_owns_nothing_here() -> None:
     assert stage.condition()["status"] == "True"
 
 
+@pytest.mark.parametrize("how", ["the annotation of old", "no class at all"])
+def test_a_foreign_ingress_is_of_its_class_however_it_says_so(how: str) -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    old = {"kubernetes.io/ingress.class": "nginx"}
+    theirs = foreign_ingress("m.a.example.com", annotations=old if how == "the annotation of old" else {})
+    del theirs["spec"]["ingressClassName"]
+    stage.create(theirs)
+    add(stage, "nginx")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["reason"] == "HostConflict"
+    assert "Ingress b/theirs" in stage.condition()["message"]
+    add(stage, "istio", name="other", **{"ome.io/ingress-domain-template": "m.a.example.com"})
+    settle(stage)
+    assert stage.condition("other")["status"] == "True"
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [
+        "knative-serving/knative-ingress-gateway",
+        "knative-ingress-gateway.knative-serving.svc.cluster.local",
+        "knative-ingress-gateway.knative-serving",
+        "./knative-ingress-gateway",
+        "knative-ingress-gateway",
+    ],
+)
+def test_a_foreign_virtual_service_is_on_a_gateway_however_it_names_it(gateway: str) -> None:
+    namespace = "b" if "knative-serving" in gateway else "knative-serving"
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    theirs: JsonObject = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "theirs", "namespace": namespace},
+        "spec": {
+            "hosts": ["m.a.example.com"],
+            "gateways": [gateway],
+            "http": [{"route": [{"destination": {"host": "theirs"}}]}],
+        },
+    }
+    stage.create(theirs)
+    add(stage, "istio")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["reason"] == "HostConflict"
+    assert f"VirtualService {namespace}/theirs" in stage.condition()["message"]
+
+
+def test_a_foreign_route_is_on_a_gateway_however_it_names_its_listeners() -> None:
+    namespace, _, name = str(GATEWAY["omeIngressGateway"]).partition("/")
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    theirs: JsonObject = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "theirs", "namespace": namespace},
+        "spec": {"hostnames": ["m.a.example.com"], "parentRefs": [{"name": name, "sectionName": "web"}]},
+    }
+    stage.create(theirs)
+    add(stage, "gateway_api")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["reason"] == "HostConflict"
+
+
 def test_a_foreign_object_that_comes_later_is_a_warning_and_changes_nothing() -> None:
     stage = opened("nginx")
     before = versions(stage)

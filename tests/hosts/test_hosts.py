@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from doorward.model.hosts import clean_path, domain_problem, host_problem, overlaps, path_problem, segment_prefix
+from doorward.model.hosts import (
+    clean_path,
+    domain_problem,
+    host_problem,
+    is_in_cluster,
+    overlaps,
+    path_problem,
+    segment_prefix,
+)
 from doorward.model.template import compile
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +46,8 @@ def test_a_lower_case_dns_name_of_two_labels_is_a_host(host: str) -> None:
         ("m.example.com\n", "'\\n'"),
         ("m.exämple.com", "'ä'"),
         ("1.2.3.4", "IP address"),
+        ("10.1", "digits alone"),
+        ("m.example.123", "digits alone"),
         (LABEL63 + "a.b", "64 characters"),
         ("a" + HOST253, "254 characters"),
         ("ß.example.com", "'ß'"),
@@ -50,6 +60,23 @@ def test_anything_else_is_no_host(host: str, words: str) -> None:
 def test_a_domain_may_have_one_label() -> None:
     assert domain_problem("localhost") is None
     assert "empty" in (domain_problem("") or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [
+        ("m.a.svc.cluster.local", True),
+        ("cluster.local", True),
+        ("1-2-3-4.a.pod.cluster.local", True),
+        ("m.a.svc", True),
+        ("m.a", False),
+        ("m.a.svc.example.com", False),
+        ("m.a.xcluster.local", False),
+        ("m.asvc", False),
+    ],
+)
+def test_names_below_the_clusters_domain_and_short_forms_of_them_are_inside(name: str, inside: bool) -> None:
+    assert is_in_cluster(name, "cluster.local") is inside
 
 
 @pytest.mark.parametrize("path", ["/a", "/models/m/a", "/a/", "/a.b/~c-d_e", "/%41", "/a/.well-known", "/$x(1)+"])
@@ -141,7 +168,7 @@ def test_a_rendered_host_passes_or_is_refused(name: str, domain: str) -> None:
     fine = len(host) <= 253 and all(
         re.fullmatch("[a-z0-9-]{1,63}", each) and each[0] != "-" and each[-1] != "-" for each in labels
     )
-    assert (host_problem(host) is None) == fine
+    assert (host_problem(host) is None) == (fine and not labels[-1].isdigit())
 
 
 @settings(deadline=None)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from doorward.model.template import TemplateError, Values, compile
+from doorward.model.template import TemplateError, TooLong, Values, compile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,3 +161,23 @@ def test_values_are_inserted_as_they_are(before: str, name: str) -> None:
 @given(st.text(alphabet=st.characters(blacklist_characters='"\\\n')))
 def test_a_quoted_string_is_itself(text: str) -> None:
     assert compile('{{ "' + text + '" }}', PATH).render({}) == text
+
+
+def test_a_template_has_at_most_1024_characters() -> None:
+    assert compile("x" * 1024, HOST).render(VALUES) == "x" * 1024
+    with pytest.raises(TooLong, match="1025 characters"):
+        compile("x" * 1025, HOST)
+
+
+def test_rendering_stops_at_the_length_that_its_reader_has_use_for() -> None:
+    assert compile("{{.Name}}xx", HOST).render(VALUES, 3) == "mxx"
+    with pytest.raises(TooLong, match="more than 2 characters"):
+        compile("{{.Name}}xx", HOST).render(VALUES, 2)
+
+
+def test_a_key_is_quoted_from_its_beginning() -> None:
+    values = {"Annotations": {"b": "k" * 500}}
+    with pytest.raises(TemplateError) as refused:
+        compile("{{index .Annotations .Annotations.b}}", HOST).render(values)
+    assert "k" * 99 in str(refused.value)
+    assert len(str(refused.value)) < 200

@@ -14,6 +14,7 @@ from doorward.graph.refusal import Refusal
 from doorward.graph.trim import COMPONENTS
 from doorward.model import names
 from doorward.model.door import Target
+from doorward.model.quoting import quoted
 from doorward.model.reference import ENDPOINT_SLICE, KNATIVE_SERVICE, SERVICE, Ref
 from doorward.model.settings import Settings
 
@@ -130,7 +131,7 @@ def is_external(namespace: str, name: str, part: str, leads_to: str) -> Refusal:
     Whoever may write Services could lead a door into another namespace by one, or out of the cluster.
     """
     message = (
-        f"Service {namespace}/{name} of the {part} is of type ExternalName and leads to {leads_to[:100]!r}: no door "
+        f"Service {namespace}/{name} of the {part} is of type ExternalName and leads to {quoted(leads_to)}: no door "
         "leads through it, and what does is closed; make it a ClusterIP Service that selects pods of this namespace"
     )
     return Refusal("ComponentIsExternal", message)

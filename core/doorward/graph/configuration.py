@@ -21,6 +21,7 @@ import yaml
 from pydantic import ValidationError
 
 from doorward.model.hosts import domain_problem
+from doorward.model.quoting import quoted
 from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
 
 __all__ = ["Parsed", "Problem", "parse"]
@@ -147,7 +148,7 @@ class _Reading:
         for index, domain in enumerate(settings.additional_ingress_domains):
             if problem := domain_problem(domain):
                 key, name = self.origins["additional_ingress_domains"]
-                self.warn(key, f"{name}[{index}]", f"{domain!r} {problem}; it is left out", "correct it")
+                self.warn(key, f"{name}[{index}]", f"{quoted(domain)} {problem}; it is left out", "correct it")
         return None if self.problems else settings
 
     def beside(self, field: str, missing: str) -> tuple[str, str]:
@@ -214,7 +215,7 @@ def _described(value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f"the text {value[:80]!r}"
+            return f"the text {quoted(value)}"
         case float():
             return f"the number {value}"
         case int():

@@ -6,7 +6,7 @@
     Synced    facts of that kind and scope that the list lacks, at or below its version  ->  gone
 
 Whoever reads a fact can be told of its change: a change names the keys under which it can have been read, which are
-the object's reference and the two look-ups (:func:`labelled`, :func:`slices`).
+the object's reference and the three look-ups (:func:`labelled`, :func:`slices`, :func:`inhabited`).
 """
 
 from __future__ import annotations
@@ -73,6 +73,11 @@ def slices(namespace: str, service: str) -> Ref:
     return Ref("EndpointSlice?service", namespace, service)
 
 
+def inhabited(name: str) -> Ref:
+    """The look-up "is anything in a namespace of this name", as a key to depend on."""
+    return Ref("Namespace?inhabited", "", name)
+
+
 def version_of(text: object) -> int:
     """A resourceVersion as a number; 0 where it isn't one."""
     try:
@@ -90,6 +95,8 @@ class Facts:
         self._listed: dict[tuple[str, str], int] = {}
         self._found: dict[Ref, tuple[Ref, ...]] = {}
         self._owned: dict[tuple[str, str], tuple[Ref, ...]] = {}
+        self._namespaces: dict[str, int] = {}
+        """How many objects are known in each."""
 
     def get(self, ref: Ref) -> Fact | None:
         facts = self._facts.get(ref.kind)
@@ -116,6 +123,10 @@ class Facts:
     def found(self, look_up: Ref) -> list[Fact]:
         """What a look-up (:func:`labelled`, :func:`slices`) finds, in the order in which it was first seen."""
         return [fact for ref in self._found.get(look_up, ()) if (fact := self.get(ref))]
+
+    def knows_namespace(self, name: str) -> bool:
+        """Whether any object of a namespace is known, so that it is there: look-up :func:`inhabited`."""
+        return name in self._namespaces
 
     def observe(self, kind: str, trimmed: JsonObject, number: int) -> Change | None:
         """Take in an observation, trimmed; None where it brings nothing new."""
@@ -210,7 +221,19 @@ class Facts:
                 namespace = ref.namespace
                 _move(self._owned, (namespace, owner) if owner else None, (namespace, heir) if heir else None, ref)
         looks = (old,) if old == new else (old, new)
-        return Change(ref, before, after, (ref, *(look for look in looks if look)))
+        first_or_last = self._count(ref.namespace, (after is not None) - (before is not None))
+        return Change(ref, before, after, (ref, *(look for look in (*looks, first_or_last) if look)))
+
+    def _count(self, name: str, step: int) -> Ref | None:
+        """One object more or fewer in a namespace; its key, where that makes it known, or no longer known."""
+        if not name or not step:
+            return None
+        count = self._namespaces.get(name, 0) + step
+        if count:
+            self._namespaces[name] = count
+        else:
+            del self._namespaces[name]
+        return inhabited(name) if count == max(step, 0) else None
 
 
 def controller_of(metadata: JsonObject) -> str:

@@ -139,12 +139,18 @@ def legible(obj: JsonObject) -> InferenceService:
     """What can be read of a service (trimmed) that can't be read whole: its metadata and what is reported on it."""
     whole = obj.get("status")
     status: JsonObject = whole if isinstance(whole, dict) else {}
-    address, conditions = status.get("address"), status.get("conditions")
+    address, conditions, components = status.get("address"), status.get("conditions"), status.get("components")
     kept: JsonObject = {}
     if isinstance(status.get("url"), str):
         kept["url"] = status["url"]
     if isinstance(address, dict) and isinstance(address.get("url"), str):
         kept["address"] = {"url": address["url"]}
+    if isinstance(components, dict):
+        kept["components"] = {
+            name: {"url": each["url"]}
+            for name, each in components.items()
+            if isinstance(each, dict) and isinstance(each.get("url"), str)
+        }
     if isinstance(conditions, list):
         kept["conditions"] = [condition for condition in conditions if isinstance(condition, dict)]
     if annotations := status.get("annotations"):

@@ -6,6 +6,7 @@ from doorward.graph.inference_service import MODE_ANNOTATIONS, InferenceService
 from doorward.graph.refusal import Refusal
 from doorward.graph.trim import COMPONENTS
 from doorward.model.door import Mode
+from doorward.model.quoting import quoted
 from doorward.model.settings import Settings
 
 _MODES: dict[str, Mode] = {
@@ -34,7 +35,7 @@ def mode_of(service: InferenceService, settings: Settings) -> Mode:
                     choices = ", ".join(_MODES)
                     raise Refusal(
                         "InvalidDeploymentMode",
-                        f"{where}[{key}]: {value!r} is no deployment mode; choose one of {choices}",
+                        f"{where}[{key}]: {quoted(value)} is no deployment mode; choose one of {choices}",
                     )
                 return mode
     for name in COMPONENTS:

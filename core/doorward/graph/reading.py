@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.graph.facts import Fact, Facts, labelled, slices
+from doorward.graph.facts import Fact, Facts, inhabited, labelled, slices
 from doorward.model.reference import Ref
 
 
@@ -30,6 +30,10 @@ class Reader:
         key = slices(namespace, service)
         self.keys[key] = None
         return self._facts.found(key)
+
+    def knows_namespace(self, name: str) -> bool:
+        self.keys[inhabited(name)] = None
+        return self._facts.knows_namespace(name)
 
 
 class Dependents:

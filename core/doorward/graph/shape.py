@@ -19,7 +19,7 @@ from typing import Literal, cast
 import msgspec
 
 from doorward.graph import components
-from doorward.graph.addresses import Addresses, addresses, door_service
+from doorward.graph.addresses import Addresses, addresses, door_service, stays_in_cluster
 from doorward.graph.components import Service
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.kinds import Kinds
@@ -27,6 +27,7 @@ from doorward.graph.mode import mode_of
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.model.door import Door, Exposure, InCluster, Mode, Route, Target, Warning
+from doorward.model.quoting import quoted
 from doorward.model.reference import SERVICE, Ref
 from doorward.model.settings import Settings
 
@@ -42,11 +43,10 @@ AUTH_SECRET = "doorward.io/auth-secret"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
 ISTIO_CLASS = "istio"
 _FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE)
-_WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _CLASS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_SHOWN = 100
-"""Characters of a value that a message quotes."""
+_NEEDING_NO_HOST = ("loadbalancer", "cluster_local")
+_WITHOUT_HOSTS = ("", *_NEEDING_NO_HOST)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +72,11 @@ def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
             return "cluster-local"
-    if ingress_is_off(service, settings) and not service_type(service):
-        return "disabled"
+    if not service_type(service):
+        if ingress_is_off(service, settings):
+            return "disabled"
+        if _lacks_hosts(service, settings):
+            return "cluster-local"
     return "unguarded" if asks_for_a_guard(service) else "outside"
 
 
@@ -86,6 +89,11 @@ def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
     """Any of the switches; an explicit false on the service beats the cluster's."""
     own = [flag for key in (DISABLE_CREATION, DISABLE_INGRESS) if (flag := service.flag(key)) is not None]
     return any(own) if own else settings.disable_ingress_creation
+
+
+def _lacks_hosts(service: InferenceService, settings: Settings) -> bool:
+    """Whether an ingress would have no host to serve, by the settings alone; some backends need none."""
+    return service.annotation(BACKEND) not in _NEEDING_NO_HOST and stays_in_cluster(service, settings)
 
 
 def service_type(service: InferenceService) -> Literal["", "LoadBalancer", "NodePort"]:
@@ -149,11 +157,20 @@ def shape(
         _refuse_external(service, "door inside the cluster", door.door_service, reader, settings)
     asked = Addresses(hosts=(), path=None, scheme="http")
     if backend not in _WITHOUT_HOSTS:
-        asked = addresses(service, settings, serverless=serverless, entry=entry)
+        own = door.inside_hosts if in_cluster in ("ours", "tied") else ()
+        asked = addresses(service, settings, reader, serverless=serverless, entry=entry, own=own)
+        if not asked.hosts and not asked.path:
+            backend, exposure = ("loadbalancer", exposure) if door.service_type else ("", "cluster-local")
     status = service.status.components.get(entry)
     url = status.url if status and serverless and not virtual_services and not backend else ""
     door = msgspec.structs.replace(
-        door, backend=backend, in_cluster=in_cluster, hosts=asked.hosts, path=asked.path, scheme=asked.scheme
+        door,
+        exposure=exposure,
+        backend=backend,
+        in_cluster=in_cluster,
+        hosts=asked.hosts,
+        path=asked.path,
+        scheme=asked.scheme,
     )
     return Shape(
         door=door,
@@ -177,15 +194,15 @@ def _refuse_without_engine(service: InferenceService) -> None:
 def _check_class(service: InferenceService) -> None:
     name = service.annotation(INGRESS_CLASS)
     if name and (len(name) > 253 or not _CLASS_NAME.fullmatch(name)):
-        what = f"annotation {INGRESS_CLASS}: {name[:_SHOWN]!r} can't be the name of an IngressClass"
+        what = f"annotation {INGRESS_CLASS}: {quoted(name)} can't be the name of an IngressClass"
         remedy = "write a lower-case name such as nginx or istio, or remove the annotation"
         raise Refusal("InvalidIngressClass", f"{what}; {remedy}")
 
 
 def _no_guard(service: InferenceService) -> Refusal:
-    value = service.annotation(AUTH)[:_SHOWN]
+    value = quoted(service.annotation(AUTH))
     message = (
-        f"annotation {AUTH}: {value!r} isn't supported yet, and without a guard the outside door stays closed; remove "
+        f"annotation {AUTH}: {value} isn't supported yet, and without a guard the outside door stays closed; remove "
         "the annotation, or write none, to open it to everybody"
     )
     return Refusal("AuthUnsupported", message)
@@ -256,7 +273,7 @@ def _backend(
     choose: Callable[[Door, Settings], str | None],
 ) -> str:
     """The name of the backend that opens the outside door; empty where the entry's own URL is the door."""
-    if ingress_is_off(service, settings):
+    if ingress_is_off(service, settings) or _lacks_hosts(service, settings):
         if "loadbalancer" not in backends:
             raise Refusal("UnknownBackend", "without ingress, backend 'loadbalancer' is due, which isn't installed")
         return "loadbalancer"
@@ -264,7 +281,9 @@ def _backend(
     if explicit:
         if explicit not in backends:
             choices = ", ".join(sorted(backends))
-            raise Refusal("UnknownBackend", f"annotation {BACKEND}: no backend {explicit!r}; choose one of {choices}")
+            raise Refusal(
+                "UnknownBackend", f"annotation {BACKEND}: no backend {quoted(explicit)}; choose one of {choices}"
+            )
         return explicit
     by_rule = _by_rule(service, settings, door.mode, door.virtual_services)
     chosen = choose(msgspec.structs.replace(door, backend=by_rule), settings)
@@ -319,14 +338,14 @@ def _misread(service: InferenceService, exposure: Exposure) -> list[Warning]:
     annotations, labels = service.metadata.annotations, service.metadata.labels
     for key in _FLAGS:
         if key in annotations and service.flag(key) is None:
-            message = f'{annotations[key][:_SHOWN]!r} is neither "true" nor "false"; it counts as not there'
+            message = f'{quoted(annotations[key])} is neither "true" nor "false"; it counts as not there'
             warnings.append(Warning("InvalidFlag", f"annotation {key}: {message}"))
     for key in VISIBILITY:
         if exposure == "outside" and key in labels:
-            message = f"{labels[key][:_SHOWN]!r} isn't cluster-local, and the door stays open; write cluster-local"
+            message = f"{quoted(labels[key])} isn't cluster-local, and the door stays open; write cluster-local"
             warnings.append(Warning("UnknownVisibility", f"label {key}: {message} to close it, or remove the label"))
     if exposure in ("cluster-local", "disabled") and asks_for_a_guard(service):
-        message = f"annotation {AUTH}: {service.annotation(AUTH)[:_SHOWN]!r} isn't supported yet"
+        message = f"annotation {AUTH}: {quoted(service.annotation(AUTH))} isn't supported yet"
         warnings.append(Warning("AuthUnsupported", f"{message}; the door inside the cluster has no guard"))
     if AUTH_SECRET in annotations and AUTH not in annotations:
         opens = ", and the outside door is open to everybody" if exposure == "outside" else ""
@@ -338,7 +357,7 @@ def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
     warnings = _misread(service, door.exposure)
     asked = service.annotation(SERVICE_TYPE)
     if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
-        message = f"annotation {SERVICE_TYPE}: {asked!r} is neither LoadBalancer nor NodePort; it is ignored"
+        message = f"annotation {SERVICE_TYPE}: {quoted(asked)} is neither LoadBalancer nor NodePort; it is ignored"
         warnings.append(Warning("InvalidServiceType", message))
     if door.in_cluster == "conflict":
         message = (

@@ -14,14 +14,14 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from doorward.model.door import Door, Warning
+from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject
 
-__all__ = ["Form", "HeldBack", "by_setting", "cloud_keys", "forms", "shown", "told", "value_problem"]
+__all__ = ["Form", "HeldBack", "by_setting", "cloud_keys", "forms", "told", "value_problem"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LONGEST = 256
 """Of a value whose form is known: a size, a time, a word, or a short list of them."""
-_SHOWN = 60
 _MOST_NAMED = 16
 _LONGEST_KEY = 100
 _LONGEST_MESSAGE = 1000
@@ -46,22 +46,17 @@ def forms(data: JsonObject) -> dict[str, Form]:
     return {name: Form(re.compile(form["pattern"]), form["says"]) for name, form in data.items()}
 
 
-def shown(value: str) -> str:
-    """A value as messages quote it: bounded, and on one line."""
-    return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
-
-
 def value_problem(value: str, form: Form | None) -> str | None:
     """Why a value doesn't pass; ``form`` is None for keys that a setting lets pass."""
     if _CONTROL.search(value):
-        return f"its value {shown(value)} has a control character"
+        return f"its value {quoted(value)} has a control character"
     if form is None:
         return None
     if len(value) > _LONGEST:
-        return f"its value {shown(value)} has {len(value)} characters, and at most {_LONGEST} pass"
+        return f"its value {quoted(value)} has {len(value)} characters, and at most {_LONGEST} pass"
     if form.pattern.fullmatch(value):
         return None
-    return f"its value {shown(value)} isn't {form.says}"
+    return f"its value {quoted(value)} isn't {form.says}"
 
 
 def by_setting(door: Door, to: str) -> tuple[dict[str, str], tuple[Warning, ...]]:

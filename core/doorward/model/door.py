@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -46,15 +46,35 @@ class PathDoor(msgspec.Struct, frozen=True):
     """Starts with ``/``, doesn't end with it."""
 
 
+ANY_CLASS = "*"
+ANY_GATEWAY = "*/*"
+"""In place of a class, and of a gateway, where an object doesn't tell by which it is served: it may be any."""
+
+
+def meet(ways: Collection[str], others: Collection[str]) -> bool:
+    """Whether what is served in some places, and something else in ``others``, are or may be served in one."""
+    return any(_same(way, other) for other in others for way in ways)
+
+
+def _same(way: str, other: str) -> bool:
+    either = way in (ANY_CLASS, ANY_GATEWAY) or other in (ANY_CLASS, ANY_GATEWAY)
+    return way == other or (either and ("/" in way) == ("/" in other))
+
+
 class Claim(msgspec.Struct, frozen=True):
     """A host, from a path prefix (``/`` for all of it) downwards, as an object names it.
 
-    ``via`` tells where: the class of an Ingress, the Gateways of a VirtualService, the parents of an HTTPRoute.
+    ``via`` tells where: the class of an Ingress, the Gateways of a VirtualService, the parents of an HTTPRoute
+    (``NAMESPACE/NAME``); :data:`ANY_CLASS` or :data:`ANY_GATEWAY` for an object that doesn't say which.
     """
 
     host: str
     prefix: str = "/"
     via: tuple[str, ...] = ()
+
+    def meets(self, via: Collection[str]) -> bool:
+        """Whether it is, or may be, served in one of these places."""
+        return meet(self.via, via)
 
     @property
     def where(self) -> str:
@@ -109,7 +129,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def all_hosts(self) -> tuple[str, ...]:
         """The hosts that the main object serves now: granted ones, then those that are leaving."""
-        return self.hosts + tuple(h for h in self.leaving_hosts if h not in self.hosts)
+        return tuple(dict.fromkeys((*self.hosts, *self.leaving_hosts)))
 
     @property
     def inside_hosts(self) -> tuple[str, str, str]:

@@ -7,7 +7,23 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["clean_path", "domain_problem", "host_problem", "overlaps", "path_problem", "segment_prefix"]
+from doorward.model.quoting import short
+
+__all__ = [
+    "LONGEST_HOST",
+    "LONGEST_PATH",
+    "clean_path",
+    "domain_problem",
+    "host_problem",
+    "is_below",
+    "is_in_cluster",
+    "overlaps",
+    "path_problem",
+    "segment_prefix",
+]
+
+LONGEST_HOST = 253
+LONGEST_PATH = 1024
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _HOST = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})+")
@@ -19,10 +35,10 @@ _PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*")
 def host_problem(host: str) -> str | None:
     """Why ``host`` can't be a door's host: None for a lower-case DNS name of at least two labels.
 
-    At most 253 characters, labels at most 63 (RFC 1123, section 2.1).  No wildcards, and no IP addresses, which
-    neither Ingress nor Gateway API takes.
+    At most 253 characters, labels at most 63, the last of them not all digits (RFC 1123, section 2.1).  No wildcards,
+    and no IP addresses, which neither Ingress nor Gateway API takes.
     """
-    if len(host) <= 253 and _HOST.fullmatch(host) and not _IPV4.fullmatch(host):
+    if len(host) <= LONGEST_HOST and _HOST.fullmatch(host) and not host.rpartition(".")[2].isdigit():
         return None
     return _name_problem(host, labels=2)
 
@@ -35,8 +51,8 @@ def domain_problem(domain: str) -> str | None:
 def _name_problem(name: str, labels: int) -> str | None:
     if not name:
         return "is empty"
-    if len(name) > 253:
-        return f"has {len(name)} characters; a host name has at most 253"
+    if len(name) > LONGEST_HOST:
+        return f"has {len(name)} characters; a host name has at most {LONGEST_HOST}"
     if any(character.isupper() for character in name):
         return "has capital letters; a host name is written in lower case"
     if stranger := _STRANGER.search(name):
@@ -48,12 +64,28 @@ def _name_problem(name: str, labels: int) -> str | None:
         if not label:
             return "has an empty label; a host name has one '.' between labels and none at its ends"
         if len(label) > 63:
-            return f"has a label of {len(label)} characters; at most 63 are allowed ({label})"
+            return f"has a label of {len(label)} characters; at most 63 are allowed ({short(label)})"
         if not _LABEL.fullmatch(label):
-            return f"has a label that starts or ends with '-' ({label})"
+            return f"has a label that starts or ends with '-' ({short(label)})"
+    if parts[-1].isdigit():
+        return f"ends in a label of digits alone ({parts[-1]}), as an IP address does"
     if len(parts) < labels:
         return f"has {len(parts)} label; a host name has at least {labels}, as in model.example.com"
     return None
+
+
+def is_below(name: str, domain: str) -> bool:
+    """Whether ``name`` is ``domain`` or lies below it."""
+    return name == domain or name.endswith(f".{domain}")
+
+
+def is_in_cluster(name: str, cluster_domain: str) -> bool:
+    """Whether ``name`` is one that the cluster's DNS keeps to itself: below its domain, or ``….svc`` without it.
+
+    Pods look names up below ``svc.CLUSTERDOMAIN`` and ``CLUSTERDOMAIN`` first (Kubernetes' DNS specification), so that
+    both name a Service to them.
+    """
+    return is_below(name, cluster_domain) or is_below(name, "svc")
 
 
 def path_problem(path: str) -> str | None:
@@ -75,8 +107,8 @@ def path_problem(path: str) -> str | None:
         return "has a fragment ('#')"
     if path == "/":
         return "is '/', which is the whole host; a path below it is needed"
-    if len(path) > 1024:
-        return f"has {len(path)} characters; at most 1024 are allowed"
+    if len(path) > LONGEST_PATH:
+        return f"has {len(path)} characters; at most {LONGEST_PATH} are allowed"
     if not _PATH.fullmatch(path):
         return "has a character that a path can't have unless it is percent-encoded"
     lower = path.lower()

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from doorward.model import template
 from doorward.model.hosts import domain_problem
+from doorward.model.quoting import quoted
 
 HOST_FIELDS = frozenset({"Name", "Namespace", "IngressDomain", "Annotations", "Labels"})
 """What a domain template may use."""
@@ -46,7 +47,7 @@ def _matches(pattern: str, what: str, remedy: str, *, optional: bool = False) ->
 
     def check(value: str) -> str:
         if len(value) > _LONGEST or not compiled.fullmatch(value):
-            raise refusal(f"{value[:_LONGEST]!r} is no {what}", remedy)
+            raise refusal(f"{quoted(value)} is no {what}", remedy)
         return value
 
     return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
@@ -54,7 +55,7 @@ def _matches(pattern: str, what: str, remedy: str, *, optional: bool = False) ->
 
 def _domain(value: str) -> str:
     if problem := domain_problem(value):
-        raise refusal(f"{value!r} {problem}", "write a lower-case domain such as models.example.com")
+        raise refusal(f"{quoted(value)} {problem}", "write a lower-case domain such as models.example.com")
     return value
 
 
@@ -64,7 +65,7 @@ def _template(fields: frozenset[str]) -> Callable[[str], str]:
             template.compile(value, fields)
         except template.TemplateError as error:
             known = ", ".join(f".{name}" for name in sorted(fields))
-            raise refusal(f"the template {value!r} doesn't compile: {error}", f"use text and {known}") from None
+            raise refusal(f"the template {quoted(value)} doesn't compile: {error}", f"use text and {known}") from None
         return value
 
     return check
@@ -174,6 +175,8 @@ class Settings(BaseModel):
     """Seconds for which old and new stand side by side during a change."""
     condition_type: ConditionType = "IngressReady"
     """The condition in which a service's door is reported."""
+    most_hosts: int = Field(default=64, ge=0)
+    """How many additional hosts a service may have."""
     namespace_domains: Annotated[dict[NamespacePattern, tuple[Domain, ...]], BeforeValidator(_tuples)] = {}
     """Namespace pattern to the domains that services of such namespaces may use; empty: every domain."""
     pass_cloud_annotations: Annotated[dict[NamespacePattern, tuple[Key, ...]], BeforeValidator(_tuples)] = {}

@@ -12,6 +12,9 @@ Everything else that Go knows (``if``, ``printf``, pipelines, variables …) is 
 the same as in Go 1.26 with ``missingkey=error``, but for one thing: ``index`` of a key that isn't there is an error
 too, so that no host ever has a hole.
 
+A template has at most 1,024 characters, and rendering stops where the text becomes longer than its reader has use for:
+tenants write templates, and values of 256 KiB that a template may name as often as it likes.
+
 Source: pkg.go.dev/text/template; ``lexText`` to ``lexRawQuote`` in text/template/parse/lex.go; strconv.Unquote.
 """
 
@@ -22,9 +25,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
-__all__ = ["Template", "TemplateError", "Values", "compile"]
+from doorward.model.quoting import short
+
+__all__ = ["LONGEST", "Template", "TemplateError", "TooLong", "Values", "compile"]
 
 Values = Mapping[str, "str | Mapping[str, str]"]
+
+LONGEST = 1024
+"""Characters of a template."""
 
 _MAPS = frozenset({"Annotations", "Labels"})
 _SPACE = " \t\r\n"
@@ -60,6 +68,16 @@ class TemplateError(ValueError):
         return f"column {self.column}: {self.message}"
 
 
+class TooLong(TemplateError):
+    """A template, or what it gives, has more characters than it may have; no column is to blame."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(1, message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class _Value(NamedTuple):
     """Something to look up: a field, or the key of a map that ``key`` (text, or itself a value) names."""
 
@@ -76,7 +94,7 @@ class _Value(NamedTuple):
         key = self.key if isinstance(self.key, str) else self.key.of(values)
         if isinstance(found, Mapping) and (text := found.get(key)) is not None:
             return text
-        raise TemplateError(self.column, f'.{self.field} has no key "{key}"')
+        raise TemplateError(self.column, f'.{self.field} has no key "{short(key)}"')
 
 
 class Template:
@@ -91,10 +109,11 @@ class Template:
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
 
-    def render(self, values: Values) -> str:
+    def render(self, values: Values, most: int | None = None) -> str:
         """The text for these values: strings, and string maps for ``Annotations`` and ``Labels``.
 
-        Raises TemplateError for a key (or a field) that isn't there.
+        Raises TemplateError for a key (or a field) that isn't there, and TooLong where it would have over ``most``
+        characters: before it is put together.
         """
         out = []
         for part in self._parts:
@@ -104,6 +123,8 @@ class Template:
                 out.append(found)
             else:
                 out.append(part.of(values))  # type: ignore[union-attr]
+        if most is not None and sum(map(len, out)) > most:
+            raise TooLong(f"it gives more than {most} characters")
         return "".join(out)
 
 
@@ -113,6 +134,8 @@ def compile(source: str, fields: frozenset[str]) -> Template:
 
     Raises TemplateError, which names what isn't understood and where.
     """
+    if len(source) > LONGEST:
+        raise TooLong(f"it has {len(source)} characters; a template has at most {LONGEST}")
     return Template(source, _Parser(source, fields).parts())
 
 
@@ -191,7 +214,7 @@ class _Parser:
                 found.append((here, match[0][1:-1].replace("\r", "")))
             elif kind == "word":
                 if match[0] != "index":
-                    self._refuse(f"{match[0]} isn't supported", here)
+                    self._refuse(f"{short(match[0])} isn't supported", here)
                 if found:
                     self._refuse("index must come first", here)
                 self._ends_here()
@@ -220,7 +243,7 @@ class _Parser:
         map_names, key = arguments
         field = map_names[1]
         if len(map_names) != 2 or field not in _MAPS:
-            self._refuse(f"{'.'.join(map_names)} is no map", position)
+            self._refuse(f"{short('.'.join(map_names))} is no map", position)
         self._known(field, position)
         return _Value(position + 1, field, key if isinstance(key, str) else self._lookup(position, key))
 
@@ -232,13 +255,13 @@ class _Parser:
             self._refuse(f".{field} is a map; name one of its keys", position)
         text = names[: 3 if field in _MAPS else 2]
         if len(names) > len(text):
-            self._refuse(f"{'.'.join(text)} is text and has no .{names[len(text)]}", position)
+            self._refuse(f"{short('.'.join(text))} is text and has no .{short(names[len(text)])}", position)
         return _Value(position + 1, field, keys[0] if keys else None)
 
     def _known(self, field: str, position: int) -> None:
         if field not in self.fields:
             known = ", ".join(f".{name}" for name in sorted(self.fields))
-            self._refuse(f".{field} isn't known here; there is {known}", position)
+            self._refuse(f".{short(field)} isn't known here; there is {known}", position)
 
     def _unquoted(self, body: str, start: int) -> str:
         """The text between double quotes, as strconv.Unquote reads it."""

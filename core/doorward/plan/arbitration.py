@@ -11,7 +11,7 @@ import msgspec
 from doorward.backends import Backend
 from doorward.graph.claims import NOBODY, Age, Claims, Hold, How, key_of
 from doorward.graph.inference_service import InferenceService
-from doorward.model.door import Claim, Door, PathDoor, Warning
+from doorward.model.door import Claim, Door, PathDoor, Warning, meet
 from doorward.model.reference import Ref, kind_of
 from doorward.model.settings import Settings
 from doorward.plan.rendering import Renderer
@@ -145,7 +145,7 @@ class Arbiter:
         if not strangers or selected is None:
             return None
         ways, names = self._ways(claim, door, selected)
-        return next((hold for hold in strangers if not ways.isdisjoint(hold.via) and hold.ref not in names), None)
+        return next((hold for hold in strangers if meet(ways, hold.via) and hold.ref not in names), None)
 
     def _ways(self, claim: Claim, door: Door, selected: Backend) -> tuple[set[str], set[Ref]]:
         """The classes and gateways by which this door would serve a host, and the objects with which it would."""
@@ -181,8 +181,7 @@ def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
         return True
     foreign = claims.foreign(claim.host, claim.prefix)
     return any(
-        (hold.controller != uid or hold.ref.namespace != ref.namespace) and set(hold.via) & set(claim.via)
-        for hold in foreign
+        (hold.controller != uid or hold.ref.namespace != ref.namespace) and claim.meets(hold.via) for hold in foreign
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 import msgspec
 
 from doorward.backends import Backend, BackendError, Backends
-from doorward.graph.addresses import door_service
+from doorward.graph.addresses import door_service, is_of_another
 from doorward.graph.claims import NOBODY, Age, Claims, How, keys_of
 from doorward.graph.components import external_name, is_external
 from doorward.graph.facts import Fact, Facts
@@ -360,6 +360,9 @@ class _Case:
         served = [claim for fact in self.ours for claim in self._served(fact.ref.kind, fact.object())]
         owners = {c.where: lost_to(self.claims, self.fact.uid, c, self.age) for c in served}
         lost = {where: owner for where, owner in owners.items() if owner}
+        if settings is not None:
+            inside = (c.where for c in served if is_of_another(c.host, service, settings))
+            lost |= dict.fromkeys(inside, "the cluster, whose own name it is")
         astray = self.astray.through if self.astray else None
         if settings is not None and (closed or settings.namespace_domains or lost or self._led_astray()):
             door = Ref(SERVICE, service.namespace, door_service(service, settings))

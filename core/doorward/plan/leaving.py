@@ -10,7 +10,7 @@ from doorward.backends import Backend
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService
 from doorward.model.action import Action
-from doorward.model.door import Claim, Door
+from doorward.model.door import ANY_CLASS, ANY_GATEWAY, Claim, Door
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.desired import Desired, digest_of, ours_of
 from doorward.plan.plan import (
@@ -24,6 +24,8 @@ from doorward.plan.plan import (
     overlap_is_over,
 )
 from doorward.plan.rendering import Rendered, Renderer
+
+_ANY = (ANY_CLASS, ANY_GATEWAY)
 
 
 class Overlap:
@@ -144,5 +146,5 @@ class Overlap:
                 continue
             if (claim.host, claim.prefix) not in hosts and not self.is_taken(claim):
                 keys.add(f"host:{claim.host}" if claim.prefix == "/" else f"pathhost:{claim.host}")
-            keys |= {f"parent:{way}" for way in claim.via if way not in ways}
+            keys |= {f"parent:{way}" for way in claim.via if way not in ways and way not in _ANY}
         return keys

@@ -6,11 +6,9 @@ from hashlib import sha256
 
 from doorward.graph.inference_service import InferenceService
 from doorward.model.door import Warning
+from doorward.model.quoting import bounded
 from doorward.model.reference import EVENT, JsonObject, Ref
 from doorward.plan.timestamp import rfc3339
-
-_LONGEST = 1024
-"""The API server's limit for an Event's message."""
 
 
 def digest(uid: str, warning: Warning) -> str:
@@ -48,7 +46,7 @@ def _event(regarding: JsonObject, warning: Warning, now: float) -> tuple[Ref, Js
         "involvedObject": regarding,
         "type": "Warning",
         "reason": warning.reason,
-        "message": warning.message[:_LONGEST],
+        "message": bounded(warning.message),
         "source": {"component": "doorward"},
         "reportingComponent": "doorward.io/doorward",
         "reportingInstance": "doorward",

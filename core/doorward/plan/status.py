@@ -13,6 +13,7 @@ import msgspec
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.memory import Memory
 from doorward.graph.trim import HOSTS
+from doorward.model.quoting import bounded
 from doorward.model.reference import JsonObject
 from doorward.plan.timestamp import rfc3339
 
@@ -66,7 +67,7 @@ def status_patch(
     conditions = service.status.conditions
     for type_ in types:
         named = report.url if type_ == DOOR_READY or not shared else ""
-        message = ": ".join(part for part in (named, report.message) if part)
+        message = bounded(": ".join(part for part in (named, report.message) if part))
         conditions = _with(conditions, type_, report, message, now)
     if DOOR_READY not in types and any(c.get("type") == DOOR_READY for c in conditions):
         conditions = [c for c in conditions if c.get("type") != DOOR_READY]

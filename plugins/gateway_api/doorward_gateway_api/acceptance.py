@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 from doorward.model.door import Door, Standing
 from doorward.model.reference import JsonObject, Ref
 
-from doorward_gateway_api.http_route import GROUP, HTTP_ROUTE, route_names
+from doorward_gateway_api.http_route import HTTP_ROUTE, route_names
+from doorward_gateway_api.parents import gateway_of
 
 REASON = "RouteNotAccepted"
 
@@ -48,12 +49,7 @@ def _answer(door: Door, name: str, route: JsonObject | None) -> _Answer:
 
 def _parents(door: Door, route: JsonObject) -> Iterator[JsonObject]:
     for parent in (route.get("status") or {}).get("parents") or ():
-        ref = parent.get("parentRef") or {}
-        if (
-            ref.get("kind", "Gateway") == "Gateway"
-            and ref.get("group", GROUP) == GROUP
-            and f"{ref.get('namespace', door.namespace)}/{ref.get('name')}" == door.settings.ome_ingress_gateway
-        ):
+        if gateway_of(parent.get("parentRef") or {}, door.namespace) == door.settings.ome_ingress_gateway:
             yield parent
 
 

@@ -12,6 +12,7 @@ from doorward.model.hosts import segment_prefix
 from doorward.model.reference import JsonObject
 
 from doorward_gateway_api.http_route import GROUP, HTTP_ROUTE
+from doorward_gateway_api.parents import gateway_of
 
 
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
@@ -19,7 +20,9 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     if manifest.get("kind") != HTTP_ROUTE.name or not str(manifest.get("apiVersion", "")).startswith(GROUP + "/"):
         return None
     spec = manifest.get("spec") or {}
-    via = tuple(dict.fromkeys(_gateways(spec, manifest["metadata"].get("namespace", ""))))
+    namespace = manifest["metadata"].get("namespace", "")
+    parents = (gateway_of(parent, namespace) for parent in spec.get("parentRefs") or ())
+    via = tuple(dict.fromkeys(filter(None, parents)))
     prefixes = dict.fromkeys(_prefixes(spec))
     return tuple(
         Claim(host, prefix, via)
@@ -34,14 +37,9 @@ def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
 
     A route without host names would take all of its Gateway's.
     """
-    left = [host for host in (manifest.get("spec") or {}).get("hostnames") or () if host in hosts]
+    keep = frozenset(hosts)
+    left = [host for host in (manifest.get("spec") or {}).get("hostnames") or () if host in keep]
     return {"hostnames": left} if left else None
-
-
-def _gateways(spec: JsonObject, namespace: str) -> Iterator[str]:
-    for parent in spec.get("parentRefs") or ():
-        if parent.get("kind", "Gateway") == "Gateway" and parent.get("group", GROUP) == GROUP:
-            yield f"{parent.get('namespace', namespace)}/{parent['name']}"
 
 
 def _prefixes(spec: JsonObject) -> Iterator[str]:

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from doorward.model import names
 from doorward.model.annotations import by_setting
 from doorward.model.door import Door, Rendering, Route, Warning, manifest
+from doorward.model.hosts import LONGEST_PATH
+from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref, Resource
 
 HTTP_ROUTE = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes", ("v1",))
 GROUP = HTTP_ROUTE.group
 
 MOST_HOSTS = 16
-LONGEST_PATH = 1024
 
 _API_VERSION = HTTP_ROUTE.api_version()
 _LONGEST_UNIT = 99_999
@@ -65,15 +66,18 @@ def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str,
     One that moved would be in none of them between two writes.
     """
     routes, hosts = _host_route_names(door), door.all_hosts
-    placed: dict[str, str] = {}
+    wanted, placed = frozenset(hosts), dict[str, str]()
+    free: list[str] = []
     for name in routes:
         standing = needed.get(door.ref(HTTP_ROUTE.kind, name), {}).get("spec", {}).get("hostnames") or ()
-        for host in standing[:MOST_HOSTS]:
-            placed.setdefault(host, name)
-    for name in routes:
-        free = MOST_HOSTS - sum(placed.get(host) == name for host in hosts)
-        placed.update(dict.fromkeys([host for host in hosts if host not in placed][:free], name))
-        yield name, [host for host in hosts if placed.get(host) == name]
+        stays = [host for host in standing[:MOST_HOSTS] if host in wanted and host not in placed]
+        placed |= dict.fromkeys(stays, name)
+        free += [name] * (MOST_HOSTS - len(stays))
+    placed |= zip((host for host in hosts if host not in placed), free, strict=False)
+    spread: dict[str, list[str]] = {name: [] for name in routes}
+    for host in hosts:
+        spread[placed[host]].append(host)
+    yield from spread.items()
 
 
 def _path_name(door: Door) -> str:
@@ -104,7 +108,9 @@ def _path_problem(door: Door) -> Warning | None:
     longest = max(len(route.prefix) for route in door.routes)
     if not door.path or len(door.path.prefix) + longest <= LONGEST_PATH:
         return None
-    message = f"a path of an HTTPRoute has at most {LONGEST_PATH} characters, routes included: {door.path.prefix}"
+    message = (
+        f"a path of an HTTPRoute has at most {LONGEST_PATH} characters, routes included: {short(door.path.prefix)}"
+    )
     return Warning("PathTemplateUnsupported", message)
 
 

@@ -16,6 +16,7 @@ from doorward_gateway_api.http_route import GROUP, HTTP_ROUTE
 GATEWAY = Resource("Gateway.gateway.networking.k8s.io", "gateways", ("v1",))
 
 _PROTOCOLS = frozenset({"HTTP", "HTTPS"})
+_FEW = 3
 
 
 def gateway_ref(door: Door) -> Ref:
@@ -25,7 +26,7 @@ def gateway_ref(door: Door) -> Ref:
 
 
 def unheard(door: Door, routes: Iterable[JsonObject], gateway: JsonObject) -> tuple[Warning, ...]:
-    """A warning for each host of these HTTPRoutes that no listener admits."""
+    """A warning that names hosts of these HTTPRoutes which no listener admits."""
     ref = gateway_ref(door)
     patterns = [
         listener.get("hostname") or "*"
@@ -35,11 +36,12 @@ def unheard(door: Door, routes: Iterable[JsonObject], gateway: JsonObject) -> tu
     if "*" in patterns:
         return ()
     hosts = dict.fromkeys(host for route in routes for host in route["spec"]["hostnames"])
-    return tuple(
-        Warning("NoListener", f"no listener of {ref} admits host {host} for an HTTPRoute of namespace {door.namespace}")
-        for host in hosts
-        if not any(_matches(pattern, host) for pattern in patterns)
-    )
+    deaf = [host for host in hosts if not any(_matches(pattern, host) for pattern in patterns)]
+    if not deaf:
+        return ()
+    named = ", ".join(deaf[:_FEW]) + (f" and {len(deaf) - _FEW} more" if len(deaf) > _FEW else "")
+    message = f"no listener of {ref} admits host {named} for an HTTPRoute of namespace {door.namespace}"
+    return (Warning("NoListener", message),)
 
 
 def _admits_routes(listener: JsonObject, own: str, namespace: str) -> bool:

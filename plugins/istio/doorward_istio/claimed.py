@@ -1,20 +1,24 @@
-"""The hosts that a VirtualService, anybody's, serves to the outside, and from which path downwards.
+"""The hosts that a VirtualService, anybody's, serves by its gateways, and from which path downwards.
 
 A claim is what an object takes for itself: a rule that asks for a header, a method or an exact path takes less, and
-doesn't count.  Names inside the cluster don't either, nor what only sidecars see.
+doesn't count.  Nor does what only sidecars see, nor a rule that says of itself that it is for the forms of an
+in-cluster name.  Any other host of several labels counts, one that looks like an in-cluster name too:
+``m.a.svc.example.com`` may lie outside, and the object doesn't tell the cluster's domain.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from doorward.model.door import Claim
 from doorward.model.hosts import segment_prefix
 from doorward.model.reference import JsonObject
 
-from doorward_istio.matches import any_of, hosts_of
-from doorward_istio.virtual_service import MESH, VIRTUAL_SERVICE
+from doorward_istio.gateways import MESH, qualified
+from doorward_istio.matches import any_of, hosts_of, is_inside
+from doorward_istio.virtual_service import VIRTUAL_SERVICE
 
 _NARROWER = frozenset({"headers", "withoutHeaders", "method", "queryParams", "sourceLabels", "sourceNamespace", "port"})
 
@@ -23,31 +27,47 @@ _FEW = 8
 """Repetitions in somebody's expression that are tried out.  RE2 takes its time, Python's ``re`` may take for ever."""
 
 
+class _Served(NamedTuple):
+    """A prefix, whether it is served for a host, and the gateways on which it is."""
+
+    prefix: str
+    names: Callable[[str], bool]
+    gateways: Sequence[str]
+
+
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     """One claim per host and outermost prefix; None for other kinds."""
     group = str(manifest.get("apiVersion", "")).partition("/")[0]
     if manifest.get("kind") != VIRTUAL_SERVICE.name or group != VIRTUAL_SERVICE.group:
         return None
-    namespace = manifest["metadata"].get("namespace", "")
     spec = manifest.get("spec") or {}
+    rules = list(_served(spec, manifest["metadata"].get("namespace", "")))
     found: list[Claim] = []
-    for host in spec.get("hosts") or ():
-        if _is_outside(host, namespace):
-            served: dict[str, dict[str, None]] = {}
-            for prefix, gateways in _served(spec, host):
-                served.setdefault(prefix, {}).update(dict.fromkeys(_qualified(gateways, namespace)))
-            found += (
-                Claim(host, prefix, tuple(via))
-                for prefix, via in served.items()
-                if via and not any(prefix != other and segment_prefix(other, prefix) for other in served)
-            )
+    for host in dict.fromkeys(spec.get("hosts") or ()):
+        if "." not in host:
+            continue
+        served: dict[str, dict[str, None]] = {}
+        for rule in rules:
+            if rule.names(host):
+                served.setdefault(rule.prefix, {}).update(dict.fromkeys(rule.gateways))
+        found += (
+            Claim(host, prefix, tuple(via))
+            for prefix, via in served.items()
+            if via and not any(prefix != other and segment_prefix(other, prefix) for other in served)
+        )
     return tuple(found)
 
 
 def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
     """The spec of a VirtualService of ours with these of its outside hosts and all inside; None where that is none."""
-    spec, namespace = manifest.get("spec") or {}, manifest["metadata"].get("namespace", "")
-    named = [host for host in spec.get("hosts") or () if host in hosts or not _is_outside(host, namespace)]
+    spec, keep = manifest.get("spec") or {}, frozenset(hosts)
+    everything = [match for route in spec.get("http") or () for match in route.get("match") or ()]
+    inside = [regex for match in everything if hosts_of(regex := _regex(match)) == frozenset()]
+    named = [
+        host
+        for host in spec.get("hosts") or ()
+        if host in keep or any(is_inside(regex, host) for regex in dict.fromkeys(inside))
+    ]
     http = []
     for route in spec.get("http") or ():
         if match := [left for each in route.get("match") or () if (left := _only(each, hosts))]:
@@ -62,7 +82,7 @@ def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
 
 def _only(match: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
     """A match for these hosts alone, or for in-cluster ones; None where it is for neither."""
-    named = hosts_of((match.get("authority") or {}).get("regex", ""))
+    named = hosts_of(_regex(match))
     if named is None:
         return None
     left = [host for host in hosts if host in named]
@@ -71,30 +91,24 @@ def _only(match: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
     return {**match, "authority": {"regex": any_of(left)}} if named else match
 
 
-def _is_outside(host: str, namespace: str) -> bool:
-    labels = host.split(".")
-    in_cluster = len(labels) == 1 or labels[1:] == [namespace] or labels[2:3] == ["svc"]
-    return not in_cluster
+def _regex(match: JsonObject) -> str:
+    return str((match.get("authority") or {}).get("regex", ""))
 
 
-def _qualified(gateways: Sequence[str], namespace: str) -> Iterator[str]:
-    for gateway in gateways:
-        if gateway != MESH:
-            yield gateway if "/" in gateway else f"{namespace}/{gateway}"
-
-
-def _served(spec: JsonObject, host: str) -> Iterator[tuple[str, Sequence[str]]]:
-    """Prefixes, and the gateways on which they are served for this host."""
+def _served(spec: JsonObject, namespace: str) -> Iterator[_Served]:
+    """What is served by gateways, and for which hosts."""
     everywhere = spec.get("gateways") or (MESH,)
     for http in spec.get("http") or ():
         matches: Sequence[JsonObject] = http.get("match") or ({},)
         for match in matches:
-            if not _NARROWER.isdisjoint(match) or not _names(match.get("authority"), host):
+            if not _NARROWER.isdisjoint(match):
                 continue
             uri = match.get("uri")
             prefix = _prefix(uri) if uri else "/"
-            if prefix is not None:
-                yield prefix, match.get("gateways") or everywhere
+            if prefix is None:
+                continue
+            gateways = [qualified(each, namespace) for each in match.get("gateways") or everywhere if each != MESH]
+            yield _Served(prefix, _names(match.get("authority")), gateways)
 
 
 def _prefix(uri: JsonObject) -> str | None:
@@ -103,17 +117,24 @@ def _prefix(uri: JsonObject) -> str | None:
     return "/" if uri.get("regex") in (".*", "/.*") else None
 
 
-def _names(authority: JsonObject | None, host: str) -> bool:
+def _names(authority: JsonObject | None) -> Callable[[str], bool]:
+    """Whether a match is for a host outside; what all of its hosts have in common is worked out once."""
     if not authority:
-        return True
+        return lambda _: True
     if "exact" in authority:
-        return bool(authority["exact"] == host)
+        exact = authority["exact"]
+        return lambda host: bool(host == exact)
     if "prefix" in authority:
-        return host.startswith(authority["prefix"])
+        prefix = authority["prefix"]
+        return lambda host: host.startswith(prefix)
     regex = authority.get("regex", "")
     hosts = hosts_of(regex)
     if hosts is not None:
-        return host in hosts
+        return hosts.__contains__
+    return lambda host: not is_inside(regex, host) and _may_match(regex, host)
+
+
+def _may_match(regex: str, host: str) -> bool:
     if "*" in regex or "+" in regex or regex.count("?") + regex.count("{") > _FEW:
         return True
     try:

@@ -30,6 +30,26 @@ def in_cluster(hosts: tuple[str, str, str], bare: bool) -> str:
     return rf"{name}(\.{namespace}{forms})?{ANY_PORT}" if bare else rf"{name}\.{namespace}{forms}{ANY_PORT}"
 
 
+def is_inside(regex: str, host: str) -> bool:
+    """Whether an expression stands for ``host`` as one of the forms of an in-cluster name.
+
+    So it is written here, and by KServe, OME and Knative: ``m\\.a(\\.svc(\\.cluster\\.local)?)?``.  The name alone
+    tells nothing: ``m.a.svc.example.com`` may be a host outside.
+
+    Source: ``HostRegExp`` in kserve/kserve, pkg/constants/constants.go; Knative's ``hostRegExp`` in
+    knative-extensions/net-istio, pkg/reconciler/ingress/resources/virtual_service.go.
+    """
+    name, _, rest = host.partition(".")
+    namespace, _, rest = rest.partition(".")
+    service, _, domain = rest.partition(".")
+    if not namespace or service not in ("", "svc"):
+        return False
+    escaped = domain.replace(".", r"\.")
+    forms = rf"(\.svc(\.{escaped})?)?" if domain else _FORMS
+    plain = regex.removeprefix("^").replace("(?:", "(")
+    return plain.startswith((rf"{name}\.{namespace}{forms}", rf"{name}(\.{namespace}{forms}"))
+
+
 @lru_cache(maxsize=64)
 def hosts_of(regex: str) -> frozenset[str] | None:
     """The hosts outside the cluster that an expression of this module stands for; None where another hand wrote it."""

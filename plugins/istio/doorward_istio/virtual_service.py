@@ -23,12 +23,11 @@ from doorward.model.annotations import by_setting
 from doorward.model.door import Door, PathDoor, Rendering, Route, Target, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 
+from doorward_istio.gateways import MESH, qualified
 from doorward_istio.matches import any_of, in_cluster
 
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
 KIND = VIRTUAL_SERVICE.kind
-MESH = "mesh"
-
 _WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
 
 _API_VERSION = VIRTUAL_SERVICE.api_version()
@@ -119,7 +118,17 @@ def _hosts_spec(door: Door, outside: list[str], needed: Mapping[Ref, JsonObject]
         # In a plain Service's place everything goes to the entry: only the last route.
         if own := [match for match in matches if match.by_path or route is last]:
             http.append(_http(door, route, _below(route.prefix, own)))
-    return {"hosts": list(hosts), "gateways": _distinct(gateways), "http": http}
+    return {"hosts": _acceptable(hosts), "gateways": _distinct(gateways), "http": http}
+
+
+def _acceptable(hosts: Iterable[str]) -> list[str]:
+    """The hosts without what would make Istio refuse the whole object: one that is there twice, and one whose last
+    label is all digits, as the short form of a name in namespace ``1234``.
+
+    Source: ``ValidateVirtualService`` in istio/istio, pkg/config/validation/validation.go ("duplicate hosts in virtual
+    service"); ``ValidateDNS1123Labels`` in pkg/config/validation/agent/validation.go ("cannot be all-numeric").
+    """
+    return [host for host in _distinct(hosts) if not host.rpartition(".")[2].isdigit()]
 
 
 def _services(door: Door, needed: Mapping[Ref, JsonObject]) -> tuple[str, ...]:
@@ -142,7 +151,7 @@ def _leaving_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> 
         return []
     standing = needed.get(door.ref(KIND), {}).get("spec", {})
     inside = {
-        gateway
+        qualified(gateway, door.namespace)
         for http in standing.get("http") or ()
         for match in http.get("match") or ()
         if match.get("authority") == {"regex": name}

@@ -11,7 +11,7 @@ from doorward.model.door import Claim
 from doorward.model.hosts import segment_prefix
 from doorward.model.reference import JsonObject
 
-from doorward_k8s_ingress.naming import INGRESS, class_of
+from doorward_k8s_ingress.naming import INGRESS, ways_of
 from doorward_k8s_ingress.rewriting import REWRITE_TARGET, USE_REGEX, literal_prefix
 
 
@@ -19,8 +19,7 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     """One claim per host and outermost prefix; None for other kinds."""
     if manifest.get("kind") != INGRESS.name or not str(manifest.get("apiVersion", "")).startswith(INGRESS.group + "/"):
         return None
-    ingress_class = class_of(manifest)
-    via = (ingress_class,) if ingress_class else ()
+    via = ways_of(manifest)
     annotations = manifest["metadata"].get("annotations") or {}
     regex = annotations.get(USE_REGEX) == "true" or REWRITE_TARGET in annotations
     served: dict[str, dict[str, None]] = {}
@@ -37,13 +36,13 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
 
 def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
     """What an Ingress of ours has with these hosts alone, as a merge patch of its spec; None where that is nothing."""
-    spec = manifest.get("spec") or {}
-    rules = [rule for rule in spec.get("rules") or () if rule.get("host") in hosts]
+    spec, keep = manifest.get("spec") or {}, frozenset(hosts)
+    rules = [rule for rule in spec.get("rules") or () if rule.get("host") in keep]
     if not rules:
         return None
     tls = []
     for entry in spec.get("tls") or ():
-        if left := [host for host in entry.get("hosts") or () if host in hosts]:
+        if left := [host for host in entry.get("hosts") or () if host in keep]:
             tls.append({**entry, "hosts": left})
     return {"rules": rules, "tls": tls or None}
 

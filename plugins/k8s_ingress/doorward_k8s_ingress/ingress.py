@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from doorward.model.door import Door, PathDoor, Rendering, Route, Warning, manifest
+from doorward.model.quoting import short
 from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
 
 from doorward_k8s_ingress import naming, rewriting, tls
@@ -103,7 +104,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
 
 def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[bool, tuple[Warning, ...]]:
     if controller.paths and not controller.paths.fullmatch(path.prefix):
-        message = f"{controller.name} takes paths of letters, digits, '.', '_', '-' and '/' only: {path.prefix}"
+        message = f"{controller.name} takes paths of letters, digits, '.', '_', '-' and '/' only: {short(path.prefix)}"
     elif door.serverless:
         return True, ()
     elif controller.name == NGINX:
@@ -114,8 +115,8 @@ def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[
         return True, (Warning("RegexHost", message),)
     else:
         message = (
-            f"a path door in mode {door.mode} needs a rewrite of {path.prefix}, and ingress-nginx (class nginx) alone "
-            f"is known to have one; class {door.ingress_class} serves the hosts only"
+            f"a path door in mode {door.mode} needs a rewrite of {short(path.prefix)}, and ingress-nginx (class nginx) "
+            f"alone is known to have one; class {short(door.ingress_class)} serves the hosts only"
         )
     return False, (Warning("PathTemplateUnsupported", message),)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from doorward.model import names
-from doorward.model.door import Door
+from doorward.model.door import ANY_CLASS, Door
 from doorward.model.reference import JsonObject, Ref, Resource
 
 INGRESS = Resource("Ingress.networking.k8s.io", "ingresses")
@@ -34,6 +34,17 @@ def class_of(ingress: JsonObject) -> str:
     """The class of an Ingress: the field, else the annotation of old."""
     field = (ingress.get("spec") or {}).get("ingressClassName")
     return str(field or (ingress["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION, ""))
+
+
+def ways_of(ingress: JsonObject) -> tuple[str, ...]:
+    """The classes by which an Ingress may be served: field and annotation; where it has neither, any.
+
+    Which class is the default (annotation ``ingressclass.kubernetes.io/is-default-class``), and whether a controller
+    takes what has none, as ingress-nginx does with ``--watch-ingress-without-class``, the Ingress doesn't tell.
+    """
+    field = (ingress.get("spec") or {}).get("ingressClassName")
+    annotation = (ingress["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION)
+    return tuple(dict.fromkeys(str(each) for each in (field, annotation) if each)) or (ANY_CLASS,)
 
 
 def choose(door: Door, candidates: tuple[str, str], needed: Mapping[Ref, JsonObject]) -> str:

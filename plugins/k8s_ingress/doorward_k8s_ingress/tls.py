@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from doorward.model import template
 from doorward.model.door import Door, Warning
+from doorward.model.quoting import quoted
 from doorward.model.settings import NAME_FIELDS
 
 from doorward_k8s_ingress.controllers import ISSUERS_ASKING
@@ -47,7 +48,7 @@ def secret(door: Door, name: str) -> tuple[str, tuple[Warning, ...]]:
         )
     elif len(name) > _LONGEST or not _NAME.fullmatch(name):
         where = f"annotation {SECRET}" if door.annotations.get(SECRET) else "setting tlsSecretTemplate"
-        message = f"{name!r}, from {where}, can't be the name of a Secret"
+        message = f"{quoted(name)}, from {where}, can't be the name of a Secret"
     else:
         return name, ()
     return "", (Warning("NoCertificate", message),)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from doorward.hooks import Watch
 from doorward.model import names
-from doorward.model.annotations import HeldBack, cloud_keys, shown, told
+from doorward.model.annotations import HeldBack, cloud_keys, told
 from doorward.model.door import Door, Rendering, Standing, Warning, manifest
+from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.urls import is_address
 
@@ -58,7 +59,7 @@ def render(door: Door) -> Rendering:
     invalid: tuple[Warning, ...] = ()
     if service_type == "LoadBalancer" and door.load_balancer_ip:
         if not _is_address(door.load_balancer_ip):
-            message = f"annotation {ADDRESS}: {shown(door.load_balancer_ip)} is no IP address, and is left out"
+            message = f"annotation {ADDRESS}: {quoted(door.load_balancer_ip)} is no IP address, and is left out"
             invalid = (Warning("InvalidLoadBalancerIP", message),)
         elif ADDRESS not in cloud_keys(door.namespace, door.settings.pass_cloud_annotations):
             held_back = (*held_back, HeldBack(ADDRESS, clouds.NEEDS_SETTING))

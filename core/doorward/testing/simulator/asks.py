@@ -58,11 +58,12 @@ def ask(service: JsonObject, settings: Settings) -> Ask:
     notes, labels = meta.get("annotations") or {}, meta.get("labels") or {}
     kind = notes.get(TYPE) if notes.get(TYPE) in ("LoadBalancer", "NodePort") else ""
     off = _flag(notes, DISABLE, settings.disable_ingress_creation)
-    if labels.get(VISIBILITY) == "cluster-local" or (off and not kind):
+    homeless = not off and _has_no_host_outside(meta, notes, settings)
+    if labels.get(VISIBILITY) == "cluster-local" or ((off or homeless) and not kind):
         return Ask("closed")
     if notes.get(AUTH, "none") != "none":
         return Ask("closed", refused=True)
-    if notes.get(POISON) and not notes.get(BACKEND) and not off:
+    if notes.get(POISON) and not notes.get(BACKEND) and not (off or homeless):
         return Ask("poisoned")
     mode = notes.get(MODE) or settings.default_deployment_mode
     if mode not in ("Serverless", "RawDeployment", "MultiNode") or "engine" not in spec:
@@ -75,7 +76,7 @@ def ask(service: JsonObject, settings: Settings) -> Ask:
     state: Literal["open", "waiting"] = "open" if all(_ready(service, c) for c in wanted) else "waiting"
     if settings.readiness != "conditions":
         return Ask("unclear")
-    if off:
+    if off or homeless:
         return Ask(state, load_balancer=True)
     backend = notes.get(BACKEND) or _backend(notes, settings, serverless, virtual)
     if backend not in ("istio", "k8s_ingress", "gateway_api", ""):
@@ -140,20 +141,30 @@ def _fill(template: str, meta: JsonObject, domain: str) -> str:
     return re.sub(r"\{\{ *\.(\w+) *\}\}", lambda m: values[m[1]], template)
 
 
+def _has_no_host_outside(meta: JsonObject, notes: dict[str, str], settings: Settings) -> bool:
+    """Whether the settings alone put every host below the cluster's domain."""
+    return not (notes.get(DOMAIN) or notes.get(TEMPLATE)) and _hosts(meta, notes, settings) == []
+
+
+def _is_inside(host: str, settings: Settings) -> bool:
+    return f".{host}".endswith((f".{settings.cluster_domain}", ".svc"))
+
+
 def _hosts(meta: JsonObject, notes: dict[str, str], settings: Settings) -> list[str] | None:
     domain = notes.get(DOMAIN) or settings.ingress_domain
     primary = _fill(notes.get(TEMPLATE) or settings.domain_template, meta, domain)
-    if not _HOST.fullmatch(primary):
+    if not _HOST.fullmatch(primary) or ((notes.get(DOMAIN) or notes.get(TEMPLATE)) and _is_inside(primary, settings)):
         return None
     more = notes[MORE_DOMAINS].split(",") if MORE_DOMAINS in notes else list(settings.additional_ingress_domains)
     ends = primary.endswith(f".{domain}")
     stem = primary.removesuffix(f".{domain}") if ends else f"{meta['name']}.{meta['namespace']}"
-    hosts = [primary, *(f"{stem}.{d.strip()}" for d in more if d.strip())]
-    return [host for host in dict.fromkeys(hosts) if _HOST.fullmatch(host)]
+    hosts = dict.fromkeys([primary, *(f"{stem}.{d.strip()}" for d in more if d.strip())])
+    return [host for host in hosts if _HOST.fullmatch(host) and not _is_inside(host, settings)]
 
 
 def _path(meta: JsonObject, notes: dict[str, str], settings: Settings) -> Host | None:
     template = notes.get(PATH, settings.path_template)
-    if not template:
+    domain = notes.get(DOMAIN) or settings.ingress_domain
+    if not template or _is_inside(domain, settings):
         return None
-    return notes.get(DOMAIN) or settings.ingress_domain, _fill(template, meta, "").rstrip("/")
+    return domain, _fill(template, meta, "").rstrip("/")

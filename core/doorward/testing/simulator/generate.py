@@ -11,7 +11,7 @@ from doorward.testing.simulator import scenario as s
 _DOOR_KINDS: tuple[s.DoorKind, ...] = ("Service", "VirtualService", "Ingress", "HTTPRoute")
 _CUSTOM_KINDS: tuple[s.CustomKind, ...] = ("VirtualService", "HTTPRoute")
 _MEDDLING: tuple[s.Meddling, ...] = ("edit", "strip", "delete", "status", "condition")
-_FORGERY: tuple[s.Forgery, ...] = ("owner", "owner", "edit", "edit", "squat")
+_FORGERY: tuple[s.Forgery, ...] = ("owner", "owner", "edit", "edit", "squat", "abroad")
 _BLINDNESS = ("stop", "stop", "resume", "resume", "list", "stale", "forget", "forbid", "allow", "withdraw")
 _COUNTS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20)
 _COMPONENTS = (("engine",), ("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
@@ -24,6 +24,7 @@ ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
         "{{.Name}}.shared.test",
         "Not_A_Host",
         "{{ .Namespace }}.{{.IngressDomain}}",
+        "other.ns-b.svc.cluster.local",
         None,
     ),
     asks.DOMAIN: ("other.test", "models.test", None),
@@ -43,6 +44,7 @@ _WEIGHTS = (8, 6, 5, 3, 3, 5, 4, 1, 2, 2, 1, 1, 3)
 _GOOD: tuple[dict[str, object], ...] = (
     {},
     {"ingressDomain": "models.test"},
+    {"ingressDomain": "svc.cluster.local"},
     {"enableGatewayAPI": True, "omeIngressGateway": "sim/gateway"},
     {"enableGatewayAPI": True, "omeIngressGateway": "sim/other"},
     {"ingressClassName": "nginx"},

@@ -17,7 +17,7 @@ NAMES = ("alpha", "beta", "gamma", "delta")
 DoorKind = Literal["Service", "VirtualService", "Ingress", "HTTPRoute"]
 CustomKind = Literal["VirtualService", "HTTPRoute"]
 Meddling = Literal["edit", "strip", "delete", "status", "condition"]
-Forgery = Literal["owner", "edit", "squat"]
+Forgery = Literal["owner", "edit", "squat", "abroad"]
 Fault = Literal["", "409", "429", "500", "403", "lost before", "lost after", "late"]
 
 
@@ -92,7 +92,8 @@ class Forge(Step, frozen=True):
     """The tenant of one service puts the host of another namespace's standing door into an object of its own namespace.
 
     ``owner``: a new object, which bears its own service's UID; ``edit``: what doorward made for it, in doorward's name;
-    ``squat``: a new object, which bears a UID that nobody has.
+    ``squat``: a new object of a class that no door has, which bears a UID that nobody has; ``abroad``: a new object, named
+    as the victim's, which bears the victim's UID.
     """
 
     how: Forgery

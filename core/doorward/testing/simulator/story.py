@@ -85,6 +85,7 @@ def _world(step: s.AnyStep) -> str:
                 "owner": "forges an object of its service",
                 "edit": "edits an object of its service",
                 "squat": "makes an object of a service that nobody has",
+                "abroad": "makes an object that bears the UID of the victim",
             }[step.how]
             return f"The tenant of {_name(step.service)} {how}, with the host of {_name(step.victim)}"
         case s.Accept():

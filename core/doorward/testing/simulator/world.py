@@ -23,6 +23,8 @@ INGRESS = "Ingress.networking.k8s.io"
 HTTP_ROUTE = "HTTPRoute.gateway.networking.k8s.io"
 DOORS = (VIRTUAL_SERVICE, INGRESS, HTTP_ROUTE, SERVICE)
 """The kinds that doors are made of."""
+NOBODYS_CLASS = "squatted"
+"""The class of squatters' Ingresses, which no door has."""
 SETTINGS = ("ome", "inferenceservice-config")
 _CONDITION = {"engine": "EngineReady", "router": "RouterReady", "decoder": "DecoderReady"}
 _FULL = {"VirtualService": VIRTUAL_SERVICE, "Ingress": INGRESS, "HTTPRoute": HTTP_ROUTE, "Service": SERVICE}
@@ -68,8 +70,11 @@ class World:
         return [obj for obj in objects if not self.is_squatters(obj)] if self.made else list(objects)
 
     def is_squatters(self, obj: JsonObject) -> bool:
-        """Whether a tenant made an object for a service that isn't there: nobody collects it."""
-        return obj["metadata"]["uid"] in self.made and owner(obj) not in self.services()
+        """Whether a tenant made an object for a service that isn't there, or isn't its own: nobody collects it."""
+        if obj["metadata"]["uid"] not in self.made:
+            return False
+        service = self.services().get(owner(obj))
+        return service is None or service["metadata"]["namespace"] != obj["metadata"]["namespace"]
 
     def of(self, uid: str) -> list[JsonObject]:
         return [obj for obj in self.ours() if owner(obj) == uid]
@@ -280,10 +285,19 @@ class World:
             self.patch(kind, mine["namespace"], forged["metadata"]["name"], {"spec": spec}, manager="doorward")
         else:
             name, had = f"forged-{step.how}-{theirs['name']}", set[requests.Host]()
+            if step.how == "abroad":
+                name = target["metadata"]["name"]
+            elif step.how == "squat":
+                kind, spec = INGRESS, _foreign(INGRESS, min(requests.claimed(target))[0])
+                target = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "spec": spec}
+                spec["ingressClassName"] = NOBODYS_CLASS
             if not self.store.serves(kind) or self.entry(kind, mine["namespace"], name) is not None:
                 return False
-            uid = mine["uid"] if step.how == "owner" else "00000000-dead-4000-8000-000000000000"
-            annotations = {OWNER: uid, ROUTED: "engine,router,decoder"}
+            uids = {"owner": mine["uid"], "abroad": theirs["uid"]}
+            annotations = {
+                OWNER: uids.get(step.how, "00000000-dead-4000-8000-000000000000"),
+                ROUTED: "engine,router,decoder",
+            }
             forged = {
                 "apiVersion": target["apiVersion"],
                 "kind": target["kind"],

@@ -1,0 +1,173 @@
+"""A tenant writes what takes much time or room to answer."""
+
+from __future__ import annotations
+
+import tracemalloc
+from time import process_time
+
+import pytest
+from doorward.model.template import TooLong, compile
+
+from tests.engine.scenes import HTTP_ROUTE, INGRESS, Scene, opened, service
+from tests.engine.stage import settings
+
+TEMPLATE = "ome.io/ingress-domain-template"
+DOMAIN = "ome.io/ingress-domain"
+MORE = "ome.io/ingress-additional-domains"
+PATH = "ome.io/ingress-path-template"
+SCHEME = "ome.io/ingress-url-scheme"
+BIG = "x" * 32_000
+
+
+def said(scene: Scene) -> list[str]:
+    """Everything that is told about a service."""
+    return [scene.message(), *(message for _, message in scene.told())]
+
+
+@pytest.mark.parametrize(
+    "template", ["{{.Annotations.b}}" * 50, '{{index .Annotations "b"}}.test', "{{.Labels.b}}" * 70]
+)
+def test_a_template_stops_where_no_host_can_go_on(template: str) -> None:
+    scene = Scene(*service(raw=True, annotations={TEMPLATE: template, "b": BIG}, labels={"b": "y" * 60}))
+    assert scene.verdict() == ("False", "InvalidHost")
+    assert "more than 253 characters" in scene.message()
+    assert all(len(message.encode()) <= 1024 for message in said(scene))
+
+
+def test_what_is_too_long_is_never_put_together() -> None:
+    rendered = compile("{{.Annotations.b}}" * 56, frozenset({"Annotations"}))
+    values = {"Annotations": {"b": "x" * 1_000_000}}
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLong):
+            rendered.render(values, 253)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("key", "template", "reason"),
+    [(TEMPLATE, "x" * 1021 + ".test", "InvalidHost"), (PATH, "/" + "x" * 1024, "InvalidPath")],
+)
+def test_a_template_has_at_most_1024_characters(key: str, template: str, reason: str) -> None:
+    scene = Scene(*service(raw=True, annotations={key: template}))
+    assert scene.verdict() == ("False", reason)
+    assert "at most 1024" in scene.message()
+    assert len(scene.message()) < 400
+
+
+def test_a_path_has_at_most_1024_characters() -> None:
+    name = "n" * 60
+    fits, over = "/{{.Name}}" * 16, "/{{.Name}}" * 17
+    for template, verdict in ((fits, "True"), (over, "False")):
+        scene = Scene(*service(name, raw=True, annotations={PATH: template, "doorward.io/backend": "istio"}))
+        assert scene.verdict(name)[0] == verdict, scene.message(name)
+    assert "more than 1024 characters" in scene.message(name)
+
+
+def test_a_setting_has_no_longer_templates() -> None:
+    scene = Scene(settings({}), *service(raw=True))
+    for field in ("domainTemplate", "pathTemplate"):
+        scene.configure({field: "/" + "{{.Name}}" * 200})
+        assert any(field in problem and "at most 1024" in problem for problem in scene.engine.problems)
+    scene.configure({}, doorward="doorService: '" + "{{.Name}}" * 200 + "'")
+    assert any("doorService" in problem and "at most 1024" in problem for problem in scene.engine.problems)
+
+
+def test_the_longest_door_service_gives_the_name_of_a_service_all_the_same() -> None:
+    name = "n" * 63
+    template = "{{.Name}}{{.Namespace}}" * 44
+    scene = Scene(settings({}, doorward=f"doorService: '{template}'"), *service(name, raw=True))
+    assert scene.verdict(name)[0] == "True"
+    (door,) = (each for each in scene.ours() if each.startswith("Service/"))
+    assert len(door.partition("/")[2]) <= 63
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {SCHEME: BIG},
+        {TEMPLATE: "{{index .Annotations .Annotations.b}}.test", "b": BIG},
+        {DOMAIN: BIG},
+        {PATH: BIG},
+        {MORE: BIG},
+        {"ome.io/deployment-mode": BIG},
+        {"ome.io/service-type": BIG},
+        {"doorward.io/backend": BIG},
+    ],
+    ids=lambda annotations: next(iter(annotations)),
+)
+def test_what_is_told_quotes_the_beginning_of_a_value(annotations: dict[str, str]) -> None:
+    scene = Scene(*service(raw=True, annotations=annotations))
+    told = [message for message in said(scene) if message]
+    assert told
+    for message in told:
+        assert BIG[:101] not in message
+        assert len(message.encode()) < 1024
+
+
+def test_a_message_has_at_most_1024_bytes_whoever_wrote_it() -> None:
+    waiting = [{"type": "EngineReady", "status": "False", "message": "ü" * 5000}]
+    scene = Scene(*service(raw=True, ready=False, status={"conditions": waiting}))
+    assert scene.verdict() == ("False", "EngineNotReady")
+    assert 1000 < len(scene.message().encode()) <= 1024
+    quiet = scene.since()
+    scene.advance(60)
+    assert quiet.writes == []
+
+
+# -- additional domains ----------------------------------------------------------------------------------------------
+
+
+def test_many_invalid_domains_are_one_warning_with_their_count_and_the_first_few() -> None:
+    scene = opened(annotations={MORE: ",".join(f"bad_{number}.test" for number in range(4000))})
+    ((reason, message),) = scene.told()
+    assert reason == "InvalidHost"
+    assert "bad_0.test" in message
+    assert "bad_2.test" in message
+    assert "4000 of them" in message
+    assert len(message.encode()) <= 1024
+
+
+def test_the_first_64_additional_hosts_stand_and_the_rest_is_named() -> None:
+    domains = ["bad_one.test", *(f"d{number}.test" for number in range(8000))]
+    scene = opened(annotations={MORE: ",".join(domains)})
+    assert scene.verdict() == ("True", "")
+    hosts = [rule["host"] for rule in scene.get(INGRESS, "a", "m")["spec"]["rules"]]
+    assert hosts == ["m.a.example.com", *(f"m.a.d{number}.test" for number in range(64))]
+    told = dict(scene.told())
+    assert set(told) == {"InvalidHost", "TooManyHosts"}
+    assert "mostHosts" in told["TooManyHosts"]
+    assert "7936" in told["TooManyHosts"]
+    assert "m.a.d64.test" in told["TooManyHosts"]
+
+
+def test_a_setting_allows_more_or_fewer() -> None:
+    domains = ",".join(f"d{number}.test" for number in range(100))
+    scene = Scene(settings({}, doorward="mostHosts: 100"), *service(raw=True, annotations={MORE: domains}))
+    assert len(scene.get(INGRESS, "a", "m")["spec"]["rules"]) == 101
+    assert scene.told() == []
+    scene.configure({}, doorward="mostHosts: 0")
+    scene.advance(11)
+    assert len(scene.get(INGRESS, "a", "m")["spec"]["rules"]) == 1
+
+
+@pytest.mark.parametrize("way", ["istio", "k8s_ingress", "gateway_api"])
+def test_a_door_costs_no_more_per_host_when_it_has_many(way: str) -> None:
+    gateway = {"enableGatewayAPI": True, "omeIngressGateway": "gw/gw"} if way == "gateway_api" else {}
+
+    def seconds(count: int) -> float:
+        notes = {MORE: ",".join(f"d{number}.test" for number in range(count)), "doorward.io/backend": way}
+        objects = [settings(gateway, doorward="mostHosts: 100000"), *service(raw=True, annotations=notes)]
+        start = process_time()
+        scene = Scene(*objects)
+        spent = process_time() - start
+        kinds = {"gateway_api": HTTP_ROUTE}
+        assert way != "gateway_api" or len(scene.store.list(scene.resource(kinds[way]), "a").items) == -(
+            -(count + 1) // 16
+        )
+        return spent
+
+    few, many = min(seconds(250) for _ in range(3)), min(seconds(2000) for _ in range(2))
+    assert many < 8 * 3 * few, (few, many)
