@@ -745,7 +745,8 @@ class Engine:
             self._services.remember(fact.uid, decision.memory)
             told = Remembered(at=self._now, uid=fact.uid, memory=memories.to_json(decision.memory))
             records.append(self._record(told, cause))
-        if first or (decision.memory.written, decision.memory.stood) != (memory.written, memory.stood):
+        now = decision.memory
+        if first or (now.written, now.stood) != (memory.written, memory.stood):
             for owned in self._facts.owned_by(fact.uid, ref.namespace):
                 self._hold(owned.ref, cause, decided=True)
         if decision.drafts:

@@ -14,7 +14,7 @@ from doorward import engine as engines
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
-from doorward.graph import in_force
+from doorward.graph import addresses, in_force
 from doorward.graph.claims import Claims, Hold, key_of
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.timers import Timers
@@ -348,3 +348,16 @@ def an_object_counts_wherever_it_is(patch: pytest.MonkeyPatch) -> None:
         return [fact for fact in facts.all() if fact.owner == uid and fact.ref.kind != "InferenceService.ome.io"]
 
     wrap(patch, Facts, "owned_by", owned_by)
+
+
+@planted
+def names_inside_the_cluster_are_hosts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(addresses, "_problem", lambda host, **_: None if "." in host else "is empty")
+
+
+@planted
+def a_host_whose_third_label_is_svc_claims_nothing(patch: pytest.MonkeyPatch) -> None:
+    def claims(do: Any, backends: Backends, kind: str, manifest: Any) -> Any:
+        return [claim for claim in do(backends, kind, manifest) if claim.host.split(".")[2:3] != ["svc"]]
+
+    wrap(patch, Backends, "claims", claims)

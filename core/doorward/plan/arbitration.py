@@ -126,7 +126,8 @@ class Arbiter:
         if not contest.mine:
             earlier = self.claims.first(self.ref, claim.host, claim.prefix)
             if earlier is not None and earlier < age:
-                return f"InferenceService {earlier[1]}/{earlier[2]}, which asked for it first", how
+                # Without a name: whoever is the first may change, and thousands may wait behind it.
+                return "an earlier InferenceService, which asked for it first", how
         rivals = any(hold.written for hold in contest.holds) if contest.written else bool(contest.holds)
         if not rivals and not foreign:
             self.sole.add(key_of(claim.host, claim.prefix))

@@ -15,6 +15,7 @@ import msgspec
 from doorward.backends import Backend, BackendError, Backends
 from doorward.graph.addresses import door_service, is_of_another
 from doorward.graph.claims import NOBODY, Age, Claims, How, keys_of
+from doorward.graph.claims import key_of as claim_key
 from doorward.graph.components import external_name, is_external
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, legible, parse
@@ -163,7 +164,10 @@ class _Case:
                 self.memory = lost_write(self.memory, key, fact.body)
 
     def _meet(self) -> None:
-        """What stands of a service when we come, and memory knows nothing of, counts as its own."""
+        """What stands of a service when we come, and memory knows nothing of, counts as its own.
+
+        It may be a write of ours that the journal lost.
+        """
         stood, written = self.memory.stood, self.memory.written
         for fact in self.ours:
             key = key_of(fact.ref)
@@ -291,10 +295,17 @@ class _Case:
         self._carry_out(service, result, told, first)
 
     def _lost_beside(self, wanted: Collection[Ref]) -> set[str]:
-        """What objects that aren't wanted serve, and another service has: it goes at once."""
-        beside = [fact for fact in self.ours if fact.ref not in wanted and fact.ref.kind in self.backends.claiming]
-        served = (claim for fact in beside for claim in self._served(fact.ref.kind, fact.object()))
-        return {c.where for c in served if lost_to(self.claims, self.fact.uid, c, self.age)}
+        """What objects that aren't wanted serve, and another service has, or somebody added: it goes at once."""
+        lost: set[str] = set()
+        for fact in self.ours:
+            if fact.ref in wanted or fact.ref.kind not in self.backends.claiming:
+                continue
+            holds = self.claims.of(fact.ref)
+            for claim in self._served(fact.ref.kind, fact.object()):
+                hold = holds.get(claim_key(claim.host, claim.prefix))
+                if (hold and not hold.owner) or lost_to(self.claims, self.fact.uid, claim, self.age):
+                    lost.add(claim.where)
+        return lost
 
     def _require_claiming_kinds(self) -> None:
         """Hosts are settled when every kind that serves hosts is known."""

@@ -32,7 +32,7 @@ class Claimant(NamedTuple):
 
     memory: Memory
     met: bool
-    """Whether what stood of it when we came is remembered, so that anything else came later."""
+    """Whether what stood of it when this process came is in memory, so that anything else came later."""
     shown: Callable[[], Collection[str]]
     """The claims that its status names, which its tenants can't write, by their keys."""
 
@@ -88,7 +88,7 @@ def _of_standing(
         key = key_of(claim.host, claim.prefix)
         if key in written:
             found[key] = Hold(ref, fact.owner, "", claim.via)
-        elif not owner.met or key in stood:
+        elif key in stood or not owner.met:
             found[key] = Hold(ref, fact.owner, "", claim.via, written=key in owner.shown())
         else:
             found[key] = Hold(ref, "", fact.owner, claim.via)

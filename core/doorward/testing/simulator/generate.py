@@ -25,6 +25,7 @@ ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
         "Not_A_Host",
         "{{ .Namespace }}.{{.IngressDomain}}",
         "other.ns-b.svc.cluster.local",
+        "shared.team.svc.models.test",
         None,
     ),
     asks.DOMAIN: ("other.test", "models.test", None),

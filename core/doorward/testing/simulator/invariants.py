@@ -166,7 +166,7 @@ class Invariants:
             kept, now = ([c for c in _conditions(o) if not _written(c)] for o in (before, self._now(action) or before))
             if kept != now:
                 raise Violation("foreign", f"{what}: changes conditions of others: {kept} to {now}")
-        elif self.world.is_squatters(before):
+        elif self.world.is_abroad(before):
             raise Violation("foreign", f"{what}: a tenant made it, and it is no part of that service")
         elif owner(before) != action.service or controller_of(before["metadata"]) not in ("", action.service):
             raise Violation("foreign", f"{what}: belongs to {owner(before) or 'somebody else'}")

@@ -189,14 +189,14 @@ def _virtual_claims(spec: JsonObject) -> set[tuple[str, str]]:
                 if any(g != "mesh" for g in gateways) and _pattern(authority).fullmatch(host):
                     uri = match.get("uri", {})
                     prefixes.append(uri.get("exact") or uri.get("prefix") or "/")
-        if prefixes and ".svc" not in host and "." in host and not _inside(spec, host):
+        if prefixes and "." in host and not _inside(spec, host):
             found.add((host, min(prefixes, key=len)))
     return found
 
 
 def _inside(spec: JsonObject, host: str) -> bool:
-    """Whether a host of a VirtualService is one of its in-cluster names: a longer one of them ends in ``.svc``."""
-    return f"{host}.svc" in (spec.get("hosts") or ())
+    """Whether a host of a VirtualService is one of its in-cluster names: it, or a longer one of them, ends in ``.svc``."""
+    return f".{host}".endswith((".svc", ".svc.cluster.local")) or f"{host}.svc" in (spec.get("hosts") or ())
 
 
 def _virtual(objects: list[JsonObject], host: str, path: str, *, inside: bool) -> Reached | None:

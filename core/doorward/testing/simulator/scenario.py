@@ -92,8 +92,8 @@ class Forge(Step, frozen=True):
     """The tenant of one service puts the host of another namespace's standing door into an object of its own namespace.
 
     ``owner``: a new object, which bears its own service's UID; ``edit``: what doorward made for it, in doorward's name;
-    ``squat``: a new object of a class that no door has, which bears a UID that nobody has; ``abroad``: a new object, named
-    as the victim's, which bears the victim's UID.
+    ``squat``: a new object of a class that no door has, which bears a UID that nobody has; ``abroad``: a new object,
+    named as the victim's, which bears the victim's UID.
     """
 
     how: Forgery

@@ -23,6 +23,8 @@ INGRESS = "Ingress.networking.k8s.io"
 HTTP_ROUTE = "HTTPRoute.gateway.networking.k8s.io"
 DOORS = (VIRTUAL_SERVICE, INGRESS, HTTP_ROUTE, SERVICE)
 """The kinds that doors are made of."""
+NOBODY = "00000000-dead-4000-8000-000000000000"
+"""The UID of a service that never was."""
 NOBODYS_CLASS = "squatted"
 """The class of squatters' Ingresses, which no door has."""
 SETTINGS = ("ome", "inferenceservice-config")
@@ -73,8 +75,13 @@ class World:
         """Whether a tenant made an object for a service that isn't there, or isn't its own: nobody collects it."""
         if obj["metadata"]["uid"] not in self.made:
             return False
+        return owner(obj) not in self.services() or self.is_abroad(obj)
+
+    def is_abroad(self, obj: JsonObject) -> bool:
+        """Whether an object bears the UID of a service of another namespace, or of none that ever was."""
         service = self.services().get(owner(obj))
-        return service is None or service["metadata"]["namespace"] != obj["metadata"]["namespace"]
+        elsewhere = service is not None and service["metadata"]["namespace"] != obj["metadata"]["namespace"]
+        return elsewhere or owner(obj) == NOBODY
 
     def of(self, uid: str) -> list[JsonObject]:
         return [obj for obj in self.ours() if owner(obj) == uid]
