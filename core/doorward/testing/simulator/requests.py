@@ -195,7 +195,7 @@ def _virtual_claims(spec: JsonObject) -> set[tuple[str, str]]:
 
 
 def _inside(spec: JsonObject, host: str) -> bool:
-    """Whether a host of a VirtualService is one of its in-cluster names: it, or a longer one of them, ends in ``.svc``."""
+    """Whether a host of a VirtualService is one of its in-cluster names: it ends in ``.svc``, or a longer one does."""
     return f".{host}".endswith((".svc", ".svc.cluster.local")) or f"{host}.svc" in (spec.get("hosts") or ())
 
 
