@@ -31,7 +31,7 @@ Every record knows its cause: an action that of the observation which led to it,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -45,7 +45,7 @@ from doorward.graph.in_force import in_force
 from doorward.graph.inference_service import InferenceService, legible
 from doorward.graph.inference_service import parse as parse_service
 from doorward.graph.kinds import Kinds
-from doorward.graph.memory import FORGOTTEN, Pace, Served
+from doorward.graph.memory import FORGOTTEN, Pace
 from doorward.graph.reading import Dependents
 from doorward.graph.refusal import Refusal
 from doorward.graph.services import Services
@@ -74,7 +74,7 @@ from doorward.model.event import (
 )
 from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
-from doorward.plan import insistence, marking, notice, outcome
+from doorward.plan import insistence, marking, notice, outcome, written
 from doorward.plan.agenda import Agenda
 from doorward.plan.decision import BASE_KINDS, REPORT, Decider
 from doorward.plan.holding import Claimant, held
@@ -382,7 +382,9 @@ class Engine:
         record = self._record(event, action.cause)
         self._in_flight.begin(action)
         if action.verb in ("create", "patch") and action.ref.kind in self.backends.claiming:
-            self._note_written(action, self._hold(action.ref, record.number))
+            added = self._hold(action.ref, record.number)
+            memory = written.after_issue(self._services.memory(action.service), action, added)
+            self._services.remember(action.service, memory)
         memory = self._services.memory(action.service)
         if action.repair:
             key = key_of(action.ref)
@@ -416,9 +418,7 @@ class Engine:
             watch = self.backends.watches.get(ref.kind) if ref.kind != INFERENCE_SERVICE else None
             if watch and action.verb in ("create", "patch"):
                 memory = marking.after_write(memory, action, before, trimmed, known, watch)
-                if written := memory.written.get(key):
-                    written = msgspec.structs.replace(written, uid=trimmed["metadata"].get("uid", ""))
-                    memory = msgspec.structs.replace(memory, written=memories.put(memory.written, key, written))
+                memory = written.after_write(memory, key, trimmed["metadata"].get("uid", ""))
             elif action.verb == "status" and self._settings:
                 memory = insistence.after_status(memory, action, trimmed, self._settings.condition_type)
             elif watch and doubted:
@@ -564,9 +564,11 @@ class Engine:
             return ()
         fact, in_flight, doubted = self._facts.get(ref), self._in_flight.on(ref), self._services.doubt_about(ref)
         holds, added = held(self.backends, ref, fact, in_flight, doubted, self._claimant)
-        if not (decided or in_flight or doubted):
-            self._see_written(ref, fact, holds)
-        mine = {self._services.ref(uid) for hold in holds.values() for uid in (hold.owner, hold.controller) if uid}
+        if not (decided or in_flight or doubted) and (owner := self._services.served_by(ref)):
+            memory = written.after_sight(self._services.memory(owner), owner, key_of(ref), fact, holds)
+            self._services.remember(owner, memory)
+        named = {uid for hold in holds.values() for uid in (hold.owner, hold.controller)}
+        mine = {self._services.ref(uid) for uid in named if self._is_owner(uid, ref)}
         for service in sorted(self._claims.hold(ref, holds)):
             if service not in mine:
                 self._touch(service, cause)
@@ -583,31 +585,6 @@ class Engine:
         fact = self._facts.get(ref)
         annotations = legible(fact.object()).status.annotations if fact else {}
         return frozenset(annotations.get(HOSTS, "").split())
-
-    def _see_written(self, ref: Ref, fact: Fact | None, now: Collection[str]) -> None:
-        """What an object doesn't serve any more isn't held any more by the service that had it, though we wrote it."""
-        owner = self._services.served_by(ref)
-        if not owner:
-            return
-        memory, key = self._services.memory(owner), key_of(ref)
-        for part in ("written", "stood"):
-            known = getattr(memory, part)
-            if served := known.get(key):
-                left = served.seen(fact.uid, now) if fact and fact.owner == owner else None
-                if left is not served:
-                    changed = memories.put(known, key, left) if left else memories.drop(known, key)
-                    memory = msgspec.structs.replace(memory, **{part: changed})
-        self._services.remember(owner, memory)
-
-    def _note_written(self, action: Action, added: tuple[str, ...]) -> None:
-        """What a write adds to an object is held from now on."""
-        memory, key = self._services.memory(action.service), key_of(action.ref)
-        before = memory.written.get(key)
-        kept = before.claims if before and before.uid == action.uid else ()
-        claims = (*kept, *(each for each in added if each not in kept))
-        if claims and claims != kept:
-            written = memories.put(memory.written, key, Served(claims, action.uid))
-            self._services.remember(action.service, msgspec.structs.replace(memory, written=written))
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 

@@ -93,3 +93,19 @@ def test_a_forged_object_makes_no_fresh_cluster_one_where_doors_stand() -> None:
     scene.start()
     settle(scene)
     assert scene.engine.ready
+
+
+def test_an_object_that_says_the_asking_service_controls_it_is_a_foreign_one_in_another_namespace() -> None:
+    scene = Scene(settings(GATEWAY), start=False)
+    scene.store.collecting = False
+    add(scene, "nginx")
+    uid = scene.service()["metadata"]["uid"]
+    obj = squatter([{**GONE, "name": "m", "uid": uid}], cls="nginx")
+    obj["metadata"]["annotations"] = {}
+    scene.create(obj)
+    scene.start()
+    settle(scene)
+    assert scene.verdict() == ("False", "HostConflict")
+    scene.delete(INGRESS, "b", "squatter")
+    settle(scene)
+    assert scene.verdict() == ("True", "")

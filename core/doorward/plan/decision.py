@@ -20,7 +20,7 @@ from doorward.graph.components import external_name, is_external
 from doorward.graph.facts import Fact, Facts
 from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
-from doorward.graph.memory import Memory, Served, drop, put
+from doorward.graph.memory import Memory
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
@@ -29,7 +29,7 @@ from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
-from doorward.plan import notice
+from doorward.plan import notice, written
 from doorward.plan.arbitration import Arbiter, Denied, domain_problem, is_taken, lost_to
 from doorward.plan.astray import Astray
 from doorward.plan.closing import Closing
@@ -163,41 +163,21 @@ class _Case:
             if not fact.object()["metadata"].get("otherManager"):
                 self.memory = lost_write(self.memory, key, fact.body)
 
-    def _meet(self) -> None:
-        """What stands of a service when we come, and memory knows nothing of, counts as its own.
+    def _claimed(self, fact: Fact) -> Sequence[str]:
+        """The claims that an object of ours serves, by their keys."""
+        return keys_of(self._served(fact.ref.kind, fact.object()))
 
-        It may be a write of ours that the journal lost.
-        """
-        stood, written = self.memory.stood, self.memory.written
+    def _confirm(self, sole: Collection[str], wanted: Collection[Ref], memory: Memory) -> Memory:
         for fact in self.ours:
-            key = key_of(fact.ref)
-            known = written[key].claims if key in written and written[key].uid in ("", fact.uid) else ()
-            met = tuple(each for each in keys_of(self._served(fact.ref.kind, fact.object())) if each not in known)
-            if met:
-                stood = put(stood, key, Served(met, fact.uid))
-        self.memory = msgspec.structs.replace(self.memory, stood=stood)
-
-    def _confirm(self, granted: Collection[str], wanted: Collection[Ref], memory: Memory) -> Memory:
-        """What stands as it is wanted, of a host that nobody else has a hand in, is as good as written by us."""
-        written, stood = memory.written, memory.stood
-        for fact in self.ours:
-            key = key_of(fact.ref)
-            if fact.ref not in wanted or fact.ref.kind not in self.backends.claiming or self.busy(fact.ref):
-                continue
-            known = written[key].claims if key in written and written[key].uid in ("", fact.uid) else ()
-            served = tuple(each for each in self.claims.of(fact.ref) if each in granted or each in known)
-            if served and not set(served) <= set(known):
-                written = put(written, key, Served(served, fact.uid))
-            if key in stood:
-                left = tuple(each for each in stood[key].claims if each not in served)
-                stood = put(stood, key, Served(left, fact.uid)) if left else drop(stood, key)
-        return msgspec.structs.replace(memory, written=written, stood=stood)
+            if fact.ref in wanted and fact.ref.kind in self.backends.claiming and not self.busy(fact.ref):
+                memory = written.confirmed(memory, fact, self.claims.of(fact.ref), sole)
+        return memory
 
     def run(self, first: bool, born: bool) -> None:
         if first:
             self._take_up()
             if not born:
-                self._meet()
+                self.memory = written.met(self.memory, self.ours, self._claimed)
         self.renderer = Renderer(self.reader, self.kinds, self.backends, self.memory, self.fact.uid)
         unread: Refusal | None = None
         try:
