@@ -180,9 +180,9 @@ class Town:
             await self.world.reports(mine, "HostConflict")
         return Claim(mine, theirs, host)
 
-    async def victim(self, door: str) -> tuple[str, str]:
+    async def victim(self, door: str, name: str = "") -> tuple[str, str]:
         """A service of the victim's and the host that it asks for."""
-        name, host = f"v-{token_hex(3)}", f"bank-{token_hex(3)}.example.com"
+        name, host = name or f"v-{token_hex(3)}", f"bank-{token_hex(3)}.example.com"
         await self.world.add(name, {**DOORS[door].annotations, TEMPLATE: host})
         return name, host
 
@@ -288,6 +288,26 @@ async def test_a_forged_owner_annotation_takes_no_standing_host(town: Town, kind
     await town.takes_nothing(claim, before)
 
 
+@pytest.mark.parametrize("version", ["v1beta1", "v9"], ids=["its version", "a version that nobody serves"])
+async def test_the_uid_of_an_older_service_of_another_namespace_takes_no_standing_host(
+    town: Town, version: str
+) -> None:
+    """Garbage collection takes such an object late, and never where it doesn't know the kind of the owner."""
+    older, _ = await town.victim("k8s_ingress", f"o-{token_hex(3)}")
+    await town.world.stands(older)
+    claim = await town.contested("k8s_ingress")
+    before = await town.belongings(claim)
+    there = town.world.view.get("InferenceService", older)
+    assert there
+    uid = there["metadata"]["uid"]
+    owner = {"apiVersion": f"ome.io/{version}", "kind": "InferenceService", "name": older, "uid": uid}
+    more: JsonObject = {"annotations": {OWNER: uid}, "ownerReferences": [owner]}
+    await town.make(stranger("Ingress", f"forged-{token_hex(3)}", claim.host, **more))
+    await town.world.barrier()
+    assert town.world.condition(claim.theirs)["status"] == "True", town.world.condition(claim.theirs)
+    assert await town.belongings(claim) == before
+
+
 @pytest.mark.parametrize("attacker", MAIN)
 async def test_a_host_edited_into_ones_own_door_takes_no_standing_host(town: Town, attacker: str) -> None:
     claim = await town.contested("k8s_ingress", attacker, asks=False)
@@ -331,7 +351,7 @@ def squatter(host: str, cls: str, **metadata: object) -> JsonObject:
     return made
 
 
-STAYING = ["nothing", "another owner", "a finalizer"]
+STAYING = ["nothing", "another owner", "an owner of a version that nobody serves", "a finalizer"]
 
 
 @pytest.mark.parametrize("kept_by", STAYING)
@@ -344,6 +364,9 @@ async def test_an_object_of_nobodys_service_squats_no_host_of_another_class(town
         service = await world.cluster.get(resources()["Service"], town.a, f"{mine}-engine")
         uid = service["metadata"]["uid"]
         more = {"ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": f"{mine}-engine", "uid": uid}]}
+    if kept_by == "an owner of a version that nobody serves":
+        gone = {"apiVersion": "ome.io/v9", "kind": "InferenceService", "name": "gone", "uid": NOBODY}
+        more = {"ownerReferences": [gone]}
     if kept_by == "a finalizer":
         more = {"finalizers": ["example.com/mine"]}
     theirs = await town.make(squatter(host, "other", **more))
