@@ -532,7 +532,7 @@ class Engine:
             self._born.discard(before.uid)
             for doubted in self._services.leave(before.uid):
                 self._hold(doubted, self.number)  # no doubt is left that could hold a host
-            for fact in self._facts.owned_by(before.uid, ref.namespace):
+            for fact in self._facts.bearing(before.uid):
                 self._hold(fact.ref, self.number)
             self._reads.pop(ref, None)
         if after is None:
@@ -540,7 +540,7 @@ class Engine:
         if self._services.arrive(after):
             if self._kinds.known(INFERENCE_SERVICE):
                 self._born.add(after.uid)
-            for fact in self._facts.owned_by(after.uid, ref.namespace):
+            for fact in self._facts.bearing(after.uid):
                 self._mark_observed(fact, None)
                 self._hold(fact.ref, self.number)
         memory = self._services.memory(after.uid)
@@ -563,7 +563,8 @@ class Engine:
         if ref.kind not in self.backends.claiming:
             return ()
         fact, in_flight, doubted = self._facts.get(ref), self._in_flight.on(ref), self._services.doubt_about(ref)
-        holds, added = held(self.backends, ref, fact, in_flight, doubted, self._claimant)
+        exists = self._services.__contains__
+        holds, added = held(self.backends, ref, fact, in_flight, doubted, self._claimant, exists)
         if not (decided or in_flight or doubted) and (owner := self._services.served_by(ref)):
             memory = written.after_sight(self._services.memory(owner), owner, key_of(ref), fact, holds)
             self._services.remember(owner, memory)

@@ -16,6 +16,7 @@ URL = f"http://{HOST}/"
 INGRESS = "Ingress.networking.k8s.io"
 NOBODY = "00000000-dead-4000-8000-000000000000"
 GONE = {"apiVersion": "ome.io/v1beta1", "kind": "InferenceService", "name": "gone", "uid": NOBODY, "controller": True}
+UNSERVED = {**GONE, "apiVersion": "ome.io/v9"}
 STAYS = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs", "uid": "00000000-feed-4000-8000-000000000000"}
 
 
@@ -43,7 +44,11 @@ def before_a_door(obj: JsonObject) -> Scene:
     return scene
 
 
-@pytest.mark.parametrize("owners", [[], [STAYS], [GONE, STAYS]], ids=["no owner", "another owner", "one that stays"])
+@pytest.mark.parametrize(
+    "owners",
+    [[], [STAYS], [GONE, STAYS], [UNSERVED]],
+    ids=["no owner", "another owner", "one that stays", "one of no version"],
+)
 def test_an_object_of_nobodys_service_squats_no_host_of_another_class(owners: list[JsonObject]) -> None:
     scene = before_a_door(squatter(owners))
     assert scene.verdict() == ("True", "")

@@ -228,6 +228,37 @@ def test_an_object_of_another_namespace_is_no_part_of_a_door(name: str) -> None:
     assert served_by(scene) == "v-engine"
 
 
+@pytest.mark.parametrize("version", ["v1beta1", "v9"])
+@pytest.mark.parametrize("when", ["live", "with a journal", "without", "listed before services"])
+def test_an_object_in_the_name_of_an_older_service_elsewhere_takes_nothing(version: str, when: str) -> None:
+    """It looks like what garbage collection is about to take; the service lives, in another namespace."""
+    scene = Scene(settings(GATEWAY), start=False)
+    scene.store.collecting = False
+    scene.create(inference_service("w", "c", annotations=DOORS["nginx"], ready=("engine",)))
+    scene.create(component_service("w", "engine", "c"))
+    scene.clock.now += 60
+    scene.create(inference_service("v", "b", annotations={**DOORS["nginx"], **ASKING}, ready=("engine",)))
+    scene.create(component_service("v", "engine", "b"))
+    scene.start()
+    settle(scene)
+    before = victims(scene)
+    (theirs,) = (o for o in scene.objects() if o["metadata"].get("namespace") == "b" and named_in(o))
+    uid = scene.service("w", "c")["metadata"]["uid"]
+    owner = {"apiVersion": f"ome.io/{version}", "kind": "InferenceService", "name": "w", "uid": uid}
+    metadata = {"annotations": {"doorward.io/owner": uid}, "ownerReferences": [owner]}
+    scene.create({**theirs, "metadata": {"name": "forged", "namespace": "a", **metadata}})
+    if when != "live":
+        after = scene.reborn(journal=when == "with a journal")
+        if when == "listed before services":
+            after.engine.scopes = dict(reversed(after.engine.scopes.items()))
+        after.start()
+        scene = after
+    scene.edit("w", "c", annotations=ASKING)
+    rest(scene)
+    assert victims(scene) == before
+    assert scene.condition("w", "c")["reason"] == "HostConflict"
+
+
 def test_a_door_opens_no_sooner_for_an_object_of_another_namespace() -> None:
     scene = town()
     scene.create(inference_service("late", "b", annotations=DOORS["nginx"]))

@@ -319,9 +319,9 @@ def former_names_inside_leave_at_once(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def whoever_bears_the_annotation_holds(patch: pytest.MonkeyPatch) -> None:
-    def standing(do: Any, ref: Ref, fact: Fact, claims: Any, claimant: Any) -> dict[str, Hold]:
+    def standing(do: Any, ref: Ref, fact: Fact, claims: Any, *more: Any) -> dict[str, Hold]:
         if not fact.owner:
-            return dict(do(ref, fact, claims, claimant))
+            return dict(do(ref, fact, claims, *more))
         return {key_of(claim.host, claim.prefix): Hold(ref, fact.owner, "", claim.via) for claim in claims}
 
     wrap(patch, holding, "_of_standing", standing)

@@ -95,6 +95,8 @@ class Facts:
         self._listed: dict[tuple[str, str], int] = {}
         self._found: dict[Ref, tuple[Ref, ...]] = {}
         self._owned: dict[tuple[str, str], tuple[Ref, ...]] = {}
+        self._bearing: dict[str, dict[str, None]] = {}
+        """The namespaces in which something bears our annotation with a UID."""
         self._namespaces: dict[str, int] = {}
         """How many objects are known in each."""
 
@@ -119,6 +121,10 @@ class Facts:
         """The objects of a service's namespace that bear our annotation with its UID, in the order in which they were
         first seen.  In another namespace, whoever wrote the annotation has no say about this service."""
         return [fact for ref in self._owned.get((namespace, uid), ()) if (fact := self.get(ref))]
+
+    def bearing(self, uid: str) -> list[Fact]:
+        """The objects of all namespaces that bear our annotation with this UID."""
+        return [fact for namespace in self._bearing.get(uid, ()) for fact in self.owned_by(uid, namespace)]
 
     def found(self, look_up: Ref) -> list[Fact]:
         """What a look-up (:func:`labelled`, :func:`slices`) finds, in the order in which it was first seen."""
@@ -220,6 +226,12 @@ class Facts:
             if owner != heir:
                 namespace = ref.namespace
                 _move(self._owned, (namespace, owner) if owner else None, (namespace, heir) if heir else None, ref)
+                if owner and (namespace, owner) not in self._owned:
+                    del self._bearing[owner][namespace]
+                    if not self._bearing[owner]:
+                        del self._bearing[owner]
+                if heir:
+                    self._bearing.setdefault(heir, {})[namespace] = None
         looks = (old,) if old == new else (old, new)
         first_or_last = self._count(ref.namespace, (after is not None) - (before is not None))
         return Change(ref, before, after, (ref, *(look for look in (*looks, first_or_last) if look)))

@@ -44,11 +44,12 @@ def held(
     in_flight: Action | None,
     in_doubt: Action | None,
     claimant: Callable[[str, str], Claimant | None],
+    exists: Callable[[str], bool],
 ) -> tuple[dict[str, Hold], tuple[str, ...]]:
     """What object ``ref`` holds, by the claims' keys, and which of these the write adds.
 
     ``fact``: as it stands; ``in_flight`` and ``in_doubt``: the write of it that is; ``claimant`` finds a service by UID
-    and namespace.  An object that its backend can't read holds nothing.
+    and namespace, ``exists`` tells whether there is one anywhere.  An object that its backend can't read holds nothing.
     """
     action = in_flight or in_doubt
     body = action.body if action and action.verb in ("create", "patch") else None
@@ -60,7 +61,7 @@ def held(
         return {}, ()
     found: dict[str, Hold] = {}
     if fact and claims:
-        found = _of_standing(ref, fact, claims, claimant)
+        found = _of_standing(ref, fact, claims, claimant, exists)
     added: list[str] = []
     if action:
         for claim in coming:
@@ -72,11 +73,16 @@ def held(
 
 
 def _of_standing(
-    ref: Ref, fact: Fact, claims: Collection[Claim], claimant: Callable[[str, str], Claimant | None]
+    ref: Ref,
+    fact: Fact,
+    claims: Collection[Claim],
+    claimant: Callable[[str, str], Claimant | None],
+    exists: Callable[[str], bool],
 ) -> dict[str, Hold]:
     owner = claimant(fact.owner, ref.namespace) if fact.owner else None
     if owner is None:
-        holder, controller = (fact.owner, "") if is_left(fact) else ("", fact.controller)
+        left = not exists(fact.owner) and is_left(fact)  # one that lives elsewhere left nothing here
+        holder, controller = (fact.owner, "") if left else ("", fact.controller)
         return {key_of(c.host, c.prefix): Hold(ref, holder, controller, c.via) for c in claims}
     if fact.controller not in ("", fact.owner):
         return {key_of(c.host, c.prefix): Hold(ref, "", fact.controller, c.via) for c in claims}

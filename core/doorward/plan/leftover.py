@@ -9,12 +9,13 @@ from doorward.model.reference import JsonObject
 def is_left(fact: Fact) -> bool:
     """Whether an object whose service isn't there is about to be collected: nothing else owns or keeps it.
 
-    Source: garbage collection of Kubernetes takes an object when none of its owners exists.
+    Source: garbage collection of Kubernetes takes an object when none of its owners exists; what it can't look up, such
+    as an owner in a version that isn't served, keeps it.
     """
     owners = fact.object()["metadata"].get("ownerReferences", ())
     return bool(owners) and not fact.deleting and all(_is_service(each, fact.owner) for each in owners)
 
 
 def _is_service(reference: JsonObject, uid: str) -> bool:
-    group = str(reference.get("apiVersion", "")).partition("/")[0]
-    return reference.get("uid") == uid and (group, reference.get("kind")) == ("ome.io", "InferenceService")
+    kind = reference.get("apiVersion"), reference.get("kind")
+    return reference.get("uid") == uid and kind == ("ome.io/v1beta1", "InferenceService")
