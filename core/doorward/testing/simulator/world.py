@@ -278,45 +278,50 @@ class World:
         if attacker is None or victim is None:
             return False
         mine, theirs = attacker["metadata"], victim["metadata"]
-        standing = [obj for obj in self.of(theirs["uid"]) if requests.claimed(obj) and "deletionTimestamp" not in obj]
-        if not standing or mine["namespace"] == theirs["namespace"]:
+        if mine["namespace"] == theirs["namespace"]:
+            return False
+        if step.how == "squat":
+            host = f"{theirs['name']}.{theirs['namespace']}.example.com"
+            spec = {**_foreign(INGRESS, host), "ingressClassName": NOBODYS_CLASS}
+            return self._made(INGRESS, mine, f"squat-{theirs['name']}", NOBODY, spec)
+        standing = [obj for obj in self.of(theirs["uid"]) if requests.claimed(obj)]
+        if not standing:
             return False
         target = standing[0]
         kind, spec = _FULL[target["kind"]], orjson.loads(orjson.dumps(target["spec"]))
-        if step.how == "edit":
-            own = [o for o in self.of(mine["uid"]) if o["kind"] == target["kind"]]
-            if not own:
-                return False
-            forged = own[0]
-            had = requests.claimed(forged)
-            self.patch(kind, mine["namespace"], forged["metadata"]["name"], {"spec": spec}, manager="doorward")
-        else:
-            name, had = f"forged-{step.how}-{theirs['name']}", set[requests.Host]()
-            if step.how == "abroad":
-                name = target["metadata"]["name"]
-            elif step.how == "squat":
-                kind, spec = INGRESS, _foreign(INGRESS, min(requests.claimed(target))[0])
-                target = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "spec": spec}
-                spec["ingressClassName"] = NOBODYS_CLASS
-            if not self.store.serves(kind) or self.entry(kind, mine["namespace"], name) is not None:
-                return False
-            uids = {"owner": mine["uid"], "abroad": theirs["uid"]}
-            annotations = {
-                OWNER: uids.get(step.how, "00000000-dead-4000-8000-000000000000"),
-                ROUTED: "engine,router,decoder",
-            }
-            forged = {
-                "apiVersion": target["apiVersion"],
-                "kind": target["kind"],
-                "metadata": {"name": name, "namespace": mine["namespace"], "annotations": annotations},
-                "spec": spec,
-            }
-            forged = self.store.create(self.resources[kind], mine["namespace"], forged, field_manager="doorward")
-            self.made.add(forged["metadata"]["uid"])
-        self.hostile.add(mine["uid"])
-        uid = forged["metadata"]["uid"]
-        self.forged.update((uid, host) for host in requests.claimed(target) - had)
+        if step.how == "owner":
+            return self._made(kind, mine, f"forged-{theirs['name']}", mine["uid"], spec)
+        if step.how == "abroad":
+            return self._made(kind, mine, target["metadata"]["name"], theirs["uid"], spec)
+        own = next((o for o in self.of(mine["uid"]) if o["kind"] == target["kind"]), None)
+        if own is None:
+            return False
+        self.patch(kind, mine["namespace"], own["metadata"]["name"], {"spec": spec}, manager="doorward")
+        self._forged(mine, own, requests.claimed(target) - requests.claimed(own))
         return True
+
+    def _made(self, kind: str, mine: JsonObject, name: str, owner: str, spec: JsonObject) -> bool:
+        """A tenant makes an object in its service's namespace; whether it could."""
+        if not self.store.serves(kind) or self.entry(kind, mine["namespace"], name) is not None:
+            return False
+        obj = {
+            "apiVersion": self.resources[kind].api_version(),
+            "kind": kind.partition(".")[0],
+            "metadata": {
+                "name": name,
+                "namespace": mine["namespace"],
+                "annotations": {OWNER: owner, ROUTED: "engine,router,decoder"},
+            },
+            "spec": spec,
+        }
+        made = self.store.create(self.resources[kind], mine["namespace"], obj, field_manager="doorward")
+        self.made.add(made["metadata"]["uid"])
+        self._forged(mine, made, requests.claimed(made))
+        return True
+
+    def _forged(self, mine: JsonObject, obj: JsonObject, hosts: set[requests.Host]) -> None:
+        self.hostile.add(mine["uid"])
+        self.forged.update((obj["metadata"]["uid"], host) for host in hosts)
 
     def withdraw(self, kind: str, installed: bool) -> None:
         full = _FULL[kind]
