@@ -9,7 +9,7 @@ from doorward.testing.simulator import requests
 from doorward.testing.simulator.asks import Ask, Host, ask
 from doorward.testing.simulator.invariants import Invariants, Violation
 from doorward.testing.simulator.seat import Seat
-from doorward.testing.simulator.world import SETTINGS, World, owner
+from doorward.testing.simulator.world import NOBODYS_CLASS, SETTINGS, World, owner
 
 
 def check(world: World, seat: Seat, invariants: Invariants) -> None:
@@ -142,10 +142,9 @@ def _overlaps(claims: set[Host], host: Host) -> bool:
 
 def _foreign(world: World, host: Host) -> bool:
     kinds = [kind for kind in world.resources if world.store.serves(kind) and "." in kind]
-    routes = (
-        obj for kind in kinds for obj in world.all(kind) if obj["kind"] in ("Ingress", "HTTPRoute", "VirtualService")
-    )
-    strangers = (obj for obj in routes if not owner(obj) or world.is_squatters(obj))
+    objects = (obj for kind in kinds for obj in world.all(kind) if not owner(obj) or world.is_squatters(obj))
+    routes = (obj for obj in objects if obj["kind"] in ("Ingress", "HTTPRoute", "VirtualService"))
+    strangers = (obj for obj in routes if obj["spec"].get("ingressClassName") != NOBODYS_CLASS)
     return any(host[0] == other for obj in strangers for other in _hosts(obj))
 
 

@@ -116,6 +116,9 @@ class _Day:
             self.steps.append(s.Configure(self._good()))
         for service in self.services[: random.randint(1, len(self.services))]:
             self.steps.append(self._make(service))
+        if self.hostile and self.tenant.random() < 0.3:
+            attacker, victim = self.tenant.sample(self.services, 2)
+            self.steps.append(s.Forge("squat", attacker, victim))
         if random.random() < 0.7:
             self.steps.append(s.Settle())
         rounds = random.randint(3, 22)
