@@ -1,4 +1,4 @@
-"""The simulator notices: each fault that is planted into the engine fails one of the first 2,000 seeds."""
+"""The simulator notices: each fault that is planted into the engine fails one of the first 3,000 seeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from doorward.testing.simulator import failure, generate
 
 from tests.simulator.planted import NOTICED_BY, PLANTED
 
-SEEDS = 2000
+SEEDS = 3000
 
 
 def seeds(first: int) -> Iterator[int]:
