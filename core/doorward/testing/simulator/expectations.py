@@ -16,9 +16,9 @@ def check(world: World, seat: Seat, invariants: Invariants) -> None:
     """Raises Violation where the cluster isn't what the inputs ask for."""
     settings_are_in_force(world, seat)
     settings = seat.engine.settings
-    one_owner_per_host(world, invariants)
     if settings is None:
-        return
+        return  # nothing is decided, nor is what a tenant forged taken away
+    one_owner_per_host(world, invariants)
     asks = {uid: ask(service, settings) for uid, service in world.services().items()}
     for uid, service in world.services().items():
         meta = service["metadata"]
