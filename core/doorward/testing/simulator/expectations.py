@@ -16,9 +16,9 @@ def check(world: World, seat: Seat, invariants: Invariants) -> None:
     """Raises Violation where the cluster isn't what the inputs ask for."""
     settings_are_in_force(world, seat)
     settings = seat.engine.settings
+    one_owner_per_host(world, invariants, decided=settings is not None)
     if settings is None:
-        return  # nothing is decided, nor is what a tenant forged taken away
-    one_owner_per_host(world, invariants)
+        return
     asks = {uid: ask(service, settings) for uid, service in world.services().items()}
     for uid, service in world.services().items():
         meta = service["metadata"]
@@ -51,9 +51,12 @@ def settings_are_in_force(world: World, seat: Seat) -> None:
         raise Violation("settings", "the ConfigMap isn't in force")
 
 
-def one_owner_per_host(world: World, invariants: Invariants) -> None:
+def one_owner_per_host(world: World, invariants: Invariants, *, decided: bool) -> None:
+    """``decided``: without settings nothing is, and what a tenant forged stays."""
     seen: list[tuple[Host, JsonObject]] = []
     for obj in world.ours():
+        if not decided and world.is_forged(obj):
+            continue
         for host in invariants.claims(obj):
             for other, rival in seen:
                 if owner(rival) != owner(obj) and requests.overlap(host, other):

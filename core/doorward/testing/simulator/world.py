@@ -77,6 +77,11 @@ class World:
             return False
         return owner(obj) not in self.services() or self.is_abroad(obj)
 
+    def is_forged(self, obj: JsonObject) -> bool:
+        """Whether a tenant made an object, or put a host into it."""
+        uid = obj["metadata"]["uid"]
+        return uid in self.made or any(each == uid for each, _ in self.forged)
+
     def is_abroad(self, obj: JsonObject) -> bool:
         """Whether an object bears the UID of a service of another namespace, or of none that ever was."""
         service = self.services().get(owner(obj))
