@@ -27,7 +27,7 @@ from doorward.testing.simulator.seat import Seat, Watch
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 PLANTED: dict[str, Plant] = {}
-NOTICED_BY: dict[str, int] = {
+NOTICED_BY: dict[str, int | str] = {
     "the_old_goes_before_the_new_stands": 2,
     "nobody_asks_whose_an_object_is": 21,
     "a_410_is_ignored": 96,
@@ -36,7 +36,7 @@ NOTICED_BY: dict[str, int] = {
     "a_claim_is_not_released": 2,
     "nobody_holds_a_claim": 4,
     "a_stale_view_is_trusted": 9,
-    "a_time_out_is_taken_for_failure": 2829,
+    "a_time_out_is_taken_for_failure": "a-write-that-nobody-tells-of-is-looked-for",
     "a_time_out_is_taken_for_success": 106,
     "a_list_sweeps_nothing": 9,
     "a_list_sweeps_what_is_newer": 192,
@@ -44,7 +44,7 @@ NOTICED_BY: dict[str, int] = {
     "closing_is_forgotten": 9,
     "closing_waits_for_requests_under_way": 680,
     "what_is_remembered_is_not_journalled": 6,
-    "a_restart_forgets_what_was_in_flight": 2829,
+    "a_restart_forgets_what_was_in_flight": "a-write-in-doubt-takes-no-host-from-what-stands",
     "a_folded_list_sweeps_everything": 10,
     "a_clock_that_jumps_is_believed": 180,
     "bad_settings_become_defaults": 7,
@@ -56,7 +56,7 @@ NOTICED_BY: dict[str, int] = {
     "a_door_turns_before_what_it_leads_to_stands": 27,
     "paths_are_claimed_that_cannot_be_opened": 10,
     "what_a_look_shows_has_to_wait": 868,
-    "a_namesakes_successor_waits_for_ever": 1387,
+    "a_namesakes_successor_waits_for_ever": "a-namesakes-last-request-is-under-way",
     "nobody_waits_for_acceptance": 193,
     "what_loses_a_host_goes_whole": 281,
     "former_names_inside_leave_at_once": 25,
@@ -67,7 +67,7 @@ NOTICED_BY: dict[str, int] = {
     "an_object_counts_wherever_it_is": 34,
     "squatters_are_waited_for": 19,
 }
-"""A seed that notices, where one is known: it is tried first."""
+"""A seed that notices, or a scenario (of ``scenarios/``) where none of the first does: it is tried first."""
 
 
 def planted(plant: Plant) -> Plant:
