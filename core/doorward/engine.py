@@ -538,7 +538,7 @@ class Engine:
         if after is None:
             return
         if self._services.arrive(after):
-            if self._kinds.known(INFERENCE_SERVICE):
+            if self._kinds.state(INFERENCE_SERVICE) == "listed":
                 self._born.add(after.uid)
             for fact in self._facts.bearing(after.uid):
                 self._mark_observed(fact, None)
