@@ -45,11 +45,11 @@ class Contest(msgspec.Struct, frozen=True, gc=False):
     def challengers(self, age: Callable[[str], Age]) -> list[Hold]:
         """Those that may take the claim from a door that stands.
 
-        What may or may not stand takes nothing, nor does what a deleted service left, which goes by itself, nor what
-        merely bears our annotation from a door that has the claim from us.
+        What may or may not stand takes nothing.  From a door that has the claim from us, neither does what a deleted
+        service left, which goes by itself, nor what merely bears our annotation.
         """
-        rivals = [hold for hold in self.holds if not hold.doubted and age(hold.owner) != NOBODY]
-        return [hold for hold in rivals if hold.written] if self.written else rivals
+        rivals = [hold for hold in self.holds if not hold.doubted]
+        return [hold for hold in rivals if hold.written and age(hold.owner) != NOBODY] if self.written else rivals
 
     def winner(self, own: Age, age: Callable[[str], Age]) -> Hold | None:
         """The other service's hold to which the claim belongs; None where it isn't another's before the service's."""
@@ -112,9 +112,7 @@ class Arbiter:
         age, contest = service.age, contest_of(self.claims, self.uid, claim)
         how: How = "waits" if contest.holds and not contest.mine else "asks"
         if winner := contest.winner(age, self.age):
-            first = self.age(winner.owner)
-            name = f"InferenceService {first[1]}/{first[2]}" if first != NOBODY else "a deleted InferenceService"
-            return f"{name} ({winner.ref})", how
+            return f"{_named(self.age(winner.owner))} ({winner.ref})", how
         foreign = self._foreign(claim, door, selected)
         if foreign and not contest.mine:
             return f"{foreign.ref}, which isn't doorward's", "waits"
@@ -196,10 +194,11 @@ def lost_to(claims: Claims, uid: str, claim: Claim, age: Callable[[str], Age]) -
         winner = contest.winner(age(uid), age) if contest.stands else None
     else:
         winner = min(contest.challengers(age), key=lambda hold: age(hold.owner), default=None)
-    if winner is None:
-        return ""
-    first = age(winner.owner)
-    return f"InferenceService {first[1]}/{first[2]}"
+    return _named(age(winner.owner)) if winner else ""
+
+
+def _named(age: Age) -> str:
+    return f"InferenceService {age[1]}/{age[2]}" if age != NOBODY else "a deleted InferenceService"
 
 
 def domain_problem(host: str, namespace: str, settings: Settings) -> str:
