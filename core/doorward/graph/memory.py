@@ -110,6 +110,12 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
 FORGOTTEN = Memory()
 
 
+def claims_of(served: Mapping[str, Served], key: str, uid: str) -> tuple[str, ...]:
+    """The claims that memory knows of an object with this UID, or of one that is being created."""
+    known = served.get(key)
+    return known.claims if known and known.uid in ("", uid) else ()
+
+
 def put(mapping: Mapping[str, V], key: str, value: V) -> Mapping[str, V]:
     return {**mapping, key: value}
 

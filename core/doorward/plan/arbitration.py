@@ -137,9 +137,7 @@ class Arbiter:
         One that stands under a name that this door needs is a conflict of names, which tells more.
         """
         strangers = [
-            hold
-            for hold in self.claims.foreign(claim.host, claim.prefix)
-            if hold.controller != self.uid or hold.ref.namespace != self.ref.namespace
+            hold for hold in self.claims.foreign(claim.host, claim.prefix) if _is_strangers(hold, self.uid, self.ref)
         ]
         if not strangers or selected is None:
             return None
@@ -179,9 +177,12 @@ def is_taken(claims: Claims, ref: Ref, uid: str, claim: Claim) -> bool:
     if contest.holds or claims.first(ref, claim.host, claim.prefix) is not None:
         return True
     foreign = claims.foreign(claim.host, claim.prefix)
-    return any(
-        (hold.controller != uid or hold.ref.namespace != ref.namespace) and claim.meets(hold.via) for hold in foreign
-    )
+    return any(_is_strangers(hold, uid, ref) and claim.meets(hold.via) for hold in foreign)
+
+
+def _is_strangers(hold: Hold, uid: str, service: Ref) -> bool:
+    """Whether a foreign object isn't this very service's, of another origin; an owner counts in its own namespace."""
+    return hold.controller != uid or hold.ref.namespace != service.namespace
 
 
 def lost_to(claims: Claims, uid: str, claim: Claim, age: Callable[[str], Age]) -> str:

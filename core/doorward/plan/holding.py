@@ -12,13 +12,13 @@ What a tenant can write proves nothing.  A claim counts for a service as far as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from doorward.backends import BackendError, Backends
-from doorward.graph.claims import Hold, key_of
+from doorward.graph.claims import Hold, key_of, keys_of
 from doorward.graph.facts import Fact
-from doorward.graph.memory import Memory, Served
+from doorward.graph.memory import Memory, claims_of
 from doorward.model.action import Action
 from doorward.model.door import Claim
 from doorward.model.merge import merge
@@ -87,23 +87,19 @@ def _of_standing(
     if fact.controller not in ("", fact.owner):
         return {key_of(c.host, c.prefix): Hold(ref, "", fact.controller, c.via) for c in claims}
     name = name_of(ref)
-    written = _served(owner.memory.written, name, fact.uid)
-    stood = _served(owner.memory.stood, name, fact.uid)
+    written = claims_of(owner.memory.written, name, fact.uid)
+    stood = claims_of(owner.memory.stood, name, fact.uid)
     found: dict[str, Hold] = {}
+    shown = () if set(keys_of(claims)) <= set(written) else owner.shown()
     for claim in claims:
         key = key_of(claim.host, claim.prefix)
         if key in written:
             found[key] = Hold(ref, fact.owner, "", claim.via)
         elif key in stood or not owner.met:
-            found[key] = Hold(ref, fact.owner, "", claim.via, written=key in owner.shown())
+            found[key] = Hold(ref, fact.owner, "", claim.via, written=key in shown)
         else:
             found[key] = Hold(ref, "", fact.owner, claim.via)
     return found
-
-
-def _served(memory: Mapping[str, Served], name: str, uid: str) -> Collection[str]:
-    served = memory.get(name)
-    return served.claims if served and served.uid in ("", uid) else ()
 
 
 def _solves_acme(obj: JsonObject) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from msgspec.structs import replace
 
 from doorward.graph.facts import Fact
-from doorward.graph.memory import Memory, Served, drop, put
+from doorward.graph.memory import Memory, Served, claims_of, drop, put
 from doorward.model.action import Action
 from doorward.plan.plan import key_of
 
@@ -22,7 +22,7 @@ from doorward.plan.plan import key_of
 def after_issue(memory: Memory, action: Action, added: Collection[str]) -> Memory:
     """``added``: the claims that the write adds to what the object served."""
     key = key_of(action.ref)
-    kept = _known(memory, key, action.uid) if action.uid else ()
+    kept = claims_of(memory.written, key, action.uid) if action.uid else ()
     claims = (*kept, *(each for each in added if each not in kept))
     if not claims or claims == kept:
         return memory
@@ -51,7 +51,7 @@ def met(memory: Memory, ours: Iterable[Fact], served: Callable[[Fact], Iterable[
     stood = memory.stood
     for fact in ours:
         key = key_of(fact.ref)
-        known = _known(memory, key, fact.uid)
+        known = claims_of(memory.written, key, fact.uid)
         if unknown := tuple(each for each in served(fact) if each not in known):
             stood = put(stood, key, Served(unknown, fact.uid))
     return replace(memory, stood=stood)
@@ -60,7 +60,7 @@ def met(memory: Memory, ours: Iterable[Fact], served: Callable[[Fact], Iterable[
 def confirmed(memory: Memory, fact: Fact, served: Iterable[str], sole: Collection[str]) -> Memory:
     """``fact`` stands as it is wanted and serves these claims; ``sole``: those that nobody else has a hand in."""
     key = key_of(fact.ref)
-    known, stood, written = _known(memory, key, fact.uid), memory.stood, memory.written
+    known, stood, written = claims_of(memory.written, key, fact.uid), memory.stood, memory.written
     ours = tuple(each for each in served if each in sole or each in known)
     if ours and not set(ours) <= set(known):
         written = put(written, key, Served(ours, fact.uid))
@@ -70,8 +70,3 @@ def confirmed(memory: Memory, fact: Fact, served: Iterable[str], sole: Collectio
     if written is memory.written and stood is memory.stood:
         return memory
     return replace(memory, written=written, stood=stood)
-
-
-def _known(memory: Memory, key: str, uid: str) -> tuple[str, ...]:
-    served = memory.written.get(key)
-    return served.claims if served and served.uid in ("", uid) else ()
