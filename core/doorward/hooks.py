@@ -70,6 +70,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """Prefixes of annotation keys that can move traffic: such a key that we didn't render is removed as drift."""
     adoptable: bool = False
     """Whether objects that OME's built-in ingress made may be taken over (setting ``adopt``)."""
+    guards: bool = False
+    """An object of this kind is a guard: it stands before what it guards, and goes after it."""
     external: bool = False
     """Objects of this kind don't live in the API server: this backend keeps them (hooks ``apply`` and ``observe``)."""
 
@@ -123,6 +125,9 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering | None:
 
     ``needed`` has what ``needs`` named and exists (metadata, spec and status).  The engine adds to each manifest the
     namespace, owner, labels and annotations that make it ours, and removes what isn't rendered any more.
+
+    Where ``door.guard`` is set, the selected backend renders the guard too, and says so with ``guarded``; the door is
+    refused (``AuthUnsupported``) and closed otherwise.
     """
 
 

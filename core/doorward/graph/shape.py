@@ -21,12 +21,13 @@ import msgspec
 from doorward.graph import components
 from doorward.graph.addresses import Addresses, addresses, door_service, stays_in_cluster
 from doorward.graph.components import Service
+from doorward.graph.guarding import AUTH, AUTH_SECRET, Unguarded, asks_for_a_guard, check_secret, guard_of
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.kinds import Kinds
 from doorward.graph.mode import mode_of
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
-from doorward.model.door import Door, Exposure, InCluster, Mode, Route, Target, Warning
+from doorward.model.door import Door, Exposure, Guard, InCluster, Mode, Route, Target, Warning
 from doorward.model.quoting import quoted
 from doorward.model.reference import SERVICE, Ref
 from doorward.model.settings import Settings
@@ -38,8 +39,6 @@ LOAD_BALANCER_IP = "ome.io/load-balancer-ip"
 DISABLE_CREATION = "ome.io/ingress-disable-creation"
 DISABLE_INGRESS = "ome.io/disable-ingress"
 DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
-AUTH = "doorward.io/auth"
-AUTH_SECRET = "doorward.io/auth-secret"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
 ISTIO_CLASS = "istio"
 _FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE)
@@ -77,12 +76,11 @@ def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
             return "disabled"
         if _lacks_hosts(service, settings):
             return "cluster-local"
-    return "unguarded" if asks_for_a_guard(service) else "outside"
-
-
-def asks_for_a_guard(service: InferenceService) -> bool:
-    """Whether its annotation says anything but ``none``: what can't be read asks for one too."""
-    return AUTH in service.metadata.annotations and service.annotation(AUTH).lower() != "none"
+    try:
+        guard_of(service, settings)
+    except Unguarded:
+        return "unguarded"
+    return "outside"
 
 
 def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
@@ -112,12 +110,19 @@ def shape(
     routed: Collection[str],
     backends: Collection[str],
     choose: Callable[[Door, Settings], str | None],
+    unguarded: Refusal | None = None,
 ) -> Shape:
     """The shape of a service's door.
 
     ``stands`` and ``routed`` tell what stands now and which components it routes to.  ``choose`` asks the plugins.
-    Raises Refusal where the service can't have the door that it asks for.
+    ``unguarded`` is why an ``unguarded`` door has no guard, where its annotations and the settings don't tell.  Raises
+    Refusal where the service can't have the door that it asks for.
     """
+    guard = None
+    if exposure == "outside":
+        guard = guard_of(service, settings)
+    elif exposure == "unguarded" and unguarded is None:
+        unguarded = _no_guard(service, settings)
     mode = mode_of(service, settings)
     serverless = mode == "Serverless"
     found = components.existing(service, reader)
@@ -147,11 +152,15 @@ def shape(
         load_balancer_ip=service.annotation(LOAD_BALANCER_IP),
         virtual_services=virtual_services,
         door_service=door_service(service, settings),
+        guard=guard,
         settings=settings,
     )
     backend = _backend(service, settings, door, backends, choose) if exposure == "outside" else ""
     if backend == "loadbalancer" and not door.service_type:
         door = msgspec.structs.replace(door, service_type="LoadBalancer")
+    if guard:
+        _check_guard(service, guard, door, backend)
+        check_secret(service, guard, reader, stands=stands)
     in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
     if serverless and in_cluster == "tied" and backend not in (*_WITHOUT_HOSTS, "istio"):
         _refuse_external(service, "door inside the cluster", door.door_service, reader, settings)
@@ -177,7 +186,7 @@ def shape(
         url=url,
         address=address,
         waiting=waiting,
-        refused=_no_guard(service) if exposure == "unguarded" else None,
+        refused=unguarded,
         opens=waiting is None or stands,
         warnings=(*asked.warnings, *_warnings(service, door)),
     )
@@ -199,13 +208,27 @@ def _check_class(service: InferenceService) -> None:
         raise Refusal("InvalidIngressClass", f"{what}; {remedy}")
 
 
-def _no_guard(service: InferenceService) -> Refusal:
-    value = quoted(service.annotation(AUTH))
-    message = (
-        f"annotation {AUTH}: {value} isn't supported yet, and without a guard the outside door stays closed; remove "
-        "the annotation, or write none, to open it to everybody"
-    )
-    return Refusal("AuthUnsupported", message)
+def _no_guard(service: InferenceService, settings: Settings) -> Refusal:
+    try:
+        guard_of(service, settings)
+    except Unguarded as why:
+        return why
+    raise AssertionError("a door is closed for its guard, and nothing is wrong with that one")
+
+
+def _check_guard(service: InferenceService, guard: Guard, door: Door, backend: str) -> None:
+    """Refuse what no guard can stand before, whatever the backend: everybody who reaches a Service gets through."""
+    if door.service_type:
+        what = f"a Service of type {door.service_type} lets everybody in"
+        remedy = f"remove annotation {SERVICE_TYPE}" if service_type(service) else "open the door by an ingress"
+    elif not backend:
+        what, remedy = "the entry component's own URL is the door, and lets everybody in", "let VirtualServices be made"
+    elif not door.settings.auth_service:
+        what, remedy = "no authorization service is known", "name it in setting authService"
+    else:
+        return
+    asked = f"annotation {AUTH}" if AUTH in service.metadata.annotations else "setting auth"
+    raise Unguarded("AuthUnsupported", f"{asked}: {guard.kind} is asked for, and {what}; {remedy}")
 
 
 def _refuse_external(
@@ -332,7 +355,7 @@ def _port(port: int) -> str:
     return "" if port == 80 else f":{port}"
 
 
-def _misread(service: InferenceService, exposure: Exposure) -> list[Warning]:
+def _misread(service: InferenceService, settings: Settings, exposure: Exposure) -> list[Warning]:
     """What the service says about closing or guarding its door, and is not taken as it may have been meant."""
     warnings = []
     annotations, labels = service.metadata.annotations, service.metadata.labels
@@ -344,17 +367,17 @@ def _misread(service: InferenceService, exposure: Exposure) -> list[Warning]:
         if exposure == "outside" and key in labels:
             message = f"{quoted(labels[key])} isn't cluster-local, and the door stays open; write cluster-local"
             warnings.append(Warning("UnknownVisibility", f"label {key}: {message} to close it, or remove the label"))
-    if exposure in ("cluster-local", "disabled") and asks_for_a_guard(service):
-        message = f"annotation {AUTH}: {quoted(service.annotation(AUTH))} isn't supported yet"
+    if exposure in ("cluster-local", "disabled") and AUTH in annotations and service.annotation(AUTH).lower() != "none":
+        message = f"annotation {AUTH}: {quoted(service.annotation(AUTH))} guards nothing, there being no outside door"
         warnings.append(Warning("AuthUnsupported", f"{message}; the door inside the cluster has no guard"))
-    if AUTH_SECRET in annotations and AUTH not in annotations:
+    if AUTH_SECRET in annotations and AUTH not in annotations and not asks_for_a_guard(service, settings):
         opens = ", and the outside door is open to everybody" if exposure == "outside" else ""
         warnings.append(Warning("AuthSecretUnused", f"annotation {AUTH_SECRET} guards nothing without {AUTH}{opens}"))
     return warnings
 
 
 def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
-    warnings = _misread(service, door.exposure)
+    warnings = _misread(service, door.settings, door.exposure)
     asked = service.annotation(SERVICE_TYPE)
     if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
         message = f"annotation {SERVICE_TYPE}: {quoted(asked)} is neither LoadBalancer nor NodePort; it is ignored"

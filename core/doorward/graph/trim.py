@@ -11,11 +11,13 @@ from typing import Any
 
 import orjson
 
+from doorward.model import credentials
 from doorward.model.reference import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
     INFERENCE_SERVICE,
     KNATIVE_SERVICE,
+    SECRET,
     SERVICE,
     JsonObject,
 )
@@ -25,6 +27,8 @@ OWNER = "doorward.io/owner"
 """Annotation: the UID of the service whose object it is."""
 ROUTED = "doorward.io/components"
 """Annotation: the components that an object of ours routes to, so that a restart knows."""
+GUARDED = "doorward.io/guarded"
+"""Annotation: an object of ours was written behind a guard, so that one which stands open is told apart."""
 HOSTS = "doorward.io/hosts"
 """Annotation in a service's status: the claims that we wrote for it, so that a restart without a journal knows."""
 FIELD_MANAGER = "doorward"
@@ -233,4 +237,5 @@ _TRIMMERS: dict[str, Callable[[JsonObject], JsonObject]] = {
     KNATIVE_SERVICE: _knative_service,
     ENDPOINT_SLICE: _endpoint_slice,
     CONFIG_MAP: _config_map,
+    SECRET: credentials.summary,
 }

@@ -14,6 +14,7 @@ from doorward.model.settings import Settings
 Mode = Literal["Serverless", "RawDeployment", "MultiNode"]
 Exposure = Literal["outside", "cluster-local", "disabled", "unguarded"]
 """``unguarded``: no outside door, since it asks for a guard that nobody can give it, and would stand open."""
+GuardKind = Literal["api-key", "basic"]
 InCluster = Literal["ours", "tied", "conflict", "none"]
 ComponentName = Literal["engine", "router", "decoder"]
 
@@ -44,6 +45,14 @@ class PathDoor(msgspec.Struct, frozen=True):
     host: str
     prefix: str
     """Starts with ``/``, doesn't end with it."""
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """Who may come in by a door: the clients of a Secret, each by its key or its password."""
+
+    kind: GuardKind
+    secret: str
+    """Name of the Secret, in the door's namespace."""
 
 
 ANY_CLASS = "*"
@@ -107,6 +116,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Former names of Service DOOR, under which it still stands."""
     path: PathDoor | None = None
     scheme: str = "http"
+    guard: Guard | None = None
+    """Who may come in from outside; None: everybody."""
     entry: str = "engine"
     routes: tuple[Route, ...] = ()
     """Most specific first; the last one's prefix is ``/``."""
@@ -188,6 +199,11 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Warning, ...] = ()
     path: bool = True
     """False where this backend can't open the path door (hosts unaffected)."""
+    guarded: bool = False
+    """True where nobody comes in by these objects but whom ``door.guard`` lets in.  A door that has a guard is never
+    opened by a backend that doesn't say so."""
+    unguarded: str = ""
+    """Why it can't be guarded, for users."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ CONFIG_MAP = "ConfigMap"
 ENDPOINT_SLICE = "EndpointSlice.discovery.k8s.io"
 KNATIVE_SERVICE = "Service.serving.knative.dev"
 EVENT = "Event"
+SECRET = "Secret"
 
 
 class Ref(NamedTuple):
@@ -74,6 +75,9 @@ CORE_RESOURCES = (
     Resource(EVENT, "events"),
 )
 """What the engine itself reads and writes; backends add theirs with the ``watches`` hook."""
+
+SECRETS = Resource(SECRET, "secrets")
+"""Read by name, and only where a door's guard goes by it."""
 
 
 def kind_of(manifest: JsonObject) -> str:

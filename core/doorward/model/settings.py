@@ -28,6 +28,13 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _GATEWAY = rf"{_LABEL}/{_SUBDOMAIN}"
 _QUALIFIED = rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 _PATTERN = r"[-a-z0-9*?]+"
+_AUTH_SERVICE = rf"{_LABEL}/{_LABEL}:[1-9][0-9]{{0,4}}"
+_HEADER = r"[A-Za-z][-A-Za-z0-9]{0,63}"
+_PLAIN_PATH = re.compile(r"/[-A-Za-z0-9._~/]{0,255}")
+_TAKEN_HEADERS = re.compile(
+    r"authorization|connection|content-.*|cookie|host|te|trailer|transfer-encoding|upgrade|proxy-.*|www-authenticate|"
+    r"x-api-key|x-real-ip|x-forwarded-.*|ome-isvc-.*"
+)
 _LONGEST = 253 + 1 + 63
 _LOCAL_GATEWAY_SERVICE = "knative-local-gateway.istio-system.svc.cluster.local"
 LONGEST_TIMEOUT = (2**31 - 1) // 1000
@@ -71,9 +78,16 @@ def _template(fields: frozenset[str]) -> Callable[[str], str]:
     return check
 
 
-def _unguarded(value: object) -> object:
-    if isinstance(value, str) and value != "none":
-        raise refusal(f"{value[:_LONGEST]!r} isn't supported yet: no door is guarded", "write none, or remove it")
+def _paths(value: tuple[str, ...]) -> tuple[str, ...]:
+    for path in value:
+        if not _PLAIN_PATH.fullmatch(path) or "//" in path or "/." in path:
+            raise refusal(f"{quoted(path)} is no plain path", "write one such as /health")
+    return value
+
+
+def _header(value: str) -> str:
+    if _TAKEN_HEADERS.fullmatch(value.lower()):
+        raise refusal(f"{quoted(value)} has a meaning of its own", "write another one, such as doorward-client")
     return value
 
 
@@ -90,6 +104,7 @@ HostTemplate = Annotated[str, AfterValidator(_template(HOST_FIELDS))]
 NameTemplate = Annotated[str, AfterValidator(_template(NAME_FIELDS))]
 Gateway = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME")]
 GatewayOrNone = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME", optional=True)]
+AuthService = Annotated[str, *_matches(_AUTH_SERVICE, "Service", "write NAMESPACE/NAME:PORT", optional=True)]
 ClassName = Annotated[str, *_matches(_SUBDOMAIN, "name of a class", "write the name of an IngressClass, such as nginx")]
 Key = Annotated[
     str, *_matches(_QUALIFIED, "annotation key", "write a whole key, such as nginx.ingress.kubernetes.io/limit-rps")
@@ -181,8 +196,20 @@ class Settings(BaseModel):
     """Namespace pattern to the domains that services of such namespaces may use; empty: every domain."""
     pass_cloud_annotations: Annotated[dict[NamespacePattern, tuple[Key, ...]], BeforeValidator(_tuples)] = {}
     """Namespace pattern to further annotation keys that pass from such services to their load balancers."""
-    auth: Annotated[Literal["none"], BeforeValidator(_unguarded)] = "none"
-    """Who may come in where a service doesn't say: none is the only value that this version takes."""
+    auth: Literal["none", "api-key", "basic"] = "none"
+    """Who may come in where a service doesn't say: everybody, or clients with a key or password; needs authService."""
+    auth_required: bool = False
+    """Whether no service may be open to everybody: one that asks for none is closed; needs authService."""
+    auth_secret_template: NameTemplate = ""
+    """Go template of the name of the Secret with the clients, over .Name and .Namespace; empty: a service names it."""
+    auth_service: Annotated[AuthService, Field(validate_default=True)] = ""
+    """Service of the authorization service, NAMESPACE/NAME:PORT; empty: there is none, and no door can be guarded."""
+    auth_exempt: Annotated[tuple[str, ...], BeforeValidator(_tuple), AfterValidator(_paths)] = ()
+    """Paths of guarded doors that are open to everybody, each to the letter."""
+    client_header: Annotated[
+        str, *_matches(_HEADER, "name of a header", "write one such as doorward-client"), AfterValidator(_header)
+    ] = "doorward-client"
+    """Header that tells a component which client called."""
 
     @field_validator("knative_local_gateway_service", mode="before")
     @classmethod
@@ -194,6 +221,13 @@ class Settings(BaseModel):
     def _has_a_gateway(cls, value: str, info: ValidationInfo) -> str:
         if not value and info.data.get("enable_gateway_api"):
             raise refusal("missing, and enableGatewayAPI needs it", "write the Gateway's NAMESPACE/NAME")
+        return value
+
+    @field_validator("auth_service")
+    @classmethod
+    def _has_a_service(cls, value: str, info: ValidationInfo) -> str:
+        if not value and (info.data.get("auth", "none") != "none" or info.data.get("auth_required")):
+            raise refusal("missing, and a guard needs it", "write the authorization service's NAMESPACE/NAME:PORT")
         return value
 
 

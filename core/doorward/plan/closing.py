@@ -19,7 +19,8 @@ class Closing:
     """Looks at the objects of one service.
 
     ``door`` is its Service DOOR, ``closed`` that nothing may lead in, ``lost`` the hosts that belong to another now,
-    ``astray`` tells of an object that leads where no door may lead: nothing of it stays.
+    ``astray`` tells of an object that leads where no door may lead: nothing of it stays.  ``open_`` are those that
+    stand without the guard that is asked for by now.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Closing:
         closed: bool,
         lost: Collection[str],
         astray: Callable[[JsonObject], object] | None = None,
+        open_: Collection[Ref] = (),
     ) -> None:
         self.backends = backends
         self.settings = settings
@@ -38,6 +40,7 @@ class Closing:
         self.closed = closed
         self.lost = lost
         self.astray = astray
+        self.open = open_
 
     def refs(self, ours: Iterable[Fact], wanted: Collection[Ref]) -> frozenset[Ref]:
         """The objects that aren't wanted and serve what is closed, or lost."""
@@ -45,7 +48,9 @@ class Closing:
         return frozenset(
             fact.ref
             for fact in left
-            if (self.closed and self.leads_in(fact.ref.kind, fact.object())) or (self.lost and self._serves_lost(fact))
+            if fact.ref in self.open
+            or (self.closed and self.leads_in(fact.ref.kind, fact.object()))
+            or (self.lost and self._serves_lost(fact))
         )
 
     def leads_in(self, kind: str, obj: JsonObject) -> bool:
@@ -55,12 +60,16 @@ class Closing:
         if self.astray and self.astray(obj):
             return True
         if kind not in self.backends.claiming:
-            return self.closed
+            return self.closed and not self._guards(kind)
         try:
             claims = self.backends.claims(kind, obj)
         except BackendError:
             return self.closed
         return any(map(self._goes, claims))
+
+    def _guards(self, kind: str) -> bool:
+        watch = self.backends.watches.get(kind)
+        return watch is not None and watch.guards
 
     def narrowed(self, ref: Ref, obj: JsonObject) -> JsonObject | None:
         """A merge patch of an object's spec that leaves what may stay; None: nothing may."""

@@ -18,6 +18,7 @@ from doorward.graph.claims import NOBODY, Age, Claims, How, keys_of
 from doorward.graph.claims import key_of as claim_key
 from doorward.graph.components import external_name, is_external
 from doorward.graph.facts import Fact, Facts
+from doorward.graph.guarding import Unguarded, asks_for_a_guard, secret_of
 from doorward.graph.inference_service import InferenceService, legible, parse
 from doorward.graph.kinds import Kinds, NotListed
 from doorward.graph.memory import Memory
@@ -25,6 +26,7 @@ from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
 from doorward.graph.tracked_settings import TrackedSettings
+from doorward.graph.trim import GUARDED
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
@@ -189,19 +191,32 @@ class _Case:
             return
         settings = self.tracked.as_settings()
         exposure = exposure_of(service, settings)
+        if secret := secret_of(service, settings):
+            self.reader.get(secret)  # however the door fares: one that is held goes on behind its guard
         try:
             self.astray = Astray(service.namespace, self.fact.uid, self.reader, self.memory, settings)
-            if why := unread or self._led_astray() or self._try_to_open(service, settings, exposure, first):
-                self._refuse(service, settings, why, exposure != "outside", first)
+            why = unread or self._led_astray() or self._try_to_open(service, settings, exposure, first)
+            if isinstance(why, Unguarded):
+                exposure = "unguarded"
+                why = self._try_to_open(service, settings, exposure, first, why)
+            if why:
+                closed = exposure != "outside" or bool(self._open_to_all(service, settings))
+                self._refuse(service, settings, why, closed, first)
         except NotListed as missing:
-            self._close_alone(service, settings, exposure != "outside", missing.kind)
+            closed = exposure != "outside" or bool(self._open_to_all(service, settings))
+            self._close_alone(service, settings, closed, missing.kind)
 
     def _try_to_open(
-        self, service: InferenceService, settings: Settings, exposure: Exposure, first: bool
+        self,
+        service: InferenceService,
+        settings: Settings,
+        exposure: Exposure,
+        first: bool,
+        unguarded: Refusal | None = None,
     ) -> Refusal | None:
         """Open the door, or tell why not; whatever goes wrong with one service stays with it."""
         try:
-            self._open(service, settings, exposure, first)
+            self._open(service, settings, exposure, first, unguarded)
         except Refusal as refusal:
             return refusal
         except NotListed:
@@ -217,7 +232,14 @@ class _Case:
 
     # -- the way to an open door ---------------------------------------------------------------------------------
 
-    def _open(self, service: InferenceService, settings: Settings, exposure: Exposure, first: bool) -> None:
+    def _open(
+        self,
+        service: InferenceService,
+        settings: Settings,
+        exposure: Exposure,
+        first: bool,
+        unguarded: Refusal | None,
+    ) -> None:
         closed = exposure != "outside"
         form = shape(
             service,
@@ -229,6 +251,7 @@ class _Case:
             routed=self._routed(),
             backends=self.backends.by_name,
             choose=self.backends.select,
+            unguarded=unguarded,
         )
         if not closed:
             self._require_claiming_kinds()
@@ -242,6 +265,9 @@ class _Case:
         selected = self._selected(form.door)
         final = self.renderer.render(service, form.door, selected)
         opened = final.renderings.get(form.door.backend)
+        if form.door.guard and opened and not opened.guarded:
+            why_not = opened.unguarded or f"backend {form.door.backend} can't guard a door"
+            raise Unguarded("AuthUnsupported", f"{form.door.guard.kind} is asked for, and {why_not}")
         path = opened is None or opened.path
         door, denied, sole = self._settle_claims(service, form.door, selected, settings, path=path)
         if door is not form.door:
@@ -255,7 +281,8 @@ class _Case:
         for rendering in rendered.renderings.values():
             self.warnings += rendering.warnings
         self.warnings += form.warnings
-        closing = Closing(self.backends, settings, door.service_ref, closed=closed, lost=lost)
+        open_ = self._open_to_all(service, settings) if door.guard else ()
+        closing = Closing(self.backends, settings, door.service_ref, closed=closed, lost=lost, open_=open_)
         situation = self._situation(
             service,
             desired=rendered.desired,
@@ -269,10 +296,33 @@ class _Case:
             leaving=leaving,
         )
         result = plan(situation)
+        if door.guard and (why_not := self._stands_without_guard(open_, result)):
+            raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why_not}")
         result.memory = self._confirm(sole, final.desired, result.memory)
         self._guard(situation, result, rendered.desired)
         told = report_on(form, door, rendered, denied, result, self.standing)
         self._carry_out(service, result, told, first)
+
+    def _open_to_all(self, service: InferenceService, settings: Settings) -> list[Ref]:
+        """What leads in from outside without the guard that is asked for: it was written before."""
+        if not asks_for_a_guard(service, settings):
+            return []
+        door = Ref(SERVICE, service.namespace, door_service(service, settings))
+        closing = Closing(self.backends, settings, door, closed=True, lost=())
+        found = []
+        for fact in self.ours:
+            mark = self.memory.marks.get(key_of(fact.ref))
+            written: JsonObject = msgspec.json.decode(mark.body) if mark else fact.object()
+            if GUARDED not in written["metadata"].get("annotations", {}) and closing.leads_in(fact.ref.kind, written):
+                found.append(fact.ref)
+        return found
+
+    def _stands_without_guard(self, open_: Collection[Ref], result: Plan) -> str:
+        """Why a guard doesn't come to stand before something that is open by now; empty where it does, or will."""
+        if result.unguarded and self.ours:
+            return result.unguarded[0]
+        hindered = [*result.conflicts, *result.refused, *result.not_sticking] if open_ else []
+        return f"its guard can't be put up: {hindered[0]}" if hindered else ""
 
     def _lost_beside(self, wanted: Collection[Ref]) -> set[str]:
         """What objects that aren't wanted serve, and another service has, or somebody added: it goes at once."""

@@ -13,7 +13,7 @@ import msgspec
 
 from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
-from doorward.graph.trim import OWNER, ROUTED, canonical
+from doorward.graph.trim import GUARDED, OWNER, ROUTED, canonical
 from doorward.hooks import Watch
 from doorward.model.reference import JsonObject, Ref
 from doorward.plan.patch import changed_paths, merge_diff
@@ -34,9 +34,17 @@ class Desired(msgspec.Struct, frozen=True):
 
 
 def decorate(
-    manifest: JsonObject, service: InferenceService, routed: tuple[str, ...], watch: Watch, version: str, backend: str
+    manifest: JsonObject,
+    service: InferenceService,
+    routed: tuple[str, ...],
+    watch: Watch,
+    version: str,
+    backend: str,
+    *,
+    guarded: bool,
 ) -> Desired:
     """A backend's manifest, made ours.  ``version`` is the one that the server serves, empty: as rendered."""
+    guard = {GUARDED: "true"} if guarded else {}
     given = manifest["metadata"]
     meta = service.metadata
     resource = watch.resource
@@ -44,7 +52,7 @@ def decorate(
         "name": given["name"],
         "namespace": meta.namespace,
         "labels": {**given.get("labels", {}), LABEL: service.label, MANAGED_BY: "doorward"},
-        "annotations": {**given.get("annotations", {}), OWNER: meta.uid, ROUTED: ",".join(routed)},
+        "annotations": {**given.get("annotations", {}), OWNER: meta.uid, ROUTED: ",".join(routed), **guard},
         "ownerReferences": [controller_reference(service)],
     }
     whole = {

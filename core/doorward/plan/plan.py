@@ -130,6 +130,8 @@ class Plan(msgspec.Struct, kw_only=True):
     refused: list[str] = []
     """Writes that the server refuses, with its words."""
     not_sticking: list[str] = []
+    unguarded: list[str] = []
+    """Why a guard that is wanted may not stand: of no concern to a door that has none."""
     warnings: list[Warning] = []
 
 
@@ -155,10 +157,15 @@ def plan(situation: Situation) -> Plan:
                 _close(situation, fact, result)
         _revive(situation, result)
     else:
+        for desired in wanted.values():
+            if desired.watch.guards:
+                _stand_guard(situation, desired, result)
+        guarded = result.applied
         for stage in _stages(situation):
             waits = not result.applied
             for desired in stage:
-                _want(situation, desired, waits, result)
+                if not desired.watch.guards:
+                    _want(situation, desired, waits, result, opens=guarded)
     settled = _settled(situation, result)
     _overlap(situation, settled, result)
     for fact in situation.ours:
@@ -218,14 +225,25 @@ def leads_through(ingress: bytes, services: Iterable[str]) -> bool:
     return any(canonical({"service": {"name": name}})[1:-2] in ingress for name in services)
 
 
-def _want(s: Situation, desired: Desired, waits: bool, result: Plan) -> None:
-    """Bring one object about; ``waits``: not yet by a change of one that stands."""
+def _stand_guard(s: Situation, desired: Desired, result: Plan) -> None:
+    """Bring a guard about; one that doesn't stand, and isn't being written, is told: nothing may stand open for it."""
+    _want(s, desired, False, result)
+    fact = s.look(desired.ref)
+    stands = fact is not None and is_ours(fact, s.service.metadata.uid) and not fact.deleting
+    if not (stands or s.busy(desired.ref) or any(draft.ref == desired.ref for draft in result.drafts)):
+        result.unguarded.append(f"{desired.ref}, which guards it, doesn't stand")
+
+
+def _want(s: Situation, desired: Desired, waits: bool, result: Plan, *, opens: bool = True) -> None:
+    """Bring one object about; ``waits``: not yet by a change of one that stands; not ``opens``: nor by a new one."""
     fact = s.look(desired.ref)
     uid = s.service.metadata.uid
     if put_off(s, desired.ref, result):
         return
     mark = s.memory.marks.get(key_of(desired.ref))
-    if fact is None:
+    if fact is None and not opens:
+        result.applied = False
+    elif fact is None:
         repair = mark is not None and mark.digest == desired.digest
         if repair and not _pace(s, desired.ref, "", result):
             return
@@ -274,6 +292,7 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, wait
         return
     changed = fields(patch)
     if ours and not _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
+        result.unguarded.append(f"somebody keeps undoing what doorward writes to {fact.ref}")
         return
     reason = f"drift: {', '.join(changed)}" if ours else "the door changes"
     _do(result, _patch(fact, patch, CLOSE if s.closed else OPEN, reason, changed, desired.digest, repair=ours))
@@ -405,8 +424,13 @@ def _overlap(s: Situation, settled: bool, result: Plan) -> None:
     for key, start in since.items():
         if start + s.overlap > s.now or (key not in known and key not in old):
             _wake(result, start + s.overlap)
-        elif key in old and settled:
+        elif key in old and settled and not _still_guards(s, old[key], old.values()):
             _remove(s, old[key], REMOVE, "the overlap is over", result)
+
+
+def _still_guards(s: Situation, fact: Fact, old: Iterable[Fact]) -> bool:
+    """Whether it is a guard, and something that goes with it still stands."""
+    return s.watch(fact.ref.kind).guards and not all(s.watch(other.ref.kind).guards for other in old)
 
 
 def overlap_is_over(memory: Memory, final: str, key: str, now: float, overlap: float) -> bool:

@@ -67,13 +67,15 @@ class Renderer:
         renderings: dict[str, Rendering] = {}
         routed = tuple(target.component for target in door.targets)
         backends = self.renderers(door, selected)
+        guarded = door.guard is not None
         for backend in backends:
             rendering = backend.render(door, self.needed(backend, door))
             renderings[backend.name] = rendering
             for manifest in rendering.objects:
                 kind, watch = self._check(backend, manifest)
                 try:
-                    one = decorate(manifest, service, routed, watch, self.kinds.version(kind), backend.name)
+                    version = self.kinds.version(kind)
+                    one = decorate(manifest, service, routed, watch, version, backend.name, guarded=guarded)
                 except (TypeError, ValueError) as error:
                     what = f"render returned a {kind} that can't be written as JSON: {error}"
                     raise BackendError(backend.name, "render", what, traceback.format_exc()) from error
