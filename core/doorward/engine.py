@@ -263,6 +263,11 @@ class Engine:
         fact = self._service(uid)
         return str(fact.version) if fact else ""
 
+    @property
+    def secrets(self) -> frozenset[Ref]:
+        """The Secrets that guards go by: to be looked at by name; another set only where it has changed."""
+        return self._dependents.secrets
+
     def objects(self, uid: str) -> list[tuple[Ref, JsonObject]]:
         """What stands for a service: its objects, trimmed."""
         service = self._services.ref(uid)

@@ -40,9 +40,8 @@ class Stage(Offline):
 
     def resource(self, kind: str) -> Resource:
         known = self.engine.backends.resources.get(kind)
-        return known or Resource(
-            kind, {"Namespace": "namespaces", "IngressClass": "ingressclasses"}[kind.split(".")[0]]
-        )
+        others = {"Namespace": "namespaces", "IngressClass": "ingressclasses", "Secret": "secrets"}
+        return known or Resource(kind, others[kind.split(".")[0]])
 
     def create(self, obj: JsonObject) -> JsonObject:
         resource = self.resource(kind_of(obj))

@@ -82,6 +82,8 @@ class Retry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     until: float
     status: int = 0
     message: str = ""
+    deletes: bool = False
+    """It was a deletion that was refused: any other write's pause doesn't hold up one that closes."""
 
 
 class Flips(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

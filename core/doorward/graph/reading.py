@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doorward.graph.facts import Fact, Facts, inhabited, labelled, slices
-from doorward.model.reference import Ref
+from doorward.model.reference import SECRET, Ref
 
 
 class Reader:
@@ -42,6 +42,8 @@ class Dependents:
     def __init__(self) -> None:
         self._keys: dict[Ref, tuple[Ref, ...]] = {}
         self._readers: dict[Ref, Ref | tuple[Ref, ...]] = {}
+        self.secrets: frozenset[Ref] = frozenset()
+        """The Secrets that are read; another set only where it has changed."""
 
     def of(self, key: Ref) -> tuple[Ref, ...]:
         """The services that read this key.  Nearly always one, which is stored bare: a tuple each would cost memory."""
@@ -64,6 +66,8 @@ class Dependents:
             if key not in known:
                 readers = self.of(key)
                 self._readers[key] = (*readers, service) if readers else service
+                if key.kind == SECRET and not readers:
+                    self.secrets |= {key}
         if now:
             self._keys[service] = now
         else:
@@ -73,5 +77,7 @@ class Dependents:
         rest = tuple(reader for reader in self.of(key) if reader != service)
         if not rest:
             self._readers.pop(key, None)
+            if key.kind == SECRET:
+                self.secrets -= {key}
         else:
             self._readers[key] = rest[0] if len(rest) == 1 else rest

@@ -53,7 +53,8 @@ def after_refusal(memory: Memory, action: Action, event: Refused, now: float) ->
     message = ""
     if _permanent(event.status) or attempts > TOLD_AFTER:
         message = event.message or event.reason or f"HTTP {event.status}"
-    retry = Retry(attempts, now + _pause(action.ref, attempts, event), event.status, message)
+    until = now + _pause(action.ref, attempts, event)
+    retry = Retry(attempts, until, event.status, message, action.verb == "delete")
     doubts = put(memory.doubts, key, action) if event.status == 409 else memory.doubts
     return replace(memory, retries=put(memory.retries, key, retry), doubts=doubts)
 

@@ -440,7 +440,7 @@ def overlap_is_over(memory: Memory, final: str, key: str, now: float, overlap: f
 
 
 def _remove(s: Situation, fact: Fact, order: int, reason: str, result: Plan) -> None:
-    if fact.deleting or put_off(s, fact.ref, result):
+    if fact.deleting or put_off(s, fact.ref, result, closes=order == CLOSE):
         return
     draft = Draft(
         verb="delete", ref=fact.ref, order=order, reason=reason, uid=fact.uid, resource_version=str(fact.version)
@@ -472,10 +472,15 @@ def _patch(
     )
 
 
-def put_off(s: Situation, ref: Ref, result: Plan) -> bool:
-    """Whether nothing may be written to an object now: busy, in doubt, or refused a moment ago."""
+def put_off(s: Situation, ref: Ref, result: Plan, *, closes: bool = False) -> bool:
+    """Whether nothing may be written to an object now: busy, in doubt, or refused a moment ago.
+
+    A deletion that ``closes`` waits for no pause but that of a deletion.
+    """
     key = key_of(ref)
     retry = s.memory.retries.get(key)
+    if retry and closes and not retry.deletes:
+        retry = None
     if retry and retry.message and (retry.until > s.now or s.busy(ref)):
         result.refused.append(f"{ref}: {retry.message}")
     if s.busy(ref):

@@ -67,7 +67,6 @@ class Renderer:
         renderings: dict[str, Rendering] = {}
         routed = tuple(target.component for target in door.targets)
         backends = self.renderers(door, selected)
-        guarded = door.guard is not None
         for backend in backends:
             rendering = backend.render(door, self.needed(backend, door))
             renderings[backend.name] = rendering
@@ -75,6 +74,7 @@ class Renderer:
                 kind, watch = self._check(backend, manifest)
                 try:
                     version = self.kinds.version(kind)
+                    guarded = door.guard is not None and kind in self.backends.claiming
                     one = decorate(manifest, service, routed, watch, version, backend.name, guarded=guarded)
                 except (TypeError, ValueError) as error:
                     what = f"render returned a {kind} that can't be written as JSON: {error}"

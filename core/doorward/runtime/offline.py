@@ -13,10 +13,12 @@ from doorward.cluster.embedded import Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
 from doorward.model.action import Action
+from doorward.model.credentials import summary, unusable
 from doorward.model.event import AnyEvent, Deleted, Elapsed, Observed, Record, Started, Synced, issued
-from doorward.model.reference import CONFIG_MAP, JsonObject, Resource, ref_of
+from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Resource, ref_of
 from doorward.runtime.external import External
 from doorward.runtime.performing import Outcome, failed, request, succeeded
+from doorward.runtime.secrets import ABSENT
 
 Keep = Callable[[list[Record]], None]
 
@@ -52,6 +54,8 @@ class Offline:
         """Every action so far, for tests to look at."""
         self._watched: dict[tuple[str, str], str] = {}
         self._absent: set[str] = set()
+        self._summaries: dict[str, JsonObject] = {}
+        """What was told last of each Secret that is followed."""
         self._asks = external
         self._external: dict[str, External] = {}
 
@@ -59,6 +63,7 @@ class Offline:
         """Begin, as a new process does: list every kind."""
         self._watched.clear()
         self._absent.clear()
+        self._summaries.clear()
         if self._asks:
             resources, backends = self.engine.backends.resources, self.engine.backends.external
             self._external = {kind: External(each, resources[kind], self.clock) for kind, each in backends.items()}
@@ -79,6 +84,7 @@ class Offline:
     def deliver(self) -> bool:
         """Hand the engine what its watches have to tell; False where there is nothing."""
         told = self._observe()
+        told = self._look_at_secrets() or told
         for (kind, scope), since in list(self._watched.items()):
             resource = self.engine.backends.resources[kind]
             try:
@@ -174,6 +180,19 @@ class Offline:
             for event in events:
                 told = True
                 self.receive(event)
+        return told
+
+    def _look_at_secrets(self) -> bool:
+        """Tell what is new of the Secrets that guards go by."""
+        told = False
+        for ref in sorted(self.engine.secrets):
+            page = self.store.list(SECRETS, ref.namespace, field_selector=f"metadata.name={ref.name}")
+            now = summary(page.items[0]) if page.items else unusable(ref, page.resource_version, ABSENT)
+            known = self._summaries.get(str(ref))
+            if known is None or {**known, "metadata": None} != {**now, "metadata": None}:
+                self._summaries[str(ref)] = now
+                self.receive(Observed(at=self.clock(), kind=SECRET, object=now))
+                told = True
         return told
 
     def _list(self, resource: Resource, scope: str) -> None:

@@ -40,6 +40,7 @@ from doorward.runtime.external import EXTERNAL_EVERY, External
 from doorward.runtime.keeper import Keeper
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome, failed, perform, succeeded
+from doorward.runtime.secrets import Secrets
 from doorward.runtime.watcher import PAUSES, watch_kind
 
 __all__ = ["Shell", "Summary"]
@@ -129,6 +130,8 @@ class Shell:
         self._external_every = external_every
         resources, backends = engine.backends.resources, engine.backends.external
         self._external = {kind: External(each, resources[kind], self.clock) for kind, each in backends.items()}
+        self.secrets = Secrets(cluster, clock=self.clock, emit=self._emit, pauses=pauses, supervise=self._supervised)
+        """The Secrets that guards go by, for those who compare keys."""
         self._events: deque[AnyEvent] = deque()
         self._woken = asyncio.Event()
         self._room = asyncio.Event()
@@ -171,6 +174,7 @@ class Shell:
             return
         self._stopping = True
         await _cancelled(self._watchers)
+        await self.secrets.stop()
         while not self._lanes.empty():
             self._lanes.get_nowait()
         with suppress(TimeoutError):
@@ -272,6 +276,8 @@ class Shell:
             if len(self._events) < ROOM:
                 self._room.set()
             self._hand_out()
+            if not self._stopping:
+                self.secrets.follow(self.engine.secrets)
             self._judge()
             await asyncio.sleep(0)
 

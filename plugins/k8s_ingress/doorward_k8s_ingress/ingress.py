@@ -13,14 +13,12 @@ from doorward.model.door import Door, PathDoor, Rendering, Route, Warning, manif
 from doorward.model.quoting import short
 from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
 
-from doorward_k8s_ingress import naming, rewriting, tls
+from doorward_k8s_ingress import guard, naming, rewriting, tls
 from doorward_k8s_ingress.annotations import carried
 from doorward_k8s_ingress.controllers import ISSUERS_ASKING, Controller, of_class
 from doorward_k8s_ingress.naming import INGRESS, KIND
 
 INGRESS_CLASS = Resource("IngressClass.networking.k8s.io", "ingressclasses", namespaced=False)
-
-NGINX = "ingress-nginx"
 
 
 def supports(door: Door) -> str | None:
@@ -68,6 +66,10 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     ingress_class = needed.get(_class_ref(door))
     controller = of_class(door.ingress_class, ingress_class["spec"].get("controller", "") if ingress_class else None)
     common, issuers, warnings = carried(door, controller)
+    if door.guard:
+        if why := guard.problem(door, controller, known=ingress_class is not None):
+            return Rendering(unguarded=why)
+        common = {key: value for key, value in common.items() if not guard.undoes(key)} | guard.asking(door)
     if controller.by_annotation:
         common[naming.CLASS_ANNOTATION] = door.ingress_class
     warnings += _unreachable(door, controller, needed)
@@ -99,7 +101,8 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
         hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
         objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, needed)))
-    return Rendering(objects=tuple(objects), warnings=warnings, path=opened)
+    guarded = door.guard is not None
+    return Rendering(objects=tuple(objects), warnings=warnings, path=opened, guarded=guarded)
 
 
 def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[bool, tuple[Warning, ...]]:
@@ -107,7 +110,7 @@ def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[
         message = f"{controller.name} takes paths of letters, digits, '.', '_', '-' and '/' only: {short(path.prefix)}"
     elif door.serverless:
         return True, ()
-    elif controller.name == NGINX:
+    elif controller.name == guard.NGINX:
         message = (
             f"{controller.name} now reads every path of host {path.host} as a regular expression, whoever's Ingress it "
             f"is in: a path door in mode {door.mode} needs a rewrite"
