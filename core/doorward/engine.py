@@ -40,6 +40,7 @@ from doorward.graph import memory as memories
 from doorward.graph.claims import NOBODY, Claims
 from doorward.graph.configuration import parse as parse_settings
 from doorward.graph.facts import Change, Fact, Facts, version_of
+from doorward.graph.guarding import guard_of
 from doorward.graph.in_flight import InFlight
 from doorward.graph.in_force import in_force
 from doorward.graph.inference_service import InferenceService, legible
@@ -55,7 +56,7 @@ from doorward.graph.timers import Timers
 from doorward.graph.tracked_settings import changed as changed_settings
 from doorward.graph.trim import HOSTS, canonical, mended, trim
 from doorward.model.action import Action
-from doorward.model.door import Warning
+from doorward.model.door import Guard, Warning
 from doorward.model.event import (
     AnyEvent,
     Applied,
@@ -262,6 +263,25 @@ class Engine:
         """The resourceVersion at which the InferenceService with this UID was last seen; empty where it wasn't."""
         fact = self._service(uid)
         return str(fact.version) if fact else ""
+
+    def guard(self, ref: Ref) -> Guard | None:
+        """The guard that an InferenceService asks for; None for a door that is open to everybody.
+
+        Raises LookupError where there is no such service, or no settings; Refusal where it asks for none that there is.
+        """
+        fact = self._facts.get(ref)
+        if fact is None or self._settings is None:
+            raise LookupError(str(ref))
+        return guard_of(legible(fact.object()), self._settings)
+
+    def holders(self, host: str, path: str) -> tuple[str, tuple[Ref, ...]]:
+        """The nearest prefix at or above a path that services hold on a host, and these; none where nobody does."""
+        prefix, owners = self._claims.holders(host, path)
+        return prefix, tuple(ref for uid in owners if (ref := self._services.ref(uid)))
+
+    def is_shared(self, host: str) -> bool:
+        """Whether doors share a host by path."""
+        return self._claims.is_shared(host)
 
     @property
     def secrets(self) -> frozenset[Ref]:

@@ -108,15 +108,19 @@ def test_a_service_that_is_wrong_is_told_once() -> None:
     assert problem.field == "localGatewayService"
 
 
-@pytest.mark.parametrize("text", ["auth: api-key", "auth: basic", "auth: oidc", "auth: 'NONE'"])
-def test_a_guard_isnt_supported_yet(text: str) -> None:
+@pytest.mark.parametrize("text", ["auth: oidc", "auth: 'NONE'", "auth: 7"])
+def test_a_guard_that_there_isnt_is_refused(text: str) -> None:
     parsed = parse({"doorward": text})
     assert parsed.settings is None
-    (problem,) = parsed.problems
-    assert (problem.key, problem.field) == ("doorward", "auth")
-    assert "isn't supported yet" in str(problem)
-    assert "write none" in str(problem)
+    assert (parsed.problems[0].key, parsed.problems[0].field) == ("doorward", "auth")
     assert parse({"doorward": "auth: none"}).problems == parse({"doorward": "auth: null"}).problems == ()
+
+
+def test_a_guard_without_an_authorization_service_is_refused() -> None:
+    (problem,) = parse({"doorward": "auth: api-key"}).problems
+    assert (problem.key, problem.field) == ("doorward", "authService")
+    assert "NAMESPACE/NAME:PORT" in str(problem)
+    assert parse({"doorward": "auth: api-key\nauthService: ome/doorward-authz:9191"}).problems == ()
 
 
 def test_a_boolean_in_quotes_is_an_error_with_its_remedy() -> None:

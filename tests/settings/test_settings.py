@@ -50,8 +50,18 @@ def test_fields_are_spelt_as_ome_does() -> None:
         {"request_timeout_seconds": 0},
         {"request_timeout_seconds": 2_147_484},
         {"knative_local_gateway_service": "a_b"},
-        {"auth": "api-key"},
-        {"auth": "basic"},
+        {"auth": "oidc"},
+        {"auth_service": "ome/authz"},
+        {"auth_service": "authz:80"},
+        {"auth_service": "ome/authz:0"},
+        {"auth_secret_template": "{{ .Labels.x }}"},
+        {"auth_exempt": ("health",)},
+        {"auth_exempt": ("/a/../health",)},
+        {"auth_exempt": ("/a//health",)},
+        {"auth_exempt": ("/health?x",)},
+        {"client_header": "a b"},
+        {"client_header": "Authorization"},
+        {"client_header": "X-Forwarded-For"},
         {"auth": "None"},
         {"auth": ""},
         {"auth": False},
@@ -71,6 +81,14 @@ def test_a_value_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate(wrong)
     assert [each["loc"][0] for each in caught.value.errors()][-1] in {*wrong, "ome_ingress_gateway"}
+
+
+@pytest.mark.parametrize("asked", [{"auth": "api-key"}, {"auth": "basic"}, {"auth_required": True}])
+def test_a_guard_needs_an_authorization_service(asked: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(asked)
+    assert [each["loc"][0] for each in caught.value.errors()] == ["auth_service"]
+    assert Settings.model_validate({**asked, "auth_service": "ome/authz:9191"}).auth_service == "ome/authz:9191"
 
 
 def test_without_a_gateway_service_of_its_own_knative_has_the_local_one() -> None:

@@ -162,6 +162,18 @@ class Claims:
                     break
         return found
 
+    def holders(self, host: str, path: str) -> tuple[str, tuple[str, ...]]:
+        """The nearest prefix at or above a path that services hold on a host, and their UIDs; none: nobody holds it."""
+        for key in _above(key_of(host, path)):
+            owners = dict.fromkeys(hold.owner for hold in self._holds.get(key, {}).values() if hold.owner)
+            if owners:
+                return key.removeprefix(host).rstrip("/"), tuple(owners)
+        return "", ()
+
+    def is_shared(self, host: str) -> bool:
+        """Whether a host is held, or wanted, below some path."""
+        return key_of(host) in self._below
+
     def of(self, ref: Ref) -> Mapping[str, Hold]:
         """What an object holds, by the claims' keys."""
         return self._held.get(ref, {})

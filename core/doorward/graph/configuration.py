@@ -28,6 +28,8 @@ __all__ = ["Parsed", "Problem", "parse"]
 
 KEYS = ("ingress", "deploy", "doorward")
 """The keys of the ConfigMap that are read."""
+_NEEDING = {"ome_ingress_gateway": ("enable_gateway_api",), "auth_service": ("auth", "auth_required")}
+"""Fields that may be missing, each with those that need it."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -141,7 +143,7 @@ class _Reading:
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 field, *inner = each["loc"]
-                key, name = self.origins.get(str(field)) or self.beside("enable_gateway_api", str(field))
+                key, name = self.origins.get(str(field)) or self.beside(str(field))
                 reason, remedy = _explained(each["type"], each["msg"], each["input"], each.get("ctx", {}))
                 self.problem(key, name + _within(inner), reason, remedy)
             return None
@@ -151,8 +153,9 @@ class _Reading:
                 self.warn(key, f"{name}[{index}]", f"{quoted(domain)} {problem}; it is left out", "correct it")
         return None if self.problems else settings
 
-    def beside(self, field: str, missing: str) -> tuple[str, str]:
+    def beside(self, missing: str) -> tuple[str, str]:
         """Where a field that is missing should have been: with the one that needs it."""
+        field = next(field for field in _NEEDING[missing] if field in self.origins)
         key, name = self.origins[field]
         return key, name.removesuffix(spelling(field)) + spelling(missing)
 

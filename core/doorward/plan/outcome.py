@@ -65,7 +65,8 @@ def in_doubt(memory: Memory, action: Action, now: float) -> Memory:
     attempts = _attempts(memory, key)
     earlier = memory.doubts.get(key)
     doubted = earlier if earlier and action.verb == "look" else action
-    retry = Retry(attempts, now + (_backoff(action.ref, attempts) if attempts > 1 else 0.0))
+    until = now + (_backoff(action.ref, attempts) if attempts > 1 else 0.0)
+    retry = Retry(attempts, until, deletes=doubted.verb == "delete")
     return replace(memory, doubts=put(memory.doubts, key, doubted), retries=put(memory.retries, key, retry))
 
 
