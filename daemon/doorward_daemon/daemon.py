@@ -20,6 +20,7 @@ from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
 from doorward_daemon import logs
+from doorward_daemon.authz.service import beside
 from doorward_daemon.health import AddressError, parse_address, readiness, serving
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.metrics import Metrics
@@ -47,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     defaults: bool = False
     listen: str = ""
+    authz: str = ""
 
 
 def start(kubeconfig: Path | None, context: str | None, options: Options) -> int:
@@ -60,8 +62,8 @@ def start(kubeconfig: Path | None, context: str | None, options: Options) -> int
 
 
 async def _connected(kubeconfig: Path | None, context: str | None, options: Options) -> int:
-    if options.listen:
-        parse_address(options.listen)
+    for address in filter(None, (options.listen, options.authz)):
+        parse_address(address)
     cluster = _cluster(kubeconfig, context)
     try:
         _log.info("starting", server=cluster.server, settings=options.settings_namespace)
@@ -107,6 +109,9 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         if options.listen:
             url = await stack.enter_async_context(serving(shell, metrics, options.listen))
             _log.info("listening", url=url)
+        if options.authz:
+            url = await stack.enter_async_context(beside(shell, options.authz, metrics.registry))
+            _log.info("answering checks", url=url)
         await stack.enter_async_context(shell)
         metrics.seed()
         lag = asyncio.create_task(metrics.measure_lag())

@@ -67,6 +67,15 @@ def command(
             show_default=False,
         ),
     ] = None,
+    authz: Annotated[
+        str,
+        typer.Option(
+            "--authz",
+            metavar="HOST:PORT",
+            help="Answer the checks of guarded doors there, too: what `doorward authz` does as a process of its own.",
+            show_default=False,
+        ),
+    ] = "",
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="auto: pretty on a terminal, JSON elsewhere.")
     ] = LogFormat.auto,
@@ -97,5 +106,6 @@ def command(
         dry_run=dry_run,
         defaults=defaults,
         listen=listen if listen is not None else "" if once else ":8080" if in_pod else "127.0.0.1:8080",
+        authz=authz,
     )
     raise typer.Exit(daemon.start(kubeconfig, context, options))

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 from multidict import CIMultiDict
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from doorward_daemon.authz.decision import Answer, Doors, Trial, Why, decide
 from doorward_daemon.authz.keys import KeyRings
@@ -29,7 +30,11 @@ _log = structlog.get_logger("doorward")
 
 
 class Checks:
-    """Answers checks; ``count`` is told how each was answered, ``header`` names the one that bears the client."""
+    """Answers checks.
+
+    ``header`` names the one that bears the client, ``count`` is told how each was answered, ``metrics`` gives what
+    ``/metrics`` says, where it is to be served here.
+    """
 
     def __init__(
         self,
@@ -38,11 +43,13 @@ class Checks:
         *,
         header: Callable[[], str] = lambda: "doorward-client",
         count: Callable[[Why], None] = lambda _: None,
+        metrics: Callable[[], bytes] | None = None,
     ) -> None:
         self._doors = doors
         self._rings = rings
         self._header = header
         self._count = count
+        self._metrics = metrics
         self._passwords = Passwords()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -53,6 +60,8 @@ class Checks:
             return web.Response(
                 status=200 if ready else 503, text="ok\n" if ready else "not everything is listed yet\n"
             )
+        if target == "/metrics" and self._metrics:
+            return web.Response(body=self._metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
         try:
             headers = request.headers
             question = read(target, lambda name: headers.getall(name, ()))

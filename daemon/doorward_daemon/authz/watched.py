@@ -1,0 +1,182 @@
+"""The doors as the cluster tells them, for an authorization service that lives without an engine.
+
+What it watches are InferenceServices and the settings: which guard a service asks for stands in its annotations, and
+which hosts were written for it in its status, which its tenants can't write.  An edit that can't be read changes
+nothing: the last good settings stay in force.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+
+from doorward.engine import SETTINGS_NAME
+from doorward.graph.configuration import parse
+from doorward.graph.guarding import guard_of, secret_of
+from doorward.graph.inference_service import InferenceService, legible
+from doorward.graph.refusal import Refusal
+from doorward.graph.trim import HOSTS, trim
+from doorward.model.event import AnyEvent, Deleted, Observed, Synced
+from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.settings import Settings
+
+from doorward_daemon.authz.decision import Passage
+
+__all__ = ["WatchedDoors"]
+
+
+class WatchedDoors:
+    """A fold of what watches tell; see :class:`doorward_daemon.authz.decision.Doors`."""
+
+    def __init__(self, scopes: Collection[str]) -> None:
+        self.secrets: frozenset[Ref] = frozenset()
+        """The Secrets that guards go by; another set only where it has changed."""
+        self.problems: tuple[str, ...] = ()
+        """What is wrong with the newest settings."""
+        self._unlisted = {(INFERENCE_SERVICE, scope) for scope in scopes}
+        self._settings: Settings | None = None
+        self._services: dict[Ref, InferenceService] = {}
+        self._passages: dict[Ref, Passage | None] = {}
+        self._named: dict[Ref, Ref] = {}
+        """Services -> the Secrets that their guards go by."""
+        self._uses: Counter[Ref] = Counter()
+        self._hosts: dict[str, dict[Ref, None]] = {}
+        """Claims (``host/prefix``) -> those who have them."""
+        self._below: dict[str, int] = {}
+        """Hosts -> how many claims on them are for some path alone."""
+
+    # -- what watches tell ---------------------------------------------------------------------------------------
+
+    def take(self, event: AnyEvent) -> None:
+        """Take in what a watch of InferenceServices or of the settings tells."""
+        if isinstance(event, Observed) and event.kind == CONFIG_MAP:
+            self._configure(event.object.get("data") or {})
+        elif isinstance(event, Observed):
+            service = legible(trim(INFERENCE_SERVICE, event.object))
+            self._put(Ref(INFERENCE_SERVICE, service.namespace, service.name), service)
+        elif isinstance(event, Deleted) and event.ref.kind == INFERENCE_SERVICE:
+            self._put(event.ref, None)
+        elif isinstance(event, Synced) and event.kind == INFERENCE_SERVICE:
+            self._sweep(event)
+        elif isinstance(event, Synced) and event.state == "forbidden":
+            self.problems = (f"they may not be read: {event.message}; allow list and watch",)
+        elif isinstance(event, Synced) and not event.keys and self._settings is None:
+            self._configure({})
+
+    def _sweep(self, event: Synced) -> None:
+        if event.state == "forbidden":
+            return
+        self._unlisted.discard((event.kind, event.scope))
+        for ref in [ref for ref in self._services if (ref.namespace, ref.name) not in event.keys]:
+            if event.scope in ("", ref.namespace):
+                self._put(ref, None)
+
+    def _configure(self, data: JsonObject) -> None:
+        parsed = parse({key: str(value) for key, value in data.items()})
+        self.problems = tuple(map(str, parsed.problems))
+        if parsed.settings is None or parsed.settings == self._settings:
+            return
+        self._settings = parsed.settings
+        self._passages.clear()
+        for ref in self._services:
+            self._note_secret(ref)
+
+    def _put(self, ref: Ref, service: InferenceService | None) -> None:
+        before = self._services.pop(ref, None)
+        for key in _claims(before):
+            self._hosts[key].pop(ref)
+            if not self._hosts[key]:
+                del self._hosts[key]
+                self._count(key, -1)
+        if service is not None:
+            self._services[ref] = service
+        for key in _claims(service):
+            if key not in self._hosts:
+                self._count(key, 1)
+            self._hosts.setdefault(key, {})[ref] = None
+        self._passages.pop(ref, None)
+        self._note_secret(ref)
+
+    def _count(self, key: str, step: int) -> None:
+        host, _, path = key.partition("/")
+        if path:
+            self._below[host] = self._below.get(host, 0) + step
+
+    def _note_secret(self, ref: Ref) -> None:
+        """Follow the Secret that a service's guard goes by, and its former one no more, unless another's does."""
+        service, settings = self._services.get(ref), self._settings
+        now = secret_of(service, settings) if service and settings else None
+        before = self._named.get(ref)
+        if now == before:
+            return
+        self._named.pop(ref, None)
+        if now:
+            self._named[ref] = now
+            self._uses[now] += 1
+            self.secrets |= {now}
+        if before:
+            self._uses[before] -= 1
+            if not self._uses[before]:
+                del self._uses[before]
+                self.secrets -= {before}
+
+    # -- what checks ask -----------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        return not self._unlisted and self._settings is not None
+
+    @property
+    def exempt(self) -> Collection[str]:
+        return self._settings.auth_exempt if self._settings else ()
+
+    @property
+    def header(self) -> str:
+        """The name of the header that bears the client."""
+        return self._settings.client_header if self._settings else "doorward-client"
+
+    def named(self, namespace: str, name: str) -> Passage | None:
+        return self._passage(Ref(INFERENCE_SERVICE, namespace, name))
+
+    def at(self, host: str, path: str) -> Sequence[Passage] | None:
+        for prefix in _above(path):
+            if holders := self._hosts.get(f"{host}{prefix or '/'}"):
+                found = [self._passage(ref) for ref in holders]
+                behind = path.removeprefix(prefix) or "/"
+                passages = [Passage(each.door, each.guard, behind) for each in found if each]
+                return passages if len(passages) == len(found) else None
+        return ()
+
+    def is_shared(self, host: str) -> bool:
+        return self._below.get(host, 0) > 0
+
+    def _passage(self, ref: Ref) -> Passage | None:
+        if ref not in self._passages:
+            self._passages[ref] = self._judged(ref)
+        return self._passages[ref]
+
+    def _judged(self, ref: Ref) -> Passage | None:
+        service = self._services.get(ref)
+        if service is None or self._settings is None:
+            return None
+        try:
+            return Passage((ref.namespace, ref.name), guard_of(service, self._settings))
+        except Refusal:
+            return None
+
+
+def settings_selector() -> str:
+    return f"metadata.name={SETTINGS_NAME}"
+
+
+def _claims(service: InferenceService | None) -> list[str]:
+    return service.status.annotations.get(HOSTS, "").split() if service else []
+
+
+def _above(path: str) -> Iterator[str]:
+    """A path and the prefixes above it, the empty one last."""
+    path = path.rstrip("/")
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+    yield ""
