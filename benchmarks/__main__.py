@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import convergence, engine_alone
+from benchmarks import checks, convergence, engine_alone
 
 AIMS = {
     "engine / decoding": "at most 15",
@@ -12,19 +12,23 @@ AIMS = {
     "one event": "1",
     "bytes a service": "at most 10,000",
     "convergence": "at least 0.8",
+    "checks a second": "at least 2,000",
+    "p99 of a check": "at most 5",
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of each, some minutes in all")
-    parser.add_argument("--only", choices=("engine", "server"), help="the engine alone, or before a real API server")
+    parser.add_argument("--only", choices=("engine", "server", "checks"), help="one of them: before a real API server is server")
     arguments = parser.parse_args()
     figures: dict[str, float] = {}
-    if arguments.only != "server":
+    if arguments.only in (None, "engine"):
         figures |= engine_alone.measure(rounds=1 if arguments.quick else 5)
-    if arguments.only != "engine":
+    if arguments.only in (None, "server"):
         figures |= convergence.measure(rounds=2 if arguments.quick else 5)
+    if arguments.only in (None, "checks"):
+        figures |= checks.measure(rounds=1 if arguments.quick else 3)
     width = max(len(name) for name in figures)
     for name, figure in figures.items():
         aim = next((aim for start, aim in AIMS.items() if name.startswith(start)), "")
