@@ -20,7 +20,8 @@ AIMS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of each, some minutes in all")
-    parser.add_argument("--only", choices=("engine", "server", "checks"), help="one of them: before a real API server is server")
+    only = ("engine", "server", "checks")
+    parser.add_argument("--only", choices=only, help="the engine alone, before a real API server, or the checks")
     arguments = parser.parse_args()
     figures: dict[str, float] = {}
     if arguments.only in (None, "engine"):
