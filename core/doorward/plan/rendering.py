@@ -57,9 +57,12 @@ class Renderer:
         return {ref: self._shown(fact) for ref in refs if (fact := self.reader.get(ref))}
 
     def _shown(self, fact: Fact) -> JsonObject:
-        """What a backend sees of an object: one of this door's as we last wrote it, so that an edit is no wish."""
+        """What a backend sees of an object: one of this door's as we last wrote it, so that an edit is no wish; its
+        status as it is, since that is nobody's to wish."""
         mark = self.memory.marks.get(key_of(fact.ref)) if is_ours(fact, self.uid) else None
         body: JsonObject = msgspec.json.decode(mark.body if mark else fact.body)
+        if mark and (status := fact.object().get("status")) != body.get("status"):
+            body = {**body, "status": status or {}}
         return body
 
     def render(self, service: InferenceService, door: Door, selected: Backend | None) -> Rendered:

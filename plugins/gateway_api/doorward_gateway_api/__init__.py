@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
+from msgspec.structs import replace
 
-from doorward_gateway_api import acceptance, claimed, http_route, listeners
+from doorward_gateway_api import acceptance, claimed, guard, http_route, listeners
 from doorward_gateway_api.http_route import HTTP_ROUTE
 
 
@@ -21,6 +22,12 @@ def watches() -> Sequence[Watch]:
             owned="spec",
             guarded=("external-dns.alpha.kubernetes.io/",),
             adoptable=True,
+        ),
+        Watch(
+            resource=guard.SECURITY_POLICY,
+            verbs=("list", "watch", "create", "patch", "delete"),
+            owned="spec",
+            guards=True,
         ),
         Watch(resource=listeners.GATEWAY),
     )
@@ -42,7 +49,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     rendering = http_route.render(door, needed)
     if gateway := needed.get(listeners.gateway_ref(door)):
         unheard = listeners.unheard(door, rendering.objects, gateway)
-        return Rendering(objects=rendering.objects, warnings=rendering.warnings + unheard, path=rendering.path)
+        return replace(rendering, warnings=rendering.warnings + unheard)
     return rendering
 
 

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from doorward.model.door import Door, Standing
 from doorward.model.reference import JsonObject, Ref
 
+from doorward_gateway_api import guard
 from doorward_gateway_api.http_route import HTTP_ROUTE, route_names
 from doorward_gateway_api.parents import gateway_of
 
@@ -30,6 +31,11 @@ _WORST = {"accepted": 0, "pending": 1, "refused": 2}
 
 def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
     """Accepted once the parent in force has accepted every HTTPRoute of the door, for its current generation."""
+    for name in route_names(door) if door.guard else ():
+        proof = guard.proof(door, name, observed)
+        if proof.state != "accepted":
+            reason = guard.REFUSED if proof.state == "refused" else guard.PENDING
+            return Standing(state=proof.state, reason=reason, message=proof.message)
     answers = [_answer(door, name, observed.get(door.ref(HTTP_ROUTE.kind, name))) for name in route_names(door)]
     worst = max(answers, key=lambda answer: _WORST[answer.state], default=_Answer("accepted"))
     if worst.state == "accepted":

@@ -17,6 +17,8 @@ from doorward.model.hosts import LONGEST_PATH
 from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref, Resource
 
+from doorward_gateway_api import guard
+
 HTTP_ROUTE = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes", ("v1",))
 GROUP = HTTP_ROUTE.group
 
@@ -54,10 +56,11 @@ def _host_route_names(door: Door) -> list[str]:
 
 
 def needs(door: Door) -> Sequence[Ref]:
-    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it."""
+    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it.  And guards."""
+    guards = guard.needs(door, route_names(door))
     if len(door.all_hosts) <= MOST_HOSTS:
-        return ()
-    return [door.ref(HTTP_ROUTE.kind, name) for name in _host_route_names(door)]
+        return guards
+    return [*guards, *(door.ref(HTTP_ROUTE.kind, name) for name in _host_route_names(door))]
 
 
 def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str, list[str]]]:
@@ -91,17 +94,26 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
         return Rendering()
     passed, held_back = by_setting(door, "the HTTPRoute")
     objects = []
+    guarded = door.guard is not None
+    if guarded:
+        objects += [guard.policy(door, name) for name in route_names(door)]
     for name, hosts in _spread(door, needed):
-        rules = [_rule(door, route) for route in door.routes]
-        objects.append(_http_route(door, name, hosts, rules, passed))
+        objects.append(_http_route(door, name, hosts, _rules(door, name, needed), passed))
     if not door.path:
-        return Rendering(objects=tuple(objects), warnings=held_back)
+        return Rendering(objects=tuple(objects), warnings=held_back, guarded=guarded)
     if problem := _path_problem(door):
-        return Rendering(objects=tuple(objects), warnings=(*held_back, problem), path=False)
-    rules = [_rule(door, route, door.path.prefix) for route in door.routes]
+        return Rendering(objects=tuple(objects), warnings=(*held_back, problem), path=False, guarded=guarded)
+    name, prefix = _path_name(door), door.path.prefix
     path_hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))[:MOST_HOSTS]
-    objects.append(_http_route(door, _path_name(door), path_hosts, rules, passed))
-    return Rendering(objects=tuple(objects), warnings=held_back)
+    objects.append(_http_route(door, name, path_hosts, _rules(door, name, needed, prefix), passed))
+    return Rendering(objects=tuple(objects), warnings=held_back, guarded=guarded)
+
+
+def _rules(door: Door, name: str, needed: Mapping[Ref, JsonObject], prefix: str = "") -> list[JsonObject]:
+    """The rules of an HTTPRoute; one that leads nowhere, until its guard is known to stand."""
+    if door.guard and guard.proof(door, name, needed).state != "accepted":
+        return [{"matches": [_match(prefix or "/")]}]
+    return [_rule(door, route, prefix) for route in door.routes]
 
 
 def _path_problem(door: Door) -> Warning | None:
@@ -138,11 +150,15 @@ def _rule(door: Door, route: Route, prefix: str = "") -> JsonObject:
     path = (prefix + route.prefix.rstrip("/")) or "/"
     seconds = target.timeout or door.settings.request_timeout_seconds
     return {
-        "matches": [{"path": {"type": "PathPrefix", "value": path}}],
+        "matches": [_match(path)],
         "filters": filters,
         "backendRefs": [{"group": "", "kind": "Service", "name": target.service, "port": target.port, "weight": 1}],
         "timeouts": {"request": duration(seconds)},
     }
+
+
+def _match(path: str) -> JsonObject:
+    return {"path": {"type": "PathPrefix", "value": path}}
 
 
 def duration(seconds: int | None) -> str:

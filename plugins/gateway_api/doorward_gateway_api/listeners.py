@@ -35,7 +35,7 @@ def unheard(door: Door, routes: Iterable[JsonObject], gateway: JsonObject) -> tu
     ]
     if "*" in patterns:
         return ()
-    hosts = dict.fromkeys(host for route in routes for host in route["spec"]["hostnames"])
+    hosts = dict.fromkeys(host for route in routes for host in route["spec"].get("hostnames", ()))
     deaf = [host for host in hosts if not any(_matches(pattern, host) for pattern in patterns)]
     if not deaf:
         return ()

@@ -9,8 +9,7 @@ from __future__ import annotations
 from doorward.model.door import ANY_GATEWAY
 from doorward.model.reference import JsonObject
 
-from doorward_gateway_api.http_route import GROUP
-
+GROUP = "gateway.networking.k8s.io"
 _LISTENER_SETS = ("ListenerSet", "XListenerSet")
 """They add listeners to a Gateway that the route doesn't name."""
 
