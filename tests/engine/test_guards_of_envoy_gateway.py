@@ -176,6 +176,20 @@ def test_the_guard_goes_after_its_door(change: dict[str, dict[str, str]]) -> Non
     assert deleted == [HTTP_ROUTE, POLICY]
 
 
+def test_when_the_service_is_deleted_the_guard_is_collected_after_its_route() -> None:
+    at = scene(annotations=ASKING)
+    answer(at)
+    route, policy = at.get(HTTP_ROUTE, "a", "m")["metadata"], at.get(POLICY, "a", "m")["metadata"]
+    owners = [(o["kind"], o["uid"], bool(o.get("controller"))) for o in policy["ownerReferences"]]
+    assert owners == [
+        ("InferenceService", at.service()["metadata"]["uid"], True),
+        ("HTTPRoute", route["uid"], False),
+    ]
+    at.delete("InferenceService.ome.io", "a", "m")
+    at.settle()
+    assert at.ours() == set()
+
+
 def test_every_route_has_a_guard_of_its_own() -> None:
     domains = [f"d{number}.example.org" for number in range(20)]
     at = scene(annotations=ASKING, additionalIngressDomains=domains, pathTemplate="/models/{{.Name}}")

@@ -191,8 +191,9 @@ class Warning(msgspec.Struct, frozen=True):
 class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     """What a backend makes of a door.
 
-    Manifests carry ``apiVersion``, ``kind``, ``metadata`` (``name``, and ``annotations`` or ``labels`` where the
-    backend has some) and ``spec``; the engine adds namespace, owner, and its own labels and annotations.
+    Manifests carry ``apiVersion``, ``kind``, ``metadata`` (``name``, and ``annotations``, ``labels`` or further
+    ``ownerReferences`` where the backend has some) and ``spec``; the engine adds namespace, owner, and its own labels
+    and annotations.
     """
 
     objects: tuple[JsonObject, ...] = ()

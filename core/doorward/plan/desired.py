@@ -53,7 +53,7 @@ def decorate(
         "namespace": meta.namespace,
         "labels": {**given.get("labels", {}), LABEL: service.label, MANAGED_BY: "doorward"},
         "annotations": {**given.get("annotations", {}), OWNER: meta.uid, ROUTED: ",".join(routed), **guard},
-        "ownerReferences": [controller_reference(service)],
+        "ownerReferences": [controller_reference(service), *given.get("ownerReferences", ())],
     }
     whole = {
         "apiVersion": resource.api_version(version or None),
@@ -142,9 +142,10 @@ def _metadata_patch(desired: JsonObject, observed: JsonObject, watch: Watch) -> 
     mine = desired.get("ownerReferences", [])
     others = observed.get("ownerReferences", [])
     for reference in mine:
-        if not any(o.get("uid") == reference["uid"] and o.get("controller") for o in others):
-            rest = [o for o in others if o.get("uid") != reference["uid"]]
-            patch["ownerReferences"] = [*rest, reference]
+        controls = bool(reference.get("controller"))
+        if not any(o.get("uid") == reference["uid"] and bool(o.get("controller")) == controls for o in others):
+            others = [*(o for o in others if o.get("uid") != reference["uid"]), reference]
+            patch["ownerReferences"] = others
     return patch
 
 

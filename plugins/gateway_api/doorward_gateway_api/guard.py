@@ -14,13 +14,13 @@ ancestor; Overridden by a policy of a rule).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from doorward.model.door import Door, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 
-from doorward_gateway_api.parents import gateway_of
+from doorward_gateway_api.parents import GROUP, gateway_of
 
 SECURITY_POLICY = Resource("SecurityPolicy.gateway.envoyproxy.io", "securitypolicies", ("v1alpha1",))
 PENDING, REFUSED = "GuardPending", "AuthUnsupported"
@@ -36,13 +36,12 @@ class Proof(NamedTuple):
     message: str = ""
 
 
-def needs(door: Door, routes: Iterable[str]) -> list[Ref]:
-    """The policies of these HTTPRoutes, whose status tells when they lead on."""
-    return [door.ref(SECURITY_POLICY.kind, name) for name in routes] if door.guard else []
+def policy(door: Door, route: str, standing: JsonObject | None) -> JsonObject:
+    """The guard of an HTTPRoute, under its name.
 
-
-def policy(door: Door, route: str) -> JsonObject:
-    """The guard of an HTTPRoute, under its name."""
+    The route that stands owns it too: when the service is deleted, garbage collection takes an object only after the
+    last of its owners, and so the guard after the route.
+    """
     settings = door.settings
     where, _, port = settings.auth_service.partition(":")
     namespace, _, service = where.partition("/")
@@ -53,10 +52,13 @@ def policy(door: Door, route: str) -> JsonObject:
         "headersToBackend": [settings.client_header],
     }
     spec = {
-        "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": route}],
+        "targetRefs": [{"group": GROUP, "kind": "HTTPRoute", "name": route}],
         "extAuth": {"headersToExtAuth": _HEADERS, "failOpen": False, "http": http},
     }
-    return manifest(SECURITY_POLICY.api_version(), SECURITY_POLICY.name, route, spec)
+    owners = []
+    if standing and (uid := standing["metadata"].get("uid")):
+        owners = [{"apiVersion": f"{GROUP}/v1", "kind": "HTTPRoute", "name": route, "uid": uid}]
+    return manifest(SECURITY_POLICY.api_version(), SECURITY_POLICY.name, route, spec, ownerReferences=owners)
 
 
 def proof(door: Door, route: str, objects: Mapping[Ref, JsonObject]) -> Proof:

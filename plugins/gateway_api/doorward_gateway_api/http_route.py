@@ -18,9 +18,9 @@ from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref, Resource
 
 from doorward_gateway_api import guard
+from doorward_gateway_api.parents import GROUP
 
 HTTP_ROUTE = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes", ("v1",))
-GROUP = HTTP_ROUTE.group
 
 MOST_HOSTS = 16
 
@@ -56,11 +56,16 @@ def _host_route_names(door: Door) -> list[str]:
 
 
 def needs(door: Door) -> Sequence[Ref]:
-    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it.  And guards."""
-    guards = guard.needs(door, route_names(door))
+    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it.
+
+    Behind a guard all of them, and the guards.
+    """
+    if door.guard:
+        kinds = (guard.SECURITY_POLICY.kind, HTTP_ROUTE.kind)
+        return [door.ref(kind, name) for name in route_names(door) for kind in kinds]
     if len(door.all_hosts) <= MOST_HOSTS:
-        return guards
-    return [*guards, *(door.ref(HTTP_ROUTE.kind, name) for name in _host_route_names(door))]
+        return ()
+    return [door.ref(HTTP_ROUTE.kind, name) for name in _host_route_names(door)]
 
 
 def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str, list[str]]]:
@@ -96,7 +101,8 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     objects = []
     guarded = door.guard is not None
     if guarded:
-        objects += [guard.policy(door, name) for name in route_names(door)]
+        for name in route_names(door):
+            objects.append(guard.policy(door, name, needed.get(door.ref(HTTP_ROUTE.kind, name))))
     for name, hosts in _spread(door, needed):
         objects.append(_http_route(door, name, hosts, _rules(door, name, needed), passed))
     if not door.path:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from doorward.model.door import Door, Warning
 from doorward.model.reference import JsonObject, Ref, Resource
 
-from doorward_gateway_api.http_route import GROUP, HTTP_ROUTE
+from doorward_gateway_api.http_route import HTTP_ROUTE
+from doorward_gateway_api.parents import GROUP
 
 GATEWAY = Resource("Gateway.gateway.networking.k8s.io", "gateways", ("v1",))
 
