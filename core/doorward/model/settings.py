@@ -104,6 +104,7 @@ HostTemplate = Annotated[str, AfterValidator(_template(HOST_FIELDS))]
 NameTemplate = Annotated[str, AfterValidator(_template(NAME_FIELDS))]
 Gateway = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME")]
 GatewayOrNone = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME", optional=True)]
+PolicyOrNone = Annotated[str, *_matches(_GATEWAY, "AuthorizationPolicy", "write NAMESPACE/NAME", optional=True)]
 AuthService = Annotated[str, *_matches(_AUTH_SERVICE, "Service", "write NAMESPACE/NAME:PORT", optional=True)]
 ClassName = Annotated[str, *_matches(_SUBDOMAIN, "name of a class", "write the name of an IngressClass, such as nginx")]
 Key = Annotated[
@@ -204,6 +205,8 @@ class Settings(BaseModel):
     """Go template of the name of the Secret with the clients, over .Name and .Namespace; empty: a service names it."""
     auth_service: Annotated[AuthService, Field(validate_default=True)] = ""
     """Service of the authorization service, NAMESPACE/NAME:PORT; empty: there is none, and no door can be guarded."""
+    auth_policy: PolicyOrNone = ""
+    """AuthorizationPolicy that has an Istio gateway ask the authorization service, NAMESPACE/NAME; empty: none does."""
     auth_exempt: Annotated[tuple[str, ...], BeforeValidator(_tuple), AfterValidator(_paths)] = ()
     """Paths of guarded doors that are open to everybody, each to the letter."""
     client_header: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from doorward.hooks import Watch, hookimpl
+from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ def watches() -> Sequence[Watch]:
             guards=True,
         ),
         Watch(resource=listeners.GATEWAY),
+        Watch(resource=AUTHORIZATION_POLICY),
     )
 
 
@@ -41,7 +43,7 @@ def supports(door: Door) -> str | None:
 @hookimpl
 def needs(door: Door) -> Sequence[Ref]:
     gateway = (listeners.gateway_ref(door),) if door.settings.ome_ingress_gateway else ()
-    return (*gateway, *http_route.needs(door))
+    return (*gateway, *guard.needs(door), *http_route.needs(door))
 
 
 @hookimpl

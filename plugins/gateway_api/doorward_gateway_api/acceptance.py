@@ -32,7 +32,7 @@ _WORST = {"accepted": 0, "pending": 1, "refused": 2}
 def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
     """Accepted once the parent in force has accepted every HTTPRoute of the door, for its current generation."""
     for name in route_names(door) if door.guard else ():
-        proof = guard.proof(door, name, observed)
+        proof = guard.told(door, name, observed)
         if proof.state != "accepted":
             reason = guard.REFUSED if proof.state == "refused" else guard.PENDING
             return Standing(state=proof.state, reason=reason, message=proof.message)

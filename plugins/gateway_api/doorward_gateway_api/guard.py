@@ -1,10 +1,15 @@
-"""A door's guard on Envoy Gateway: a SecurityPolicy per HTTPRoute, by which the authorization service is asked.
+"""A door's guard on a Gateway, by which the authorization service is asked: of Envoy Gateway, or of Istio.
+
+    Istio           the AuthorizationPolicy of setting authPolicy, if it is for this Gateway: the administrator's
+    Envoy Gateway   else: a SecurityPolicy per HTTPRoute, ours
 
 Which controller a Gateway has, nobody can tell before it answers.  So a guarded HTTPRoute leads nowhere at first: its
 Gateway answers 500, whatever is asked.  Only when Envoy Gateway says that it has accepted the policy on every Gateway
-of the route does the route lead on.  A Gateway of another controller never says so, and its doors stay shut.
+of the route, or Istio that it has accepted the route, does the route lead on.  A Gateway of another controller never
+says so, and its doors stay shut.
 
-The address names the door, so that no other one's guard is ever asked, whatever host and path a request makes up.
+The address in a SecurityPolicy names the door, so that no other one's guard is ever asked, whatever host and path a
+request makes up.
 
 Source: envoyproxy/gateway, api/v1alpha1/ext_auth_types.go (``path`` is put before the request's; Authorization is
 always handed over; ``headersToBackend`` override what the client sent; ``failOpen``), and
@@ -17,15 +22,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from doorward.model import authorization_policy
 from doorward.model.door import Door, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 
 from doorward_gateway_api.parents import GROUP, gateway_of
 
 SECURITY_POLICY = Resource("SecurityPolicy.gateway.envoyproxy.io", "securitypolicies", ("v1alpha1",))
+HTTP_ROUTE_KIND = "HTTPRoute.gateway.networking.k8s.io"
 PENDING, REFUSED = "GuardPending", "AuthUnsupported"
 
-_CONTROLLERS = "gateway.envoyproxy.io/"
+_ENVOY_GATEWAY, _ISTIO = "gateway.envoyproxy.io/", "istio.io/"
 _HEADERS = ["x-api-key"]
 
 
@@ -34,6 +41,26 @@ class Proof(NamedTuple):
 
     state: Literal["accepted", "pending", "refused"]
     message: str = ""
+
+
+def needs(door: Door) -> list[Ref]:
+    """The AuthorizationPolicy that a guarded door may go by."""
+    named = door.settings.auth_policy if door.guard else ""
+    return [authorization_policy.ref_of(named)] if named else []
+
+
+def is_istios(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
+    """Whether every Gateway of the door is one that setting authPolicy's policy is for."""
+    found = [needed[ref] for ref in needs(door) if ref in needed]
+    return any(all(authorization_policy.targets(each, gateway) for gateway in _gateways(door)) for each in found)
+
+
+def problem(door: Door, needed: Mapping[Ref, JsonObject]) -> str:
+    """Why the AuthorizationPolicy of the door's Gateways guards nothing; empty where it does."""
+    (ref,) = needs(door)
+    hosts = [*door.all_hosts, *((door.path.host, *door.leaving_path_hosts) if door.path else ())]
+    why = authorization_policy.problem(needed[ref], hosts)
+    return f"{ref} doesn't guard its Gateway: {why}" if why else ""
 
 
 def policy(door: Door, route: str, standing: JsonObject | None) -> JsonObject:
@@ -61,24 +88,55 @@ def policy(door: Door, route: str, standing: JsonObject | None) -> JsonObject:
     return manifest(SECURITY_POLICY.api_version(), SECURITY_POLICY.name, route, spec, ownerReferences=owners)
 
 
+def leads_on(door: Door, route: str, needed: Mapping[Ref, JsonObject]) -> bool:
+    """Whether an HTTPRoute may: its door has no guard, or one that is known to stand."""
+    if door.guard is None:
+        return True
+    if not is_istios(door, needed):
+        return proof(door, route, needed).state == "accepted"
+    status = needed.get(door.ref(HTTP_ROUTE_KIND, route), {}).get("status") or {}
+    accepted = {
+        gateway_of(parent.get("parentRef") or {}, door.namespace)
+        for parent in status.get("parents") or ()
+        if str(parent.get("controllerName", "")).startswith(_ISTIO)
+        and any((c.get("type"), c.get("status")) == ("Accepted", "True") for c in parent.get("conditions") or ())
+    }
+    return accepted >= set(_gateways(door))
+
+
+def told(door: Door, route: str, observed: Mapping[Ref, JsonObject]) -> Proof:
+    """How the guard of an HTTPRoute stands, by what is ours alone."""
+    if door.ref(SECURITY_POLICY.kind, route) in observed:
+        return proof(door, route, observed)
+    rules = observed.get(door.ref(HTTP_ROUTE_KIND, route), {}).get("spec", {}).get("rules") or ()
+    if any(rule.get("backendRefs") for rule in rules):
+        return Proof("accepted")
+    what = f"Gateway {door.settings.ome_ingress_gateway} hasn't accepted HTTPRoute {route}"
+    return Proof("pending", f"{what} as one of Istio's, whose AuthorizationPolicy guards it; the door leads nowhere")
+
+
+def _gateways(door: Door) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((door.settings.ome_ingress_gateway, *door.leaving_parents)))
+
+
 def proof(door: Door, route: str, objects: Mapping[Ref, JsonObject]) -> Proof:
     """Whether Envoy Gateway has accepted the guard of an HTTPRoute on each of its Gateways."""
     standing = objects.get(door.ref(SECURITY_POLICY.kind, route), {})
     ancestors = [a for a in (standing.get("status") or {}).get("ancestors") or () if _is_envoys(a)]
-    for gateway in dict.fromkeys((door.settings.ome_ingress_gateway, *door.leaving_parents)):
+    for gateway in _gateways(door):
         answers = [a for a in ancestors if gateway_of(a.get("ancestorRef") or {}, door.namespace) == gateway]
         conditions = [c for a in answers for c in a.get("conditions") or ()]
-        told = f"Gateway {gateway}, SecurityPolicy {route}"
+        who = f"Gateway {gateway}, SecurityPolicy {route}"
         for condition in conditions:
             type_, status = condition.get("type"), condition.get("status")
             if (type_, status) in (("Accepted", "False"), ("Overridden", "True")):
                 why = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
-                return Proof("refused", f"{told}, the guard of HTTPRoute {route}: {type_} is {status}: {why}")
+                return Proof("refused", f"{who}, the guard of HTTPRoute {route}: {type_} is {status}: {why}")
         if not any(c.get("type") == "Accepted" and c.get("status") == "True" for c in conditions):
-            hint = "Envoy Gateway is the controller that doorward can have ask for a key"
-            return Proof("pending", f"{told}: not accepted yet, and the door leads nowhere until it is; {hint}")
+            hint = "Envoy Gateway accepts it; an Istio gateway needs setting authPolicy; no other can ask for a key"
+            return Proof("pending", f"{who}: not accepted, and the door leads nowhere until it is. {hint}")
     return Proof("accepted")
 
 
 def _is_envoys(ancestor: JsonObject) -> bool:
-    return str(ancestor.get("controllerName", "")).startswith(_CONTROLLERS)
+    return str(ancestor.get("controllerName", "")).startswith(_ENVOY_GATEWAY)

@@ -100,7 +100,10 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     passed, held_back = by_setting(door, "the HTTPRoute")
     objects = []
     guarded = door.guard is not None
-    if guarded:
+    istio = guarded and guard.is_istios(door, needed)
+    if istio and (why := guard.problem(door, needed)):
+        return Rendering(unguarded=why)
+    if guarded and not istio:
         for name in route_names(door):
             objects.append(guard.policy(door, name, needed.get(door.ref(HTTP_ROUTE.kind, name))))
     for name, hosts in _spread(door, needed):
@@ -117,7 +120,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
 
 def _rules(door: Door, name: str, needed: Mapping[Ref, JsonObject], prefix: str = "") -> list[JsonObject]:
     """The rules of an HTTPRoute; one that leads nowhere, until its guard is known to stand."""
-    if door.guard and guard.proof(door, name, needed).state != "accepted":
+    if not guard.leads_on(door, name, needed):
         return [{"matches": [_match(prefix or "/")]}]
     return [_rule(door, route, prefix) for route in door.routes]
 

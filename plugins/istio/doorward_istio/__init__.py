@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from doorward.hooks import Watch, hookimpl
+from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
+from msgspec.structs import replace
 
-from doorward_istio import claimed, virtual_service
+from doorward_istio import claimed, guard, virtual_service
 from doorward_istio.virtual_service import VIRTUAL_SERVICE
 
 
@@ -26,6 +28,8 @@ def watches() -> Sequence[Watch]:
             guarded=("external-dns.alpha.kubernetes.io/",),
             adoptable=True,
         ),
+        Watch(resource=guard.GATEWAY),
+        Watch(resource=AUTHORIZATION_POLICY),
     )
 
 
@@ -46,12 +50,15 @@ def accompanies(door: Door) -> bool:
 
 @hookimpl
 def needs(door: Door) -> Sequence[Ref]:
-    return virtual_service.needs(door)
+    return (*guard.needs(door), *virtual_service.needs(door))
 
 
 @hookimpl
 def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    return virtual_service.render(door, needed)
+    guarded = door.guard is not None and door.backend == "istio"
+    if guarded and (why := guard.problem(door, needed)):
+        return Rendering(unguarded=why)
+    return replace(virtual_service.render(door, needed), guarded=guarded)
 
 
 @hookimpl
