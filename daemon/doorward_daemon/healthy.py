@@ -1,15 +1,16 @@
-"""The rest of a healthy cluster, for rendering: what OME, gateways and clouds would do by themselves.
+"""The rest of a healthy cluster, for rendering: what OME, gateways, clouds and keepers of keys would do by themselves.
 
 Facts that were given are never changed: a condition, a Service, a route's status or an address that is there counts.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
 from doorward.cluster.embedded import Store
 from doorward.model import names
-from doorward.model.reference import SERVICE, JsonObject, Resource, kind_of
+from doorward.model.reference import SECRET, SECRETS, SERVICE, JsonObject, Ref, Resource, kind_of
 
 __all__ = ["Healthy"]
 
@@ -18,6 +19,10 @@ CONDITIONS = {"engine": ("EngineReady",), "router": ("RouterReady", "RoutesReady
 ADDRESSES = "203.0.113."
 """TEST-NET-3 (RFC 5737): where simulated load balancers are reached."""
 CONTROLLER = "doorward.io/simulated"
+ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
+HTTP_ROUTE = "HTTPRoute.gateway.networking.k8s.io"
+CLIENTS = {"simulated": "c2ltdWxhdGVk", "auth": b64encode(b"simulated:$2b$04$" + b"." * 53).decode()}
+"""The data of a Secret by which somebody could come in."""
 SINCE = "2026-01-01T00:00:00Z"
 
 
@@ -40,6 +45,17 @@ class Healthy:
             status = _ready(service.get("status") or {}, components, brought)
             self._write_status(service, status)
 
+    def fill(self, secrets: Iterable[Ref]) -> bool:
+        """Have each of these Secrets, with a client; False where all were given."""
+        filled = False
+        for ref in sorted(secrets):
+            if not self._store.list(SECRETS, ref.namespace, field_selector=f"metadata.name={ref.name}").items:
+                metadata = {"name": ref.name, "namespace": ref.namespace}
+                secret = {"apiVersion": "v1", "kind": SECRET, "metadata": metadata, "data": CLIENTS}
+                self._store.create(SECRETS, ref.namespace, secret)
+                filled = True
+        return filled
+
     def answer(self, objects: Iterable[JsonObject]) -> bool:
         """Accept routes and give addresses; False where nothing waits for either."""
         answered = False
@@ -58,11 +74,20 @@ class Healthy:
             given = status.get("parents") or []
             mine = all(parent.get("controllerName") == CONTROLLER for parent in given)
             return {"parents": answer} if mine and given != answer else {}
+        if obj["kind"] == "SecurityPolicy" and not status.get("ancestors"):
+            return {"ancestors": [_attached(obj, ref) for ref in self._gateways(obj)]}
         balanced = obj["kind"] == "Service" and spec.get("type") == "LoadBalancer"
         if balanced and not (status.get("loadBalancer") or {}).get("ingress"):
             self._addresses = self._addresses % 254 + 1
             return {"loadBalancer": {"ingress": [{"ip": f"{ADDRESSES}{self._addresses}"}]}}
         return {}
+
+    def _gateways(self, policy: JsonObject) -> list[JsonObject]:
+        """The parents of the HTTPRoutes that a policy is for."""
+        namespace = policy["metadata"]["namespace"]
+        names = {target["name"] for target in policy["spec"].get("targetRefs") or ()}
+        routes = self._store.list(self._resources[HTTP_ROUTE], namespace).items
+        return [p for r in routes if r["metadata"]["name"] in names for p in r["spec"].get("parentRefs") or ()]
 
     def _create(self, obj: JsonObject) -> None:
         self._store.create(self._resources[kind_of(obj)], obj["metadata"]["namespace"], obj)
@@ -119,6 +144,18 @@ def _ready(status: JsonObject, components: list[str], brought: list[str]) -> Jso
     if brought:
         result["components"] = {c: {} for c in brought} | (status.get("components") or {})
     return result
+
+
+def _attached(policy: JsonObject, gateway: JsonObject) -> JsonObject:
+    condition = {
+        "type": "Accepted",
+        "status": "True",
+        "reason": "Accepted",
+        "message": "",
+        "observedGeneration": policy["metadata"].get("generation", 1),
+        "lastTransitionTime": SINCE,
+    }
+    return {"ancestorRef": gateway, "controllerName": ENVOY_GATEWAY, "conditions": [condition]}
 
 
 def _accepted(route: JsonObject, parent: JsonObject) -> JsonObject:

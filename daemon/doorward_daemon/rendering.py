@@ -16,7 +16,7 @@ from doorward.cluster.embedded import BUILT_IN, Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import SETTINGS_NAME, Engine
 from doorward.graph.configuration import parse as parse_settings
-from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonObject, Ref, kind_of
+from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, SECRET, SECRETS, JsonObject, Ref, kind_of
 from doorward.runtime.offline import Clock, Offline
 
 from doorward_daemon.healthy import Healthy
@@ -80,7 +80,7 @@ class _World(Offline):
     def add(self, obj: JsonObject) -> Ref:
         """Let an object be there as it was given, its identity and status included.  Raises ApiError."""
         kind = kind_of(obj)
-        resource = as_served(self.engine.backends.resources[kind])
+        resource = SECRETS if kind == SECRET else as_served(self.engine.backends.resources[kind])
         version = obj["apiVersion"].rpartition("/")[2]
         if version not in resource.versions:
             served = ", ".join(map(resource.api_version, resource.versions))
@@ -123,7 +123,7 @@ def render(documents: Sequence[Document], *, settings_namespace: str = "ome", si
     given: dict[Ref, JsonObject] = {}
     warnings: list[Finding] = []
     for document in documents:
-        if kind_of(document.object) not in backends.resources:
+        if kind_of(document.object) not in (*backends.resources, SECRET):
             continue
         try:
             given[world.add(document.object)] = document.object
@@ -134,6 +134,8 @@ def render(documents: Sequence[Document], *, settings_namespace: str = "ome", si
         healthy.deploy(world.of_kind(INFERENCE_SERVICE))
     world.start()
     _rest(world)
+    if simulate and healthy.fill(world.engine.secrets):
+        _rest(world)
     while simulate and healthy.answer(world.written()):
         _rest(world)
     services = _sorted(world.of_kind(INFERENCE_SERVICE))
