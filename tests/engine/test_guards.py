@@ -230,6 +230,17 @@ def test_a_header_of_another_name_is_passed_on() -> None:
     assert at.get(INGRESS, "a", "m")["metadata"]["annotations"][PASSED_ON] == "x-client"
 
 
+@pytest.mark.parametrize("rounds", [12])
+def test_whoever_keeps_taking_the_guard_away_never_has_the_door_open(rounds: int) -> None:
+    """Other repairs of somebody's edits pause, and leave things as they are meanwhile."""
+    at = scene(KEYS, annotations=ASKING)
+    for _ in range(rounds):
+        at.patch(INGRESS, "a", "m", {"metadata": {"annotations": {AUTH_URL: None}}})
+        at.settle()
+        assert not stands(at) or guarded(at)
+        at.advance(1)
+
+
 # -- what can't be guarded -------------------------------------------------------------------------------------------
 
 OTHERS: dict[str, tuple[dict[str, str], JsonObject]] = {

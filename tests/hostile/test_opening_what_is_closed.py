@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from doorward.model.reference import SERVICE, JsonObject
 
-from tests.engine.scenes import SERVICES, Scene, opened, service
+from tests.engine.scenes import INGRESS, SERVICES, Scene, opened, service
 from tests.engine.stage import settings
 
 AUTH = "doorward.io/auth"
@@ -129,3 +129,68 @@ def test_only_an_explicit_false_opens_what_the_cluster_closes(key: str, word: st
     assert not is_open(scene)
     assert scene.verdict() == ("True", "IngressDisabled")
     assert scene.reasons() == ["InvalidFlag"]
+
+
+# -- around a guard that stands --------------------------------------------------------------------------------------
+
+NGINX = "nginx.ingress.kubernetes.io/"
+UNDOING = {
+    f"{NGINX}auth-url": "http://evil.example.com/yes",
+    f"{NGINX}auth-response-headers": "authorization",
+    f"{NGINX}auth-proxy-set-headers": "a/headers",
+    f"{NGINX}auth-cache-key": "$remote_addr",
+    f"{NGINX}auth-method": "HEAD",
+    f"{NGINX}satisfy": "any",
+    f"{NGINX}enable-global-auth": "false",
+    f"{NGINX}configuration-snippet": "auth_request off",
+    f"{NGINX}server-snippet": "location / {}",
+}
+
+
+def guarded(**annotations: str) -> Scene:
+    keys = "\n".join(f"  - {key}" for key in UNDOING)
+    config = settings({"ingressClassName": "nginx"}, doorward=f"authService: ome/authz:9191\npassAnnotations:\n{keys}")
+    clients = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "a"}}
+    asked = {AUTH: "api-key", AUTH_SECRET: "keys", **annotations}
+    return Scene(config, NGINX_CLASS, {**clients, "data": {"alice": "a2V5"}}, *service(raw=True, annotations=asked))
+
+
+NGINX_CLASS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "IngressClass",
+    "metadata": {"name": "nginx"},
+    "spec": {"controller": "k8s.io/ingress-nginx"},
+}
+
+
+@pytest.mark.parametrize("key", UNDOING)
+def test_what_an_administrator_lets_pass_takes_no_guard_away(key: str) -> None:
+    plain = guarded().get(INGRESS, "a", "m")["metadata"]["annotations"]
+    assert plain[f"{NGINX}auth-url"] == "http://authz.ome.svc.cluster.local:9191/door/nginx/a/m"
+    marked = guarded(**{key: UNDOING[key]}).get(INGRESS, "a", "m")["metadata"]["annotations"]
+    of_controller = {k: v for k, v in marked.items() if k.startswith(NGINX)}
+    assert of_controller == {k: v for k, v in plain.items() if k.startswith(NGINX)}
+
+
+def test_another_service_s_guard_is_never_asked() -> None:
+    """The address is made of what the tenant can't choose: namespace and name."""
+    scene = guarded(**{AUTH_SECRET: "../b/keys"})
+    assert not is_open(scene)
+    assert scene.verdict() == ("False", "AuthSecretInvalid")
+
+
+def test_a_mark_of_the_tenant_s_own_is_no_guard() -> None:
+    """An object that stands open says that it is guarded; the guard can't be put up on it."""
+    scene = opened()
+    scene.patch(INGRESS, "a", "m", {"metadata": {"annotations": {"doorward.io/guarded": "true"}}})
+    scene.edit(annotations={AUTH: "api-key", AUTH_SECRET: "keys", "ome.io/deployment-mode": "bogus"})
+    assert not is_open(scene)
+
+
+def test_a_guard_of_another_form_holds_nothing_open() -> None:
+    """A word that can't be read closes a door that is guarded, too."""
+    scene = guarded()
+    assert is_open(scene)
+    scene.edit(annotations={AUTH: "api-key,none"})
+    assert not is_open(scene)
+    assert scene.verdict() == ("False", "AuthUnsupported")

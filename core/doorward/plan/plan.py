@@ -29,7 +29,7 @@ import msgspec
 from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
 from doorward.graph.memory import NOTHING, Mark, Memory, Pace, drop
-from doorward.graph.trim import OWNER, ROUTED, canonical
+from doorward.graph.trim import GUARDED, OWNER, ROUTED, canonical
 from doorward.hooks import Watch
 from doorward.model.action import Verb
 from doorward.model.door import Warning
@@ -292,7 +292,8 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, wait
         return
     changed = fields(patch)
     if ours and not _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
-        result.unguarded.append(f"somebody keeps undoing what doorward writes to {fact.ref}")
+        if desired.watch.guards or GUARDED in desired.manifest["metadata"]["annotations"]:
+            result.unguarded.append(f"somebody keeps undoing what doorward writes to {fact.ref}")
         return
     reason = f"drift: {', '.join(changed)}" if ours else "the door changes"
     _do(result, _patch(fact, patch, CLOSE if s.closed else OPEN, reason, changed, desired.digest, repair=ours))
