@@ -77,7 +77,7 @@ async def test_a_real_api_server_gives_the_named_secrets_and_no_other(kubectl: K
     others = {"doorward.io/auth": "api-key", "doorward.io/auth-secret": "others"}
     services = [
         inference_service("m", namespace, annotations=asked),
-        inference_service("n", namespace, annotations=others),
+        inference_service("other", namespace, annotations=others),
     ]
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(services))
     for name in ("doorward-keys", "others"):
@@ -98,7 +98,7 @@ async def test_a_real_api_server_gives_the_named_secrets_and_no_other(kubectl: K
                         await asyncio.sleep(0.01)
 
             await until(200, "alices-key")
-            await until(401, "alices-key", "n")
+            await until(401, "alices-key", "other")
             edit = '{"stringData": {"alice": "a-new-key"}}'
             kubectl("patch", "secret", "doorward-keys", "--namespace", namespace, "--patch", edit)
             assert await until(401, "alices-key") < 1

@@ -3,8 +3,9 @@
     engine.secrets --follow--> one watch per name --+--> the engine: whether somebody could come in by it
                                                     +--> those who compare keys: the Secret itself
 
-What isn't there, and what may not be read, is told as well: nobody gets through such a guard, and its
-door is closed.  A Secret's content is handed to no one else, and is written nowhere.
+What isn't there, and what may not be read, is told as well: nobody gets through such a guard, and its door is closed.
+What was read and may not be any more stays as it was for a moment: an API server that restarts forbids everything until
+it knows its roles again.  A Secret's content is handed to no one else, and is written nowhere.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ __all__ = ["Secrets", "Taker"]
 Taker = Callable[[Ref, JsonObject | None], None]
 """Told of a Secret each time that it changes; None where there is none to be had."""
 
+GRACE = 10.0
+"""Seconds for which a Secret that was read counts, though it may not be read any more."""
 ABSENT = "there is no such Secret; create it"
 
 
@@ -52,6 +55,9 @@ class Secrets:
         self._supervise = supervise
         self._wanted: Collection[Ref] = ()
         self._tasks: dict[Ref, asyncio.Task[None]] = {}
+        self._read: set[Ref] = set()
+        """What was found at the last look."""
+        self._grace: dict[Ref, asyncio.TimerHandle] = {}
 
     def follow(self, wanted: Collection[Ref]) -> None:
         """Watch these, and no others."""
@@ -60,6 +66,8 @@ class Secrets:
         self._wanted = wanted
         for ref in [ref for ref in self._tasks if ref not in wanted]:
             self._tasks.pop(ref).cancel()
+            self._calm(ref)
+            self._read.discard(ref)
             self._hand(ref, None)
         for ref in wanted:
             if ref not in self._tasks:
@@ -68,6 +76,8 @@ class Secrets:
     async def stop(self) -> None:
         """Watch no more."""
         tasks, self._tasks = [*self._tasks.values()], {}
+        for ref in [*self._grace]:
+            self._calm(ref)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -87,17 +97,40 @@ class Secrets:
         if ref not in self._tasks:  # a last word of a watch that is being ended
             return None
         if isinstance(event, Observed) and event.object["metadata"]["name"] == ref.name:
+            self._read.add(ref)
+            self._calm(ref)
             self._hand(ref, event.object)
             return self._tell(summary(event.object))
         if isinstance(event, Deleted):
-            self._hand(ref, None)
-            return self._tell(unusable(ref, str(event.resource_version), ABSENT))
-        if isinstance(event, Synced) and (ref.namespace, ref.name) not in event.keys:
-            self._hand(ref, None)
-            forbidden = f"it may not be read: {event.message}; allow get, list and watch of it"
-            why = forbidden if event.state == "forbidden" else ABSENT
-            return self._tell(unusable(ref, str(event.resource_version), why))
+            return self._miss(ref, event.resource_version, ABSENT)
+        if isinstance(event, Synced) and event.state == "forbidden":
+            why = f"it may not be read: {event.message}; allow get, list and watch of it"
+            if ref not in self._read:
+                return self._miss(ref, 0, why)
+            self._calm(ref)
+            self._grace[ref] = asyncio.get_running_loop().call_later(GRACE, self._lose, ref, why)
+        elif isinstance(event, Synced):
+            self._calm(ref)
+            if (ref.namespace, ref.name) not in event.keys:
+                return self._miss(ref, event.resource_version, ABSENT)
         return None
+
+    def _lose(self, ref: Ref, why: str) -> None:
+        """The moment is over.  Another watch begins, which tells all anew once it may."""
+        self._miss(ref, 0, why)
+        self._tasks[ref].cancel()
+        self._tasks[ref] = self._supervise(self._watching(ref), f"watch {ref}")
+
+    def _calm(self, ref: Ref) -> None:
+        if timer := self._grace.pop(ref, None):
+            timer.cancel()
+
+    def _miss(self, ref: Ref, version: int, why: str) -> Awaitable[None] | None:
+        """Nobody comes in by a Secret any more."""
+        self._calm(ref)
+        self._read.discard(ref)
+        self._hand(ref, None)
+        return self._tell(unusable(ref, str(version), why))
 
     def _tell(self, told: JsonObject) -> Awaitable[None] | None:
         return self._emit(Observed(at=self._clock(), kind=SECRET, object=told))
