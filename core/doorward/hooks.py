@@ -113,7 +113,8 @@ def accompanies(door: Door) -> bool | None:
 def needs(door: Door) -> Sequence[Ref] | None:
     """Called before ``render`` on the backends that will render: objects that it wants to see.
 
-    Objects of this very door are shown as doorward last wrote them: what others made of them is drift, to be undone.
+    Objects of this very door are shown as doorward last wrote them, but for their status: what others made of the rest
+    is drift, to be undone.
 
     The engine tracks them: a change of one, or its appearance, renders this door anew.
     """

@@ -318,3 +318,19 @@ def test_a_door_whose_guard_the_server_refuses_is_closed() -> None:
     at.advance(600)
     assert not stands(at)
     assert "auth-url isn't allowed" in at.message()
+
+
+INSIDE: dict[str, tuple[dict[str, str], JsonObject]] = {
+    "by its backend": ({"doorward.io/backend": "cluster_local"}, {}),
+    "by a domain of the cluster": ({}, {"ingressDomain": "svc.cluster.local"}),
+    "by a switch": ({"ome.io/disable-ingress": "true"}, {}),
+}
+
+
+@pytest.mark.parametrize(("annotations", "ingress"), INSIDE.values(), ids=INSIDE)
+def test_a_door_inside_the_cluster_alone_needs_no_guard(annotations: dict[str, str], ingress: JsonObject) -> None:
+    """A guard is for those who come from outside."""
+    doorward = f"{WITH_SERVICE}\nauth: api-key\nauthSecretTemplate: keys"
+    at = scene(annotations=annotations, doorward=doorward, **ingress)
+    assert at.verdict()[0] == "True"
+    assert at.ours() == {"Service/m"}

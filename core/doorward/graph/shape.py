@@ -158,7 +158,9 @@ def shape(
     backend = _backend(service, settings, door, backends, choose) if exposure == "outside" else ""
     if backend == "loadbalancer" and not door.service_type:
         door = msgspec.structs.replace(door, service_type="LoadBalancer")
-    if guard:
+    if guard and backend == "cluster_local":
+        door = msgspec.structs.replace(door, guard=None)
+    elif guard:
         _check_guard(service, guard, door, backend)
         check_secret(service, guard, reader, stands=stands)
     in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
@@ -170,6 +172,7 @@ def shape(
         asked = addresses(service, settings, reader, serverless=serverless, entry=entry, own=own)
         if not asked.hosts and not asked.path:
             backend, exposure = ("loadbalancer", exposure) if door.service_type else ("", "cluster-local")
+            door = msgspec.structs.replace(door, guard=None)
     status = service.status.components.get(entry)
     url = status.url if status and serverless and not virtual_services and not backend else ""
     door = msgspec.structs.replace(
