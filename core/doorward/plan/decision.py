@@ -25,7 +25,7 @@ from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
 from doorward.graph.tracked_settings import TrackedSettings
-from doorward.model.action import Action
+from doorward.model.action import CLOSE, REPORT, Action
 from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
@@ -36,15 +36,13 @@ from doorward.plan.closing import Closing
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import Overlap
 from doorward.plan.marking import lost_write
-from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, kept_of, key_of, plan
+from doorward.plan.plan import IN_DOUBT, Draft, Plan, Situation, is_ours, kept_of, key_of, plan
 from doorward.plan.rendering import Rendered, Renderer
 from doorward.plan.report import left_to_another, report_on, status_of
 from doorward.plan.status import Report, status_patch, yielded
 
 BASE_KINDS = (CONFIG_MAP, INFERENCE_SERVICE, SERVICE)
 """What has to be listed before anything is decided."""
-REPORT = 3
-"""The order of status and events: after everything that opens, closes or removes."""
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -260,7 +258,7 @@ class _Case:
             service,
             desired=rendered.desired,
             closed=closed,
-            closing=closing.refs(self.ours, rendered.desired),
+            closing=closing.refs(self.ours),
             narrowed=closing.narrowed,
             adopt=settings.adopt,
             overlap=settings.overlap_seconds,
