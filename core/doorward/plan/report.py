@@ -1,4 +1,4 @@
-"""What is reported of a door: the condition, its reason and message, and the URLs (docs/status.md, What is reported)."""
+"""What is reported of a door: condition, reason and message, and the URLs (docs/status.md, What is reported)."""
 
 from __future__ import annotations
 
