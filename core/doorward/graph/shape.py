@@ -1,6 +1,6 @@
 """From one service and the settings to the shape of its door, or to the reason why it has none.
 
-The order in which things are decided is that of behaviour, section 3: what closes a door comes first, since it beats
+The order in which things are decided is that of docs/doors.md, Doors: what closes a door comes first, since it beats
 everything that could be wrong with the rest.
 
     exposure   label cluster-local, switches, guard         ->  outside, cluster-local, disabled, unguarded
@@ -255,7 +255,7 @@ def _routes(
 
 
 def _table(entry: str, parts: tuple[str, ...]) -> tuple[Route, ...]:
-    """Behaviour, section 5; ``/v1/router`` needs no route of its own, since the router is always the entry."""
+    """docs/doors.md, Routes; ``/v1/router`` needs no route of its own, since the router is always the entry."""
     rest = Route("/", entry)
     return (Route("/v1/decoder", "decoder"), rest) if "decoder" in parts else (rest,)
 

@@ -1,4 +1,4 @@
-"""How a door stands, for people: the condition, its reason and message, and the URLs (behaviour, section 8)."""
+"""What is reported of a door: condition, reason and message, and the URLs (docs/status.md, What is reported)."""
 
 from __future__ import annotations
 
