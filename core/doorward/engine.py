@@ -675,7 +675,7 @@ class Engine:
             return True
         if service is None or settings.namespace_domains:
             return False
-        return exposure_of(service, settings) == "outside"
+        return exposure_of(service, settings, self.backends.hostless) == "outside"
 
     def _decide_one(self, ref: Ref, cause: int) -> list[Record]:
         self._owed.discard(ref)

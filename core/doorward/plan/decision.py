@@ -186,7 +186,7 @@ class _Case:
             self._carry_out(service, self._held(service, None, closed=False), None, first)
             return
         settings = self.tracked.as_settings()
-        exposure = exposure_of(service, settings)
+        exposure = exposure_of(service, settings, self.backends.hostless)
         try:
             self.astray = Astray(service.namespace, self.fact.uid, self.reader, self.memory, settings)
             if why := unread or self._led_astray() or self._try_to_open(service, settings, exposure, first):
@@ -226,6 +226,7 @@ class _Case:
             stands=bool(self.ours),
             routed=self._routed(),
             backends=self.backends.by_name,
+            hostless=self.backends.hostless,
             choose=self.backends.select,
         )
         if not closed:
@@ -239,6 +240,7 @@ class _Case:
             return
         selected = self._selected(form.door)
         final = self.renderer.render(service, form.door, selected)
+        self._refuse_to_lead_astray(form.door, final)
         opened = final.renderings.get(form.door.backend)
         path = opened is None or opened.path
         door, denied, sole = self._settle_claims(service, form.door, selected, settings, path=path)
@@ -271,6 +273,15 @@ class _Case:
         self._guard(situation, result, rendered.desired)
         told = report_on(form, door, rendered, denied, result, self.standing)
         self._carry_out(service, result, told, first)
+
+    def _refuse_to_lead_astray(self, door: Door, rendered: Rendered) -> None:
+        """A Service DOOR that is somebody's may be a name of something else."""
+        if door.in_cluster != "tied" or self.astray is None:
+            return
+        for ref, desired in rendered.desired.items():
+            if ref.kind != SERVICE and (name := self.astray.through(desired.manifest)):
+                leads_to = external_name(self.reader.get(Ref(SERVICE, ref.namespace, name)))
+                raise is_external(ref.namespace, name, "door inside the cluster", leads_to)
 
     def _lost_beside(self, wanted: Collection[Ref]) -> set[str]:
         """What objects that aren't wanted serve, and another service has, or somebody added: it goes at once."""

@@ -52,8 +52,8 @@ def report_on(
 def _url(form: Shape, door: Door, rendered: Rendered, standing: Standing) -> str | None:
     if urls.is_address(standing.address) and not door.hosts:
         return urls.url("http", standing.address)
-    if door.backend == "loadbalancer":
-        return form.address if door.service_type == "NodePort" else None
+    if door.service_type == "LoadBalancer" and not (form.door.hosts or form.door.path):
+        return None
     if not door.backend:
         return form.url or form.address
     rendering = rendered.renderings.get(door.backend)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 
 from doorward_gateway_api import acceptance, claimed, http_route, listeners
 from doorward_gateway_api.http_route import HTTP_ROUTE
@@ -24,6 +25,12 @@ def watches() -> Sequence[Watch]:
         ),
         Watch(resource=listeners.GATEWAY),
     )
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """Every door that isn't Serverless, where Gateway API is enabled."""
+    return "gateway_api" if door.ingress and not door.serverless and settings.enable_gateway_api else None
 
 
 @hookimpl
