@@ -99,7 +99,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     if problem := _path_problem(door):
         return Rendering(objects=tuple(objects), warnings=(*held_back, problem), path=False)
     rules = [_rule(door, route, door.path.prefix) for route in door.routes]
-    path_hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))[:MOST_HOSTS]
+    path_hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))[:MOST_HOSTS]
     objects.append(_http_route(door, _path_name(door), path_hosts, rules, passed))
     return Rendering(objects=tuple(objects), warnings=held_back)
 
@@ -117,7 +117,7 @@ def _path_problem(door: Door) -> Warning | None:
 def _http_route(
     door: Door, name: str, hosts: Sequence[str], rules: list[JsonObject], passed: dict[str, str]
 ) -> JsonObject:
-    parents = dict.fromkeys((door.settings.ome_ingress_gateway, *door.leaving_parents))
+    parents = dict.fromkeys((door.settings.ome_ingress_gateway, *door.draining_parents))
     spec = {"parentRefs": [_parent(parent) for parent in parents], "hostnames": list(hosts), "rules": rules}
     return manifest(_API_VERSION, HTTP_ROUTE.name, name, spec, annotations=passed)
 
