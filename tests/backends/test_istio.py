@@ -83,7 +83,7 @@ def test_there_is_no_timeout_but_the_components_or_the_settings() -> None:
 
 @pytest.mark.parametrize("exposure", ["cluster-local", "disabled"])
 def test_a_closed_door_has_no_host_outside_whatever_else_it_says(exposure: str) -> None:
-    door = serverless(exposure=exposure, path=PathDoor("example.com", "/m"), leaving_parents=(DEFAULT_GATEWAY,))
+    door = serverless(exposure=exposure, path=PathDoor("example.com", "/m"), draining_parents=(DEFAULT_GATEWAY,))
     (virtual_service,) = render("istio", door).objects
     assert virtual_service["spec"]["hosts"] == INSIDE
     assert virtual_service["spec"]["gateways"] == [LOCAL_GATEWAY, "mesh"]
@@ -91,7 +91,7 @@ def test_a_closed_door_has_no_host_outside_whatever_else_it_says(exposure: str) 
 
 
 def test_behind_a_load_balancer_only_the_in_cluster_hosts_are_left() -> None:
-    door = serverless(backend="loadbalancer", service_type="LoadBalancer")
+    door = serverless(backend="loadbalancer", service_type="LoadBalancer", hosts=(), path=None)
     assert call("istio", "accompanies", door=door)
     assert spec(door)["gateways"] == [LOCAL_GATEWAY, "mesh"]
     assert spec(door)["hosts"] == INSIDE
@@ -142,10 +142,10 @@ def test_the_path_door_is_an_object_of_its_own_off_the_mesh() -> None:
 def test_what_leaves_is_served_with_what_stays() -> None:
     old = "old/gateway"
     door = serverless(
-        leaving_hosts=("m.old.example.com",),
-        leaving_parents=(old,),
+        draining_hosts=("m.old.example.com",),
+        draining_parents=(old,),
         path=PathDoor("example.com", "/m"),
-        leaving_path_hosts=("old.example.com",),
+        draining_path_hosts=("old.example.com",),
     )
     objects = open_door(door)
     for gateway in (old, DEFAULT_GATEWAY):
@@ -155,7 +155,7 @@ def test_what_leaves_is_served_with_what_stays() -> None:
 
 
 def test_an_ingress_class_that_leaves_is_no_gateway() -> None:
-    door = serverless(backend="k8s_ingress", leaving_parents=("old-class",), path=PathDoor("example.com", "/m"))
+    door = serverless(backend="k8s_ingress", draining_parents=("old-class",), path=PathDoor("example.com", "/m"))
     assert all("old-class" not in str(each) for each in render("istio", door).objects)
 
 
@@ -163,7 +163,7 @@ def test_a_leaving_local_gateway_keeps_the_in_cluster_hosts() -> None:
     old = "old/local"
     before = serverless(settings=Settings(local_gateway=old))
     standing = owned(render("istio", before).objects[0], before)
-    now = serverless(leaving_parents=(old,))
+    now = serverless(draining_parents=(old,))
     objects = [owned(each, now) for each in render("istio", now, facts(standing)).objects]
     assert route(objects, "http://m.a.svc.cluster.local/", gateway=old) == ("m-engine", "/")
     assert route(objects, "http://m.a.example.com/", gateway=old) == ("m-engine", "/")
@@ -260,7 +260,7 @@ def test_a_leaving_local_gateway_is_known_by_every_name_that_istio_knows_it_by()
             match["gateways"] = [
                 gateway.replace("old/local", "local.old.svc.cluster.local") for gateway in match["gateways"]
             ]
-    now = serverless(leaving_parents=("old/local",))
+    now = serverless(draining_parents=("old/local",))
     objects = [owned(each, now) for each in render("istio", now, facts(standing)).objects]
     assert route(objects, "http://m.a.svc.cluster.local/", gateway="old/local") == ("m-engine", "/")
 

@@ -1,4 +1,4 @@
-"""Behaviour, section 3: which door a service has, which backend opens it, and that closing never waits."""
+"""docs/doors.md, Exposure: which door a service has, which backend opens it, and that closing never waits."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from doorward.engine import Engine
-from doorward.graph.refusal import Refusal
 from doorward.model.reference import INFERENCE_SERVICE, Ref
+from doorward.model.refusal import Refusal
 
 from doorward_daemon.authz.decision import Passage
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
+from doorward.door.guarding import guard_of, secret_of
 from doorward.engine import SETTINGS_NAME
-from doorward.graph.configuration import parse
-from doorward.graph.guarding import guard_of, secret_of
-from doorward.graph.inference_service import InferenceService, legible
-from doorward.graph.refusal import Refusal
-from doorward.graph.trim import HOSTS, trim
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
+from doorward.settings.configuration import parse
+from doorward.state.inference_service import InferenceService, legible
+from doorward.state.transform import HOSTS, transform
 
 from doorward_daemon.authz.decision import Passage
 
@@ -52,7 +52,7 @@ class WatchedDoors:
         if isinstance(event, Observed) and event.kind == CONFIG_MAP:
             self._configure(event.object.get("data") or {})
         elif isinstance(event, Observed):
-            service = legible(trim(INFERENCE_SERVICE, event.object))
+            service = legible(transform(INFERENCE_SERVICE, event.object))
             self._put(Ref(INFERENCE_SERVICE, service.namespace, service.name), service)
         elif isinstance(event, Deleted) and event.ref.kind == INFERENCE_SERVICE:
             self._put(event.ref, None)

@@ -8,6 +8,7 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 from msgspec.structs import replace
 
 from doorward_gateway_api import acceptance, claimed, guard, http_route, listeners
@@ -33,6 +34,12 @@ def watches() -> Sequence[Watch]:
         Watch(resource=listeners.GATEWAY),
         Watch(resource=AUTHORIZATION_POLICY),
     )
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """Every door that isn't Serverless, where Gateway API is enabled."""
+    return "gateway_api" if door.ingress and not door.serverless and settings.enable_gateway_api else None
 
 
 @hookimpl

@@ -58,7 +58,7 @@ def is_istios(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
 def problem(door: Door, needed: Mapping[Ref, JsonObject]) -> str:
     """Why the AuthorizationPolicy of the door's Gateways guards nothing; empty where it does."""
     (ref,) = needs(door)
-    hosts = [*door.all_hosts, *((door.path.host, *door.leaving_path_hosts) if door.path else ())]
+    hosts = [*door.all_hosts, *((door.path.host, *door.draining_path_hosts) if door.path else ())]
     why = authorization_policy.problem(needed[ref], hosts)
     return f"{ref} doesn't guard its Gateway: {why}" if why else ""
 
@@ -116,7 +116,7 @@ def told(door: Door, route: str, observed: Mapping[Ref, JsonObject]) -> Proof:
 
 
 def _gateways(door: Door) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((door.settings.ome_ingress_gateway, *door.leaving_parents)))
+    return tuple(dict.fromkeys((door.settings.ome_ingress_gateway, *door.draining_parents)))
 
 
 def proof(door: Door, route: str, objects: Mapping[Ref, JsonObject]) -> Proof:

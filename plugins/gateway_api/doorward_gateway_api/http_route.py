@@ -113,7 +113,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     if problem := _path_problem(door):
         return Rendering(objects=tuple(objects), warnings=(*held_back, problem), path=False, guarded=guarded)
     name, prefix = _path_name(door), door.path.prefix
-    path_hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))[:MOST_HOSTS]
+    path_hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))[:MOST_HOSTS]
     objects.append(_http_route(door, name, path_hosts, _rules(door, name, needed, prefix), passed))
     return Rendering(objects=tuple(objects), warnings=held_back, guarded=guarded)
 
@@ -138,7 +138,7 @@ def _path_problem(door: Door) -> Warning | None:
 def _http_route(
     door: Door, name: str, hosts: Sequence[str], rules: list[JsonObject], passed: dict[str, str]
 ) -> JsonObject:
-    parents = dict.fromkeys((door.settings.ome_ingress_gateway, *door.leaving_parents))
+    parents = dict.fromkeys((door.settings.ome_ingress_gateway, *door.draining_parents))
     spec = {"parentRefs": [_parent(parent) for parent in parents], "hostnames": list(hosts), "rules": rules}
     return manifest(_API_VERSION, HTTP_ROUTE.name, name, spec, annotations=passed)
 

@@ -12,6 +12,7 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 from msgspec.structs import replace
 
 from doorward_istio import claimed, guard, virtual_service
@@ -31,6 +32,14 @@ def watches() -> Sequence[Watch]:
         Watch(resource=guard.GATEWAY),
         Watch(resource=AUTHORIZATION_POLICY),
     )
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
+    """Every Serverless door, unless the service asks for another ingress class."""
+    asked = door.annotations.get("ome.io/ingress-class", "").strip() or "istio"
+    mine = door.serverless and door.virtual_services and door.ingress and asked == "istio"
+    return "istio" if mine else None
 
 
 @hookimpl

@@ -30,7 +30,7 @@ def problem(door: Door, needed: Mapping[Ref, JsonObject]) -> str:
     policy = needed.get(ref)
     if policy is None:
         return f"there is no {ref}, which setting authPolicy names"
-    hosts = [*door.all_hosts, *((door.path.host, *door.leaving_path_hosts) if door.path else ())]
+    hosts = [*door.all_hosts, *((door.path.host, *door.draining_path_hosts) if door.path else ())]
     if why := authorization_policy.problem(policy, hosts):
         return f"{ref} doesn't guard its gateway: {why}"
     for gateway in map(_gateway_ref, _gateways(door)):
@@ -44,7 +44,7 @@ def problem(door: Door, needed: Mapping[Ref, JsonObject]) -> str:
 
 def _gateways(door: Door) -> list[str]:
     """The Gateways that lead in from outside, one that is leaving included."""
-    leaving = (each for each in door.leaving_parents if "/" in each and each != door.settings.local_gateway)
+    leaving = (each for each in door.draining_parents if "/" in each and each != door.settings.local_gateway)
     return list(dict.fromkeys((door.settings.ingress_gateway, *leaving)))
 
 

@@ -28,15 +28,14 @@ from doorward_istio.matches import any_of, in_cluster
 
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
 KIND = VIRTUAL_SERVICE.kind
-_WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
 
 _API_VERSION = VIRTUAL_SERVICE.api_version()
 
 
 def needs(door: Door) -> Sequence[Ref]:
-    """What stands, while a gateway is leaving; and Service DOOR, where it is somebody's who is tied to the service."""
+    """What stands, while a gateway is draining; and Service DOOR, where it is somebody's who is tied to the service."""
     refs = []
-    if door.leaving_parents:
+    if door.draining_parents:
         refs.append(door.ref(KIND))
     if door.in_cluster == "tied" and door.serverless:
         refs.append(door.service_ref)
@@ -66,21 +65,21 @@ def _outside_gateways(door: Door) -> list[str]:
     """The gateways that the outside hosts and the path door are served on; none for a closed door.
 
     Behind another backend they are on the local gateway, unless that backend leads elsewhere or opens none; hosts that
-    are leaving for such a backend stay where they were.
+    are draining for such a backend stay where they were.
     """
     settings = door.settings
     if door.exposure != "outside":
         return []
     if door.backend == "istio":
-        return _distinct((settings.ingress_gateway, settings.local_gateway, *_leaving(door)))
-    if door.leaving_hosts or (door.serverless and door.backend not in _WITHOUT_HOSTS):
-        return _distinct((settings.local_gateway, *_leaving(door)))
+        return _distinct((settings.ingress_gateway, settings.local_gateway, *_draining(door)))
+    if door.draining_hosts or (door.serverless and door.backend):
+        return _distinct((settings.local_gateway, *_draining(door)))
     return []
 
 
-def _leaving(door: Door) -> list[str]:
-    """The leaving gateways; an Ingress of the same door may be leaving a class, which has no slash."""
-    return [parent for parent in door.leaving_parents if "/" in parent]
+def _draining(door: Door) -> list[str]:
+    """The draining gateways; an Ingress of the same door may be draining a class, which has no slash."""
+    return [parent for parent in door.draining_parents if "/" in parent]
 
 
 def _distinct(items: Iterable[str]) -> list[str]:
@@ -106,7 +105,7 @@ def _hosts_spec(door: Door, outside: list[str], needed: Mapping[Ref, JsonObject]
     for service in _services(door, needed):
         inside_hosts = door.inside_hosts_of(service)
         name = in_cluster(inside_hosts, bare=not door.serverless)
-        inside = _distinct((door.settings.local_gateway, MESH, *_leaving_inside(door, name, needed)))
+        inside = _distinct((door.settings.local_gateway, MESH, *_draining_inside(door, name, needed)))
         hosts += inside_hosts
         gateways += inside
         matches.append(_Match(name, inside, door.serverless))
@@ -134,7 +133,7 @@ def _acceptable(hosts: Iterable[str]) -> list[str]:
 def _services(door: Door, needed: Mapping[Ref, JsonObject]) -> tuple[str, ...]:
     """The Services whose in-cluster names are carried."""
     now = (door.door_service,) if _carries_inside(door, needed) else ()
-    return (*now, *(name for name in door.leaving_services if name != door.door_service))
+    return (*now, *(name for name in door.draining_services if name != door.door_service))
 
 
 def _carries_inside(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
@@ -145,9 +144,9 @@ def _carries_inside(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
     return bool(leads_to == door.settings.local_gateway_service)
 
 
-def _leaving_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> list[str]:
-    """The leaving gateways that in-cluster hosts are served on; what stands tells them from those of the outside."""
-    if not door.leaving_parents:
+def _draining_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> list[str]:
+    """The draining gateways that in-cluster hosts are served on; what stands tells them from those of the outside."""
+    if not door.draining_parents:
         return []
     standing = needed.get(door.ref(KIND), {}).get("spec", {})
     inside = {
@@ -157,7 +156,7 @@ def _leaving_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> 
         if match.get("authority") == {"regex": name}
         for gateway in match.get("gateways") or ()
     }
-    return [gateway for gateway in _leaving(door) if gateway in inside]
+    return [gateway for gateway in _draining(door) if gateway in inside]
 
 
 def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
@@ -172,7 +171,7 @@ def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
 
 
 def _path_spec(door: Door, path: PathDoor, gateways: list[str]) -> JsonObject:
-    hosts = _distinct((path.host, *door.leaving_path_hosts))
+    hosts = _distinct((path.host, *door.draining_path_hosts))
     regex = any_of(hosts)
     http = []
     for route in door.routes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 
 from doorward_k8s_ingress import claimed, ingress
 from doorward_k8s_ingress.controllers import GUARDED
@@ -25,6 +26,19 @@ def watches() -> Sequence[Watch]:
         ),
         Watch(resource=ingress.INGRESS_CLASS),
     )
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """A Serverless door of another ingress class than istio, and every other door, unless Gateway API is enabled."""
+    if not door.ingress:
+        return None
+    if door.serverless:
+        asked = door.annotations.get("ome.io/ingress-class", "").strip() or "istio"
+        mine = door.virtual_services and asked != "istio"
+    else:
+        mine = not settings.enable_gateway_api
+    return "k8s_ingress" if mine else None
 
 
 @hookimpl

@@ -98,7 +98,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
         )
         if not objects:
             warnings += no_certificate
-        hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))
+        hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
         objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, needed)))
     guarded = door.guard is not None

@@ -11,7 +11,7 @@ from doorward.hooks import hookimpl
 from doorward.model.door import Door
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
-from doorward.testing.simulator.asks import POISON
+from doorward.testing.simulator.oracle import POISON
 
 
 class Poison:
