@@ -425,13 +425,14 @@ def _overlap(s: Situation, settled: bool, result: Plan) -> None:
     for key, start in since.items():
         if start + s.overlap > s.now or (key not in known and key not in old):
             _wake(result, start + s.overlap)
-        elif key in old and settled and not _still_guards(s, old[key], old.values()):
+        elif key in old and settled and not _still_guards(s, old[key]):
             _remove(s, old[key], REMOVE, "the overlap is over", result)
 
 
-def _still_guards(s: Situation, fact: Fact, old: Iterable[Fact]) -> bool:
-    """Whether it is a guard, and something that goes with it still stands."""
-    return s.watch(fact.ref.kind).guards and not all(s.watch(other.ref.kind).guards for other in old)
+def _still_guards(s: Situation, fact: Fact) -> bool:
+    """Whether it is a guard, and something that goes before it still stands."""
+    going = (other for other in s.ours if other.ref not in s.desired)
+    return s.watch(fact.ref.kind).guards and not all(s.watch(other.ref.kind).guards for other in going)
 
 
 def overlap_is_over(memory: Memory, final: str, key: str, now: float, overlap: float) -> bool:
