@@ -85,6 +85,19 @@ async def test_passwords_are_tried_beside_other_checks(asked: Asked) -> None:
         assert dict(zip(wanted, await asyncio.gather(*(status(*each) for each in wanted)), strict=True)) == wanted
 
 
+async def test_a_password_that_was_changed_lets_nobody_in_any_more(asked: Asked) -> None:
+    known, url, session = asked
+
+    async def status(password: str) -> int:
+        headers = {"Authorization": aiohttp.encode_basic_auth("alice", password)}
+        async with session.get(f"{url}/door/nginx/a/b", headers=headers) as answer:
+            return answer.status
+
+    assert [await status("pass"), await status("new")] == [200, 401]
+    known.door("a", "b", "basic", keys=secret(auth=f"alice:{hashed('new')}"))
+    assert [await status("pass"), await status("new")] == [401, 200]
+
+
 async def test_too_many_guesses_wait_no_longer(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     _, url, session = asked
     monkeypatch.setattr(trials, "MOST_WAITING", 0)

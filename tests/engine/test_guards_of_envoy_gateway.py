@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from doorward.model.action import Action
+from doorward.model.event import Refused
 from doorward.model.reference import JsonObject
+from doorward.runtime.performing import Outcome
 
 from tests.engine.scenes import HTTP_ROUTE, Scene, service
 from tests.engine.stage import settings
 from tests.engine.test_guards import ASKING, AUTH, KEYS, WITH_SERVICE
+from tests.engine.test_guards import CLASS as NGINX
 
 POLICY = "SecurityPolicy.gateway.envoyproxy.io"
 CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
@@ -188,6 +192,49 @@ def test_when_the_service_is_deleted_the_guard_is_collected_after_its_route() ->
     at.delete("InferenceService.ome.io", "a", "m")
     at.settle()
     assert at.ours() == set()
+
+
+def refuse(at: Scene, verb: str, kind: str) -> None:
+    """Let the server refuse these writes from now on."""
+    perform = at.perform
+
+    def refusing(action: Action) -> Outcome:
+        if (action.verb, action.ref.kind) == (verb, kind):
+            return Refused(at=at.clock(), action=action.id, status=422, message="not that")
+        return perform(action)
+
+    at.perform = refusing  # type: ignore[method-assign]
+
+
+def test_no_door_opens_whose_guard_the_server_refuses() -> None:
+    at = scene()
+    refuse(at, "create", POLICY)
+    for each in service("n", raw=True, annotations=ASKING):
+        at.create(each)
+    at.rest(60)
+    assert "HTTPRoute/n" not in at.ours()
+    assert at.verdict("n") == ("False", "WriteRefused")
+
+
+@pytest.mark.parametrize("change", CLOSING.values(), ids=CLOSING)
+def test_a_guard_stays_while_its_door_can_not_be_taken_away(change: dict[str, dict[str, str]]) -> None:
+    at = scene(annotations=ASKING)
+    answer(at)
+    accept_route(at)
+    refuse(at, "delete", HTTP_ROUTE)
+    at.edit(**change)
+    at.rest(60)
+    assert {"HTTPRoute/m", "SecurityPolicy/m"} <= at.ours()
+
+
+def test_a_guard_stays_as_long_as_the_door_that_drains() -> None:
+    at = scene(NGINX, KEYS, annotations=ASKING)
+    answer(at)
+    accept_route(at)
+    refuse(at, "delete", HTTP_ROUTE)
+    at.edit(annotations={"doorward.io/backend": "k8s_ingress", "ome.io/ingress-class": "nginx"})
+    at.rest(60)
+    assert {"Ingress/m", "HTTPRoute/m", "SecurityPolicy/m"} <= at.ours()
 
 
 def test_every_route_has_a_guard_of_its_own() -> None:

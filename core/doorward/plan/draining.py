@@ -181,6 +181,8 @@ def drain(
             since.setdefault(key, s.now)
     if since != memory.draining or draining.final != memory.draining_for:
         plan.memory = msgspec.structs.replace(memory, draining=since or NOTHING, draining_for=draining.final)
+    if _anything_before(s, desired):
+        old = {key: fact for key, fact in old.items() if not _is_guard(s, fact)}
     _end(s, old, since, known, draining.seconds, plan, settled=settled)
 
 
@@ -204,10 +206,15 @@ def _end(
     for key, start in since.items():
         if start + seconds > s.now or (key not in known and key not in old):
             plan.wake_at(start + seconds)
-        elif key in old and settled and not _still_guards(s, old[key], old.values()):
+        elif key in old and settled:
             remove(s, old[key], REMOVE, "the overlap is over", plan)
 
 
-def _still_guards(s: Situation, fact: Fact, old: Iterable[Fact]) -> bool:
-    """Whether it is a guard, and something that goes with it still stands."""
-    return s.watches[fact.ref.kind].guards and not all(s.watches[other.ref.kind].guards for other in old)
+def _anything_before(s: Situation, desired: Container[Ref]) -> bool:
+    """Whether something that is to go before its guard still stands."""
+    return not all(_is_guard(s, fact) for fact in s.ours if fact.ref not in desired)
+
+
+def _is_guard(s: Situation, fact: Fact) -> bool:
+    watch = s.watches.get(fact.ref.kind)
+    return watch is not None and watch.guards
