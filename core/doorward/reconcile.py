@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from doorward.backends import Backend, BackendError, Backends
+from doorward.backends import BackendError, Backends
 from doorward.door.addresses import door_service
 from doorward.door.components import external_name, is_external
 from doorward.door.exposure import exposure_of
@@ -194,20 +194,22 @@ class _Run:
         if not want.opens:
             self._wait(service, want)
             return
-        selected, s = self._selected(want.door), self._situation(service)
+        s = self._situation(service)
         renderer = Renderer(self.reader, self.kinds, self.backends, self.memory, self.fact.uid)
-        asked = renderer.render(service, want.door, selected)
+        asked = renderer.render(service, want.door)
         self._refuse_to_lead_astray(want.door, asked)
         settled = self._settle(want.door, asked, settings)
-        final = asked if settled.door is want.door else renderer.render(service, settled.door, selected)
+        final = asked if settled.door is want.door else renderer.render(service, settled.door)
         lost = self._lost(settled, final)
         closing = Closing(self.backends, want.door.service_ref, closed=closed, lost=lost)
         going = closing.refs(self.ours) if closed or lost else frozenset()
         drains = self._draining(s, final, lost, settled.door.backend, settings, closed=closed)
-        rendered = draining.both(s, renderer, settled.door, selected, final, drains)
+        rendered = draining.both(s, renderer, settled.door, final, drains)
         self.warnings += (*rendered.warnings, *want.warnings)
         plan = diff(s, Aim(desired=rendered.desired, closed=closed, closing=closing, going=going, adopt=settings.adopt))
-        standing = standing_of(selected, settled.door, rendered, self.reader, plan)
+        standing = standing_of(
+            self.backends.by_name.get(settled.door.backend), settled.door, rendered, self.reader, plan
+        )
         drain(s, rendered.desired, going, drains, plan, settled=plan.applied and standing.state == "accepted")
         for fact in self.ours:
             if fact.ref in going and fact.ref not in rendered.desired:
@@ -264,14 +266,6 @@ class _Run:
         assert want.waiting is not None
         self._want({})
         self._finish(self._situation(service), Plan(memory=self.memory), report_of(want.refused or want.waiting))
-
-    def _selected(self, door: Door) -> Backend | None:
-        if not door.backend:
-            return None
-        backend = self.backends.by_name[door.backend]
-        if why := backend.supports(door):
-            raise Refusal("BackendUnsupported", f"backend {door.backend} can't open this door: {why}")
-        return backend
 
     def _refuse_to_lead_astray(self, door: Door, rendered: Rendered) -> None:
         """A Service DOOR that is somebody's may be a name of something else."""

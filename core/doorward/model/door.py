@@ -196,6 +196,8 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Warning, ...] = ()
     path: bool = True
     """False where this backend can't open the path door (hosts unaffected)."""
+    refused: str = ""
+    """Why the selected backend can't open this door, for users: it is refused with ``BackendUnsupported``."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
