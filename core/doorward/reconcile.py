@@ -47,6 +47,7 @@ from doorward.plan.write import Write
 from doorward.render.rendering import Rendered, Renderer
 from doorward.report.condition import lost_warnings, report_of, report_on, standing_of, yielded_warnings
 from doorward.report.event_recorder import events, is_from_journal
+from doorward.report.foreseen import Foreseen
 from doorward.report.status import Report, write_status, written_hosts
 from doorward.settings.tracked import TrackedSettings
 from doorward.state import last_applied, written
@@ -79,6 +80,8 @@ class Decision(msgspec.Struct, kw_only=True):
     """Services whose claims this one's claims may decide."""
     error: BackendError | None = None
     report: Report | None = None
+    foreseen: Foreseen | None = None
+    """What is to be reported once the writes have come back as they went out."""
 
 
 class Reconciler:
@@ -125,6 +128,46 @@ class Reconciler:
         decision.read = tracked.read if tracked else 0
         return decision
 
+    def conclude(
+        self, fact: Fact, settings: Settings, memory: Memory, now: float, foreseen: Foreseen
+    ) -> list[Write] | None:
+        """What is left to write for a door whose writes have come back; None where it has to be reconciled after all.
+
+        What the door depends on stays as it was.
+        """
+        ours = tuple(f for f in self.facts.owned_by(fact.uid, fact.ref.namespace) if f.is_of(fact.uid))
+        try:
+            s = self.situation(parse(fact), fact, ours, Reader(self.facts), memory, now)
+            if not foreseen.holds(s):
+                return None
+            plan = Plan(memory=memory)
+            report = foreseen.report(s, plan, self.backends.by_name.get(foreseen.door.backend))
+        except (Refusal, BackendError):
+            return None
+        if report is not None:
+            write_status(s, plan, report, written_hosts(ours, memory, self.reservations), settings.condition_type)
+        return plan.writes if plan.wake is None else None
+
+    def situation(
+        self,
+        service: InferenceService,
+        fact: Fact,
+        ours: tuple[Fact, ...],
+        reader: Reader,
+        memory: Memory,
+        now: float,
+    ) -> Situation:
+        return Situation(
+            service=service,
+            fact=fact,
+            now=now,
+            ours=ours,
+            reader=reader,
+            in_flight=self.in_flight,
+            watches=self.backends.watches,
+            memory=memory,
+        )
+
 
 class _Run:
     """The work on one service; lives for one decision."""
@@ -143,7 +186,7 @@ class _Run:
         born: bool,
     ) -> None:
         self.reservations, self.kinds, self.backends = over.reservations, over.kinds, over.backends
-        self.in_flight = over.in_flight
+        self.over, self.in_flight = over, over.in_flight
         self.fact = fact
         self.settings = tracked.as_settings() if tracked else None
         self.now = now
@@ -218,6 +261,9 @@ class _Run:
         plan.memory = self._confirmed(plan.memory, settled.sole, final.desired)
         self._guard(s, plan, rendered.desired)
         self._finish(s, plan, report_on(want, settled.door, rendered, settled.denied, plan, standing))
+        if plan.under_way and plan.wake is None and not drains.keys:
+            foreseen = Foreseen(want=want, door=settled.door, rendered=rendered, denied=settled.denied)
+            self.decision.foreseen = foreseen
 
     def finalize(self) -> None:
         """The service is being deleted: what backends keep for it goes, then the finalizers that waited for that."""
@@ -383,16 +429,7 @@ class _Run:
     # -- both ends -----------------------------------------------------------------------------------------------
 
     def _situation(self, service: InferenceService) -> Situation:
-        return Situation(
-            service=service,
-            fact=self.fact,
-            now=self.now,
-            ours=self.ours,
-            reader=self.reader,
-            in_flight=self.in_flight,
-            watches=self.backends.watches,
-            memory=self.memory,
-        )
+        return self.over.situation(service, self.fact, self.ours, self.reader, self.memory, self.now)
 
     def _want(self, claims: Mapping[str, How]) -> None:
         self.decision.affected |= self.reservations.want(self.fact.ref, self.ownership.age, claims)
