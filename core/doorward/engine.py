@@ -44,6 +44,7 @@ from doorward.plan.write import Write
 from doorward.plan.write_queue import WriteQueue
 from doorward.reconcile import BASE_KINDS, Decision, Reconciler
 from doorward.report import event_recorder
+from doorward.report.foreseen import Foreseen
 from doorward.state import folds
 from doorward.state import memory as memories
 from doorward.state.effective_settings import effective_settings
@@ -89,6 +90,8 @@ class Engine:
         )
         self._writes = WriteQueue()
         self._settings_events: list[tuple[int, Write]] = []
+        self._foreseen: dict[Ref, Foreseen] = {}
+        """Doors whose writes are under way; nothing is lost with them but that they are reconciled once more."""
 
     # -- the interface of the shell ------------------------------------------------------------------------------
 
@@ -295,10 +298,12 @@ class Engine:
         everything_known = state.kinds.all_known
         left = self._budget
         while state.queue and left > 0:
-            ref, cause = state.queue.take()
+            ref, cause, landed = state.queue.take()
             if not everything_known and self._may_wait(ref):
                 state.queue.defer(ref, cause)
                 self._writes.drop(ref)  # what was to close it before it was asked for again
+                continue
+            if landed and self._conclude(ref, cause):
                 continue
             left -= 1
             records += self._reconcile_one(ref, cause)
@@ -325,10 +330,25 @@ class Engine:
         except Refusal:
             return None
 
+    def _conclude(self, ref: Ref, cause: int) -> bool:
+        """Report what was foreseen of a door whose writes have come back; False where it has to be reconciled."""
+        state, foreseen = self._state, self._foreseen.pop(ref, None)
+        fact = state.facts.get(ref)
+        if foreseen is None or fact is None or fact.deleting or state.settings is None or ref in self._writes:
+            return False
+        memory = state.services.memory(fact.uid)
+        writes = self._reconciler.conclude(fact, state.settings, memory, state.now, foreseen)
+        if writes is None:
+            return False
+        state.owed.discard(ref)
+        self._writes.put(ref, cause, writes)
+        return True
+
     def _reconcile_one(self, ref: Ref, cause: int) -> list[Record]:
         state = self._state
         state.owed.discard(ref)
         self._writes.drop(ref)
+        self._foreseen.pop(ref, None)
         fact = state.facts.get(ref)
         if fact is None:
             self._forget(ref, cause)
@@ -370,6 +390,8 @@ class Engine:
                 state.reserve(owned.ref, cause, decided=True)
         if decision.writes:
             self._writes.put(ref, cause, decision.writes)
+        if decision.foreseen and not state.in_flight.any_for(fact.uid):
+            self._foreseen[ref] = decision.foreseen
         return records
 
     def _forget(self, ref: Ref, cause: int) -> None:

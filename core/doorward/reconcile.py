@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from doorward.backends import Backend, BackendError, Backends
+from doorward.backends import BackendError, Backends
 from doorward.door.addresses import door_service
 from doorward.door.components import external_name, is_external
 from doorward.door.exposure import exposure_of
@@ -48,6 +48,7 @@ from doorward.plan.write import Write
 from doorward.render.rendering import Rendered, Renderer
 from doorward.report.condition import lost_warnings, report_of, report_on, standing_of, yielded_warnings
 from doorward.report.event_recorder import events, is_from_journal
+from doorward.report.foreseen import Foreseen
 from doorward.report.status import Report, write_status, written_hosts
 from doorward.settings.tracked import TrackedSettings
 from doorward.state import last_applied, written
@@ -81,6 +82,8 @@ class Decision(msgspec.Struct, kw_only=True):
     """Services whose claims this one's claims may decide."""
     error: BackendError | None = None
     report: Report | None = None
+    foreseen: Foreseen | None = None
+    """What is to be reported once the writes have come back as they went out."""
 
 
 class Reconciler:
@@ -127,6 +130,46 @@ class Reconciler:
         decision.read = tracked.read if tracked else 0
         return decision
 
+    def conclude(
+        self, fact: Fact, settings: Settings, memory: Memory, now: float, foreseen: Foreseen
+    ) -> list[Write] | None:
+        """What is left to write for a door whose writes have come back; None where it has to be reconciled after all.
+
+        What the door depends on stays as it was.
+        """
+        ours = tuple(f for f in self.facts.owned_by(fact.uid, fact.ref.namespace) if f.is_of(fact.uid))
+        try:
+            s = self.situation(parse(fact), fact, ours, Reader(self.facts), memory, now)
+            if not foreseen.holds(s):
+                return None
+            plan = Plan(memory=memory)
+            report = foreseen.report(s, plan, self.backends.by_name.get(foreseen.door.backend))
+        except (Refusal, BackendError):
+            return None
+        if report is not None:
+            write_status(s, plan, report, written_hosts(ours, memory, self.reservations), settings.condition_type)
+        return plan.writes if plan.wake is None else None
+
+    def situation(
+        self,
+        service: InferenceService,
+        fact: Fact,
+        ours: tuple[Fact, ...],
+        reader: Reader,
+        memory: Memory,
+        now: float,
+    ) -> Situation:
+        return Situation(
+            service=service,
+            fact=fact,
+            now=now,
+            ours=ours,
+            reader=reader,
+            in_flight=self.in_flight,
+            watches=self.backends.watches,
+            memory=memory,
+        )
+
 
 class _Run:
     """The work on one service; lives for one decision."""
@@ -145,7 +188,7 @@ class _Run:
         born: bool,
     ) -> None:
         self.reservations, self.kinds, self.backends = over.reservations, over.kinds, over.backends
-        self.in_flight = over.in_flight
+        self.over, self.in_flight = over, over.in_flight
         self.fact = fact
         self.settings = tracked.as_settings() if tracked else None
         self.now = now
@@ -207,23 +250,25 @@ class _Run:
         if not want.opens:
             self._wait(service, want)
             return
-        selected, s = self._selected(want.door), self._situation(service)
+        s = self._situation(service)
         renderer = Renderer(self.reader, self.kinds, self.backends, self.memory, self.fact.uid)
-        asked = renderer.render(service, want.door, selected)
+        asked = renderer.render(service, want.door)
         self._refuse_to_lead_astray(want.door, asked)
         self._refuse_to_open_unguarded(want.door, asked)
         settled = self._settle(want.door, asked, settings)
-        final = asked if settled.door is want.door else renderer.render(service, settled.door, selected)
+        final = asked if settled.door is want.door else renderer.render(service, settled.door)
         lost = self._lost(settled, final)
         open_ = self._open_to_all(service, settings) if want.door.guard else []
         closing = Closing(self.backends, want.door.service_ref, closed=closed, lost=lost, open_=open_)
         going = closing.refs(self.ours) if closed or lost or open_ else frozenset()
         drains = self._draining(s, final, lost, settled.door.backend, settings, closed=closed)
-        rendered = draining.both(s, renderer, settled.door, selected, final, drains)
+        rendered = draining.both(s, renderer, settled.door, final, drains)
         self.warnings += (*rendered.warnings, *want.warnings)
         plan = diff(s, Aim(desired=rendered.desired, closed=closed, closing=closing, going=going, adopt=settings.adopt))
         self._refuse_to_stand_unguarded(want.door, open_, plan)
-        standing = standing_of(selected, settled.door, rendered, self.reader, plan)
+        standing = standing_of(
+            self.backends.by_name.get(settled.door.backend), settled.door, rendered, self.reader, plan
+        )
         drain(s, rendered.desired, going, drains, plan, settled=plan.applied and standing.state == "accepted")
         for fact in self.ours:
             if fact.ref in going and fact.ref not in rendered.desired:
@@ -232,6 +277,9 @@ class _Run:
         plan.memory = self._confirmed(plan.memory, settled.sole, final.desired)
         self._guard(s, plan, rendered.desired)
         self._finish(s, plan, report_on(want, settled.door, rendered, settled.denied, plan, standing))
+        if plan.under_way and plan.wake is None and not drains.keys and settled.door.guard is None:
+            foreseen = Foreseen(want=want, door=settled.door, rendered=rendered, denied=settled.denied)
+            self.decision.foreseen = foreseen
 
     def finalize(self) -> None:
         """The service is being deleted: what backends keep for it goes, then the finalizers that waited for that."""
@@ -282,14 +330,6 @@ class _Run:
         assert want.waiting is not None
         self._want({})
         self._finish(self._situation(service), Plan(memory=self.memory), report_of(want.refused or want.waiting))
-
-    def _selected(self, door: Door) -> Backend | None:
-        if not door.backend:
-            return None
-        backend = self.backends.by_name[door.backend]
-        if why := backend.supports(door):
-            raise Refusal("BackendUnsupported", f"backend {door.backend} can't open this door: {why}")
-        return backend
 
     def _refuse_to_lead_astray(self, door: Door, rendered: Rendered) -> None:
         """A Service DOOR that is somebody's may be a name of something else."""
@@ -438,16 +478,7 @@ class _Run:
     # -- both ends -----------------------------------------------------------------------------------------------
 
     def _situation(self, service: InferenceService) -> Situation:
-        return Situation(
-            service=service,
-            fact=self.fact,
-            now=self.now,
-            ours=self.ours,
-            reader=self.reader,
-            in_flight=self.in_flight,
-            watches=self.backends.watches,
-            memory=self.memory,
-        )
+        return self.over.situation(service, self.fact, self.ours, self.reader, self.memory, self.now)
 
     def _want(self, claims: Mapping[str, How]) -> None:
         self.decision.affected |= self.reservations.want(self.fact.ref, self.ownership.age, claims)

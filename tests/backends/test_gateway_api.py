@@ -124,10 +124,10 @@ def test_a_path_too_long_for_the_api_leaves_the_hosts_alone() -> None:
 
 def test_serverless_is_refused_in_words() -> None:
     door = door_of(mode="Serverless")
-    assert "Serverless" in call("gateway_api", "supports", door=door)
+    assert "Serverless" in render("gateway_api", door).refused
     assert render("gateway_api", door).objects == ()
-    assert "omeIngressGateway" in call("gateway_api", "supports", door=make(backend="gateway_api"))
-    assert call("gateway_api", "supports", door=door_of()) is None
+    assert "omeIngressGateway" in render("gateway_api", make(backend="gateway_api")).refused
+    assert not render("gateway_api", door_of()).refused
 
 
 def gateway(*listeners: dict[str, Any]) -> dict[str, Any]:

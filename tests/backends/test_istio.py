@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from doors import make
 from doorward.model import names
 from doorward.model.door import Claim, Door, PathDoor
 from doorward.model.settings import Settings
 from evaluate import DEFAULT_GATEWAY, LOCAL_GATEWAY, route
-from opened import call, facts, open_door, owned, render
+from opened import asked, call, facts, open_door, owned, render
 
 INSIDE = ["m.a", "m.a.svc", "m.a.svc.cluster.local"]
 
@@ -92,7 +93,7 @@ def test_a_closed_door_has_no_host_outside_whatever_else_it_says(exposure: str) 
 
 def test_behind_a_load_balancer_only_the_in_cluster_hosts_are_left() -> None:
     door = serverless(backend="loadbalancer", service_type="LoadBalancer", hosts=(), path=None)
-    assert call("istio", "accompanies", door=door)
+    assert asked("istio", door)
     assert spec(door)["gateways"] == [LOCAL_GATEWAY, "mesh"]
     assert spec(door)["hosts"] == INSIDE
 
@@ -117,15 +118,14 @@ def test_a_tied_service_is_served_where_it_leads_to_the_local_gateway() -> None:
 def test_nothing_is_rendered_while_virtual_services_are_disabled() -> None:
     door = serverless(virtual_services=False, in_cluster="none")
     assert render("istio", door).objects == ()
-    assert not call("istio", "accompanies", door=door)
-    assert "disabled" in call("istio", "supports", door=door)
-    assert "disabled" in call("istio", "supports", door=make(backend="istio", virtual_services=False))
+    assert asked("istio", msgspec.structs.replace(door, backend="k8s_ingress")) is None
+    assert "disabled" in render("istio", door).refused
+    assert "disabled" in render("istio", make(backend="istio", virtual_services=False)).refused
 
 
 def test_it_accompanies_serverless_doors_of_other_backends_only() -> None:
-    assert call("istio", "accompanies", door=serverless(backend="k8s_ingress"))
-    assert not call("istio", "accompanies", door=serverless())
-    assert not call("istio", "accompanies", door=make())
+    assert asked("istio", serverless(backend="k8s_ingress"))
+    assert asked("istio", make()) is None
 
 
 def test_the_path_door_is_an_object_of_its_own_off_the_mesh() -> None:

@@ -103,12 +103,12 @@ def test_a_tied_door_is_reached_by_its_own_port() -> None:
 )
 def test_serverless_that_cant_be_reached_through_door_is_refused(changes: dict[str, Any], words: str) -> None:
     door = make(mode="Serverless", **changes)
-    assert words in call("k8s_ingress", "supports", door=door)
+    assert words in render("k8s_ingress", door).refused
     assert render("k8s_ingress", door).objects == ()
 
 
 def test_raw_needs_neither_door_nor_virtual_services() -> None:
-    assert call("k8s_ingress", "supports", door=make(virtual_services=False, in_cluster="conflict")) is None
+    assert not render("k8s_ingress", make(virtual_services=False, in_cluster="conflict")).refused
 
 
 def test_without_a_host_there_is_no_ingress() -> None:

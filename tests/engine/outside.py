@@ -39,7 +39,7 @@ class Zone:
         """Whether deletions are taken note of, and what is deleted stands for a while."""
         self.idle = False
         """Whether deletions do nothing, and say nothing of it."""
-        for name in ("watches", "select", "render", "claims"):
+        for name in ("watches", "select", "render"):
             setattr(self, name, getattr(self.module, name))
 
     @hookimpl

@@ -46,7 +46,7 @@ def losses(
 
 
 def lost_beside(beside: Iterable[Fact], backends: Backends, ownership: Ownership) -> set[str]:
-    """What objects that aren't wanted serve, and another service has, or somebody added; by ``where``, it goes at once."""
+    """What objects that aren't wanted serve, and another service has, or somebody added: it goes at once."""
     lost: set[str] = set()
     for fact in beside:
         if fact.ref.kind not in backends.claiming:

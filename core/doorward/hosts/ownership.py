@@ -1,4 +1,4 @@
-"""Who owns a host: one rule, for doors that open, doors that stand and doors that are held (docs/host-ownership.md).
+"""Who owns a host: one rule, for doors that open, that stand and that are held (docs/host-ownership.md, Who gets it).
 
 A service may want a claim, serve it, or have served it until somebody changed its object.  Whose it is follows from who
 else has a hand in it; where several have, each line beats those below it:

@@ -213,6 +213,8 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     opened by a backend that doesn't say so."""
     unguarded: str = ""
     """Why it can't be guarded, for users."""
+    refused: str = ""
+    """Why the selected backend can't open this door, for users: it is refused with ``BackendUnsupported``."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 
-from doorward.backends import Backend, Backends
+from doorward.backends import Backends
 from doorward.hosts.ownership import Ownership
 from doorward.model.action import REMOVE, Action
 from doorward.model.door import ANY_CLASS, ANY_GATEWAY, Claim, Door
@@ -116,9 +116,7 @@ def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: Container[st
 # -- 2. the door with what drains --------------------------------------------------------------------------------------
 
 
-def both(
-    s: Situation, renderer: Renderer, door: Door, selected: Backend | None, final: Rendered, draining: Draining
-) -> Rendered:
+def both(s: Situation, renderer: Renderer, door: Door, final: Rendered, draining: Draining) -> Rendered:
     """The objects of the door with what drains and has time left; ``final``: those of the door without."""
     left = [key for key in sorted(draining.keys) if not _is_over(s, key, draining)]
     if not left:
@@ -130,7 +128,7 @@ def both(
         draining_parents=_named(left, "parent"),
         draining_services=_named(left, "inside"),
     )
-    rendered = renderer.render(s.service, with_draining, selected)
+    rendered = renderer.render(s.service, with_draining)
     for name in (*_named(left, "type"), *_named(left, "through")):
         ref = Ref(SERVICE, s.service.namespace, name)
         if ref in rendered.desired:

@@ -22,13 +22,16 @@ class Entry(NamedTuple):
 
 
 class WriteQueue:
-    """Drafts by order, and within one order by the time at which their service was decided."""
+    """Writes by order, and within one order by the time at which their service was decided."""
 
     def __init__(self) -> None:
         self._lanes: dict[int, OrderedDict[Ref, tuple[int, list[Write]]]] = {}
 
     def __bool__(self) -> bool:
         return any(self._lanes.values())
+
+    def __contains__(self, service: Ref) -> bool:
+        return any(service in lane for lane in self._lanes.values())
 
     def put(self, service: Ref, cause: int, writes: Sequence[Write]) -> None:
         """What is to be done for a service, in place of all that was."""

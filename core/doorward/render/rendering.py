@@ -13,7 +13,6 @@ from doorward.model.door import Door, Rendering, Warning
 from doorward.model.reference import JsonObject, Ref, kind_of
 from doorward.model.refusal import Refusal
 from doorward.render.desired import Desired, decorate, is_manifest
-from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService
 from doorward.state.kinds import Kinds, NotListed
 from doorward.state.memory import Memory, key_of
@@ -25,7 +24,6 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True):
 
     desired: dict[Ref, Desired]
     renderings: dict[str, Rendering]
-    backends: tuple[Backend, ...]
 
     @property
     def warnings(self) -> list[Warning]:
@@ -55,36 +53,34 @@ class Renderer:
         self.backends = backends
         self.memory = memory
         self.uid = uid
+        self.unlisted = ""
+        """A kind that a backend wanted to read, and that isn't listed yet."""
 
-    def renderers(self, door: Door, selected: Backend | None) -> tuple[Backend, ...]:
-        """Those that accompany come first: the outside door leads through what they make."""
-        beside = self.backends.beside(door, selected)
-        return (*beside, selected) if selected else tuple(beside)
-
-    def needed(self, backend: Backend, door: Door) -> dict[Ref, JsonObject]:
-        refs = backend.needs(door)
-        if not refs:
-            return {}
-        for ref in refs:
-            self.kinds.require(ref.kind)
-        return {ref: self._shown(fact) for ref in refs if (fact := self.reader.get(ref))}
-
-    def _shown(self, fact: Fact) -> JsonObject:
+    def read(self, ref: Ref) -> JsonObject | None:
         """What a backend sees of an object: one of this door's as we last wrote it, so that an edit is no wish; its
         status as it is, since that is nobody's to wish."""
-        last = self.memory.last_applied.get(key_of(fact.ref)) if fact.is_of(self.uid) else None
+        if not self.kinds.known(ref.kind):
+            self.unlisted = ref.kind
+            return None
+        fact = self.reader.get(ref)
+        if fact is None:
+            return None
+        last = self.memory.last_applied.get(key_of(ref)) if fact.is_of(self.uid) else None
         body: JsonObject = msgspec.json.decode(last.body if last else fact.body)
         if last and (status := fact.object().get("status")) != body.get("status"):
             body = {**body, "status": status or {}}
         return body
 
-    def render(self, service: InferenceService, door: Door, selected: Backend | None) -> Rendered:
+    def render(self, service: InferenceService, door: Door) -> Rendered:
+        """Raises Refusal where the backend that is to open the door can't, NotListed where a kind has to be listed
+        first."""
         desired: dict[Ref, Desired] = {}
         renderings: dict[str, Rendering] = {}
         routed = tuple(target.component for target in door.targets)
-        backends = self.renderers(door, selected)
-        for backend in backends:
-            rendering = backend.render(door, self.needed(backend, door))
+        for backend in self.backends.renderers(door.backend):
+            rendering = self._ask(backend, door)
+            if rendering is None:
+                continue
             renderings[backend.name] = rendering
             for manifest in rendering.objects:
                 kind, watch = self._check(backend, manifest)
@@ -99,7 +95,18 @@ class Renderer:
                     what = f"{one.ref} is rendered by {desired[one.ref].backend} and by {backend.name}"
                     raise BackendError(backend.name, "render", what, what)
                 desired[one.ref] = one
-        return Rendered(desired=desired, renderings=renderings, backends=backends)
+        return Rendered(desired=desired, renderings=renderings)
+
+    def _ask(self, backend: Backend, door: Door) -> Rendering | None:
+        self.unlisted = ""
+        try:
+            rendering = backend.render(door, self.read)
+        finally:
+            if self.unlisted:
+                raise NotListed(self.unlisted)
+        if rendering and rendering.refused and backend.name == door.backend:
+            raise Refusal("BackendUnsupported", f"backend {door.backend} can't open this door: {rendering.refused}")
+        return rendering
 
     def _check(self, backend: Backend, manifest: JsonObject) -> tuple[str, Watch]:
         """The kind of a manifest; refuses rubbish, and kinds that can't be written."""

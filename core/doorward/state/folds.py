@@ -190,8 +190,13 @@ def applied(state: State, event: Applied) -> list[Record]:
     if not (last_applied.as_asked(action, returned) and state.is_newest(ref, returned)):
         state.reserve(ref, record.number)
     state.add_waiting(action, record.number)
-    if service and not already and _nothing_new(state, action, before):
-        state.queue.discard(service)
+    if service and not already:
+        if _nothing_new(state, action, before):
+            state.queue.discard(service)
+        elif service not in state.changed_in_flight and (
+            action.verb == "event" or (returned is not None and action.verb in ("create", "patch"))
+        ):
+            state.queue.landed(service)
     return [record]
 
 

@@ -21,6 +21,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self.timers = Timers()
         self._due: OrderedDict[Ref, int] = OrderedDict()
+        self._landed: set[Ref] = set()
         self._deferred: dict[Ref, int] = {}
         self._waiting: dict[str, dict[Ref, None]] = {}
 
@@ -34,15 +35,27 @@ class WorkQueue:
         """A service is to be reconciled, because of a record; anything else isn't this queue's."""
         if ref.kind == INFERENCE_SERVICE:
             self._due[ref] = cause
+            self._landed.discard(ref)
 
-    def take(self) -> tuple[Ref, int]:
-        return self._due.popitem(last=False)
+    def landed(self, ref: Ref) -> None:
+        """A service is due for nothing but its own writes, the last of which came back."""
+        if ref in self._due:
+            self._landed.add(ref)
+
+    def take(self) -> tuple[Ref, int, bool]:
+        """The next service, the record that led to it, and whether it is due for nothing but its own writes."""
+        ref, cause = self._due.popitem(last=False)
+        if ref not in self._landed:
+            return ref, cause, False
+        self._landed.discard(ref)
+        return ref, cause, True
 
     def discard(self, ref: Ref) -> None:
         self._due.pop(ref, None)
 
     def clear(self) -> None:
         self._due.clear()
+        self._landed.clear()
 
     def defer(self, ref: Ref, cause: int) -> None:
         """Until :meth:`resume`."""

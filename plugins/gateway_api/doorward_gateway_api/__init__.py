@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
@@ -43,20 +43,13 @@ def select(door: Door, settings: Settings) -> str | None:
 
 
 @hookimpl
-def supports(door: Door) -> str | None:
-    return http_route.supports(door)
-
-
-@hookimpl
-def needs(door: Door) -> Sequence[Ref]:
-    gateway = (listeners.gateway_ref(door),) if door.settings.ome_ingress_gateway else ()
-    return (*gateway, *guard.needs(door), *http_route.needs(door))
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    rendering = http_route.render(door, needed)
-    if gateway := needed.get(listeners.gateway_ref(door)):
+def render(door: Door, read: Read) -> Rendering | None:
+    if door.backend != "gateway_api":
+        return None
+    if why := http_route.refused(door):
+        return Rendering(refused=why)
+    rendering = http_route.render(door, read)
+    if gateway := read(listeners.gateway_ref(door)):
         unheard = listeners.unheard(door, rendering.objects, gateway)
         return replace(rendering, warnings=rendering.warnings + unheard)
     return rendering

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from doorward.hooks import Read
 from doorward.model import authorization_policy
 from doorward.model.door import Door, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
@@ -43,23 +44,25 @@ class Proof(NamedTuple):
     message: str = ""
 
 
-def needs(door: Door) -> list[Ref]:
+def _policy(door: Door, read: Read) -> JsonObject | None:
     """The AuthorizationPolicy that a guarded door may go by."""
     named = door.settings.auth_policy if door.guard else ""
-    return [authorization_policy.ref_of(named)] if named else []
+    return read(authorization_policy.ref_of(named)) if named else None
 
 
-def is_istios(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
+def is_istios(door: Door, read: Read) -> bool:
     """Whether every Gateway of the door is one that setting authPolicy's policy is for."""
-    found = [needed[ref] for ref in needs(door) if ref in needed]
-    return any(all(authorization_policy.targets(each, gateway) for gateway in _gateways(door)) for each in found)
+    found = _policy(door, read)
+    return found is not None and all(authorization_policy.targets(found, gateway) for gateway in _gateways(door))
 
 
-def problem(door: Door, needed: Mapping[Ref, JsonObject]) -> str:
+def problem(door: Door, read: Read) -> str:
     """Why the AuthorizationPolicy of the door's Gateways guards nothing; empty where it does."""
-    (ref,) = needs(door)
+    found = _policy(door, read)
+    assert found is not None
     hosts = [*door.all_hosts, *((door.path.host, *door.draining_path_hosts) if door.path else ())]
-    why = authorization_policy.problem(needed[ref], hosts)
+    why = authorization_policy.problem(found, hosts)
+    ref = authorization_policy.ref_of(door.settings.auth_policy)
     return f"{ref} doesn't guard its Gateway: {why}" if why else ""
 
 
@@ -88,13 +91,13 @@ def policy(door: Door, route: str, standing: JsonObject | None) -> JsonObject:
     return manifest(SECURITY_POLICY.api_version(), SECURITY_POLICY.name, route, spec, ownerReferences=owners)
 
 
-def leads_on(door: Door, route: str, needed: Mapping[Ref, JsonObject]) -> bool:
+def leads_on(door: Door, route: str, read: Read) -> bool:
     """Whether an HTTPRoute may: its door has no guard, or one that is known to stand."""
     if door.guard is None:
         return True
-    if not is_istios(door, needed):
-        return proof(door, route, needed).state == "accepted"
-    status = needed.get(door.ref(HTTP_ROUTE_KIND, route), {}).get("status") or {}
+    if not is_istios(door, read):
+        return proof(door, route, read).state == "accepted"
+    status = (read(door.ref(HTTP_ROUTE_KIND, route)) or {}).get("status") or {}
     accepted = {
         gateway_of(parent.get("parentRef") or {}, door.namespace)
         for parent in status.get("parents") or ()
@@ -107,7 +110,7 @@ def leads_on(door: Door, route: str, needed: Mapping[Ref, JsonObject]) -> bool:
 def told(door: Door, route: str, observed: Mapping[Ref, JsonObject]) -> Proof:
     """How the guard of an HTTPRoute stands, by what is ours alone."""
     if door.ref(SECURITY_POLICY.kind, route) in observed:
-        return proof(door, route, observed)
+        return proof(door, route, observed.get)
     rules = observed.get(door.ref(HTTP_ROUTE_KIND, route), {}).get("spec", {}).get("rules") or ()
     if any(rule.get("backendRefs") for rule in rules):
         return Proof("accepted")
@@ -119,9 +122,9 @@ def _gateways(door: Door) -> tuple[str, ...]:
     return tuple(dict.fromkeys((door.settings.ome_ingress_gateway, *door.draining_parents)))
 
 
-def proof(door: Door, route: str, objects: Mapping[Ref, JsonObject]) -> Proof:
+def proof(door: Door, route: str, read: Read) -> Proof:
     """Whether Envoy Gateway has accepted the guard of an HTTPRoute on each of its Gateways."""
-    standing = objects.get(door.ref(SECURITY_POLICY.kind, route), {})
+    standing = read(door.ref(SECURITY_POLICY.kind, route)) or {}
     ancestors = [a for a in (standing.get("status") or {}).get("ancestors") or () if _is_envoys(a)]
     for gateway in _gateways(door):
         answers = [a for a in ancestors if gateway_of(a.get("ancestorRef") or {}, door.namespace) == gateway]

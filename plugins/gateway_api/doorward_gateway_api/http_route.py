@@ -8,14 +8,15 @@ makes ``/`` of the prefix itself and takes it off everything below; durations ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from doorward.hooks import Read
 from doorward.model import names
 from doorward.model.annotations import by_setting
 from doorward.model.door import Door, Rendering, Route, Warning, manifest
 from doorward.model.hosts import LONGEST_PATH
 from doorward.model.quoting import short
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import JsonObject, Resource
 
 from doorward_gateway_api import guard
 from doorward_gateway_api.parents import GROUP
@@ -28,8 +29,8 @@ _API_VERSION = HTTP_ROUTE.api_version()
 _LONGEST_UNIT = 99_999
 
 
-def supports(door: Door) -> str | None:
-    """Why a door can't be opened by HTTPRoutes."""
+def refused(door: Door) -> str:
+    """Why a door can't be opened by HTTPRoutes; empty where it can."""
     if door.serverless:
         return (
             "gateway_api doesn't serve mode Serverless; leave annotation doorward.io/backend out for a VirtualService, "
@@ -37,7 +38,7 @@ def supports(door: Door) -> str | None:
         )
     if not door.settings.ome_ingress_gateway:
         return "no Gateway is known; name it in setting omeIngressGateway"
-    return None
+    return ""
 
 
 def route_names(door: Door) -> list[str]:
@@ -55,20 +56,7 @@ def _host_route_names(door: Door) -> list[str]:
     ]
 
 
-def needs(door: Door) -> Sequence[Ref]:
-    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it.
-
-    Behind a guard all of them, and the guards.
-    """
-    if door.guard:
-        kinds = (guard.SECURITY_POLICY.kind, HTTP_ROUTE.kind)
-        return [door.ref(kind, name) for name in route_names(door) for kind in kinds]
-    if len(door.all_hosts) <= MOST_HOSTS:
-        return ()
-    return [door.ref(HTTP_ROUTE.kind, name) for name in _host_route_names(door)]
-
-
-def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str, list[str]]]:
+def _spread(door: Door, read: Read) -> Iterator[tuple[str, list[str]]]:
     """The hosts of each HTTPRoute: those that it has, then newcomers.
 
     One that moved would be in none of them between two writes.
@@ -77,7 +65,8 @@ def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str,
     wanted, placed = frozenset(hosts), dict[str, str]()
     free: list[str] = []
     for name in routes:
-        standing = needed.get(door.ref(HTTP_ROUTE.kind, name), {}).get("spec", {}).get("hostnames") or ()
+        route = read(door.ref(HTTP_ROUTE.kind, name)) if len(routes) > 1 else None
+        standing = (route or {}).get("spec", {}).get("hostnames") or ()
         stays = [host for host in standing[:MOST_HOSTS] if host in wanted and host not in placed]
         placed |= dict.fromkeys(stays, name)
         free += [name] * (MOST_HOSTS - len(stays))
@@ -93,34 +82,32 @@ def _path_name(door: Door) -> str:
     return names.derived(door.name, "path", names.mark(door.namespace, door.name, prefix))
 
 
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    """The HTTPRoutes of a door; nothing where :func:`supports` has a reason against it."""
-    if supports(door):
-        return Rendering()
+def render(door: Door, read: Read) -> Rendering:
+    """The HTTPRoutes of a door."""
     passed, held_back = by_setting(door, "the HTTPRoute")
     objects = []
     guarded = door.guard is not None
-    istio = guarded and guard.is_istios(door, needed)
-    if istio and (why := guard.problem(door, needed)):
+    istio = guarded and guard.is_istios(door, read)
+    if istio and (why := guard.problem(door, read)):
         return Rendering(unguarded=why)
     if guarded and not istio:
         for name in route_names(door):
-            objects.append(guard.policy(door, name, needed.get(door.ref(HTTP_ROUTE.kind, name))))
-    for name, hosts in _spread(door, needed):
-        objects.append(_http_route(door, name, hosts, _rules(door, name, needed), passed))
+            objects.append(guard.policy(door, name, read(door.ref(HTTP_ROUTE.kind, name))))
+    for name, hosts in _spread(door, read):
+        objects.append(_http_route(door, name, hosts, _rules(door, name, read), passed))
     if not door.path:
         return Rendering(objects=tuple(objects), warnings=held_back, guarded=guarded)
     if problem := _path_problem(door):
         return Rendering(objects=tuple(objects), warnings=(*held_back, problem), path=False, guarded=guarded)
     name, prefix = _path_name(door), door.path.prefix
     path_hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))[:MOST_HOSTS]
-    objects.append(_http_route(door, name, path_hosts, _rules(door, name, needed, prefix), passed))
+    objects.append(_http_route(door, name, path_hosts, _rules(door, name, read, prefix), passed))
     return Rendering(objects=tuple(objects), warnings=held_back, guarded=guarded)
 
 
-def _rules(door: Door, name: str, needed: Mapping[Ref, JsonObject], prefix: str = "") -> list[JsonObject]:
+def _rules(door: Door, name: str, read: Read, prefix: str = "") -> list[JsonObject]:
     """The rules of an HTTPRoute; one that leads nowhere, until its guard is known to stand."""
-    if not guard.leads_on(door, name, needed):
+    if not guard.leads_on(door, name, read):
         return [{"matches": [_match(prefix or "/")]}]
     return [_rule(door, route, prefix) for route in door.routes]
 

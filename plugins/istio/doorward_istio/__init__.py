@@ -6,17 +6,22 @@ Knative's local gateway, and the VirtualService takes them on to the component b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.door import Claim, Door, Rendering
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
 from msgspec.structs import replace
 
 from doorward_istio import claimed, guard, virtual_service
 from doorward_istio.virtual_service import VIRTUAL_SERVICE
+
+DISABLED = (
+    "VirtualServices are disabled for this service "
+    "(annotation ome.io/ingress-disable-istio-virtualhost, or setting disableIstioVirtualHost)"
+)
 
 
 @hookimpl
@@ -43,31 +48,17 @@ def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
 
 
 @hookimpl
-def supports(door: Door) -> str | None:
-    if door.virtual_services:
-        return None
-    return (
-        "VirtualServices are disabled for this service "
-        "(annotation ome.io/ingress-disable-istio-virtualhost, or setting disableIstioVirtualHost)"
-    )
-
-
-@hookimpl
-def accompanies(door: Door) -> bool:
-    return door.serverless and door.virtual_services and door.in_cluster != "none" and door.backend != "istio"
-
-
-@hookimpl
-def needs(door: Door) -> Sequence[Ref]:
-    return (*guard.needs(door), *virtual_service.needs(door))
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+def render(door: Door, read: Read) -> Rendering | None:
+    """A door that this backend opens, or that is Serverless."""
+    if door.backend == "istio" and not door.virtual_services:
+        return Rendering(refused=DISABLED)
     guarded = door.guard is not None and door.backend == "istio"
-    if guarded and (why := guard.problem(door, needed)):
+    if guarded and (why := guard.problem(door, read)):
         return Rendering(unguarded=why)
-    return replace(virtual_service.render(door, needed), guarded=guarded)
+    accompanies = door.serverless and door.virtual_services and door.in_cluster != "none"
+    if door.backend == "istio" or accompanies:
+        return replace(virtual_service.render(door, read), guarded=guarded)
+    return None
 
 
 @hookimpl
