@@ -21,7 +21,7 @@ def schema() -> JsonObject:
         # What the overlay leaves out is as key ingress says, whatever the default is.
         del each["default"]
     return {
-        "$schema": "https://json-schema.org/write/2020-12/schema",
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Key doorward of the ConfigMap inferenceservice-config",
         "type": ["object", "null"],
         "additionalProperties": False,
