@@ -17,6 +17,8 @@ from tests.e2e.world import SEEN, World, component_service, resources
 
 INGRESS = {"ingressDomain": "example.com", "ingressClassName": "istio", "omeIngressGateway": "istio-system/ome"}
 """Key ``ingress`` of the settings under which every kind of door stands at one Envoy."""
+SHARED = {**INGRESS, "ingressGateway": "istio-system/shared", "omeIngressGateway": "istio-system/shared"}
+"""The same, all of them at one port, so that a host stays where it is when its backend changes."""
 LOCAL_GATEWAY_SERVICE = "knative-local-gateway.istio-system.svc.cluster.local"
 ENDPOINT_SLICE = Resource("EndpointSlice.discovery.k8s.io", "endpointslices", ("v1",))
 SERVICE = Resource("Service", "services")
@@ -97,6 +99,11 @@ class Models(World):
         if answer.status != 200:
             return str(answer.status)
         return self.plane.pods[answer.body["address"]].removeprefix(f"{self.namespace}/")
+
+    def pods_of(self, name: str, component: str) -> list[str]:
+        """The addresses of a component's pods."""
+        service = f"{self.namespace}/{name}-{component}"
+        return [address for address, its in self.plane.pods.items() if its == service]
 
     async def inside(self, host: str, path: str, **more: Any) -> Answer:
         """What a pod without a sidecar gets from a Service's name: names are looked up, Services lead to endpoints."""

@@ -90,9 +90,9 @@ def _start(parts: Parts, folder: Path, kubeconfig: Path, network: Network, proce
 
 
 def _listens(network: Network) -> bool:
-    """Whether Envoy serves all that is there from the beginning; port 80 comes with the first Ingress."""
-    listeners = _get(istio.ADMIN_PORT, "/listeners", network) or ""
-    return all(f":{port}" in listeners for port in (*ENTRANCES.values(), LOCAL_PORT) if port != 80)
+    """Whether Envoy serves every port."""
+    listeners = (_get(istio.ADMIN_PORT, "/listeners", network) or "").split()
+    return all(any(each.endswith(f":{port}") for each in listeners) for port in (*ENTRANCES.values(), LOCAL_PORT))
 
 
 def _wait(program: str, processes: Processes, condition: Callable[[], object]) -> None:
