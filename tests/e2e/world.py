@@ -152,7 +152,8 @@ class World:
         if not more.pop("deployed", False):
             await self.deploy(name, *components)
         spec = more.pop("spec", {component: {"minReplicas": 1} for component in components})
-        status = {"conditions": [condition(TITLES[component]) for component in components]}
+        ready = {"conditions": [condition(TITLES[component]) for component in components]}
+        status = more.pop("status", ready)
         metadata = {"name": name, "annotations": annotations or {}, **more}
         return await self.create(
             {
