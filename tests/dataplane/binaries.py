@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tests.controlplane import binaries, providers
 from tests.controlplane.binaries import Binaries, Tell, cache_folder, digest_of, find_go, one_at_a_time, version_of
+from tests.dataplane.network import Network
 
 SOURCES = Path(__file__).parent / "go"
 PINS = Path(__file__).parents[2] / "requirements" / "dataplane.txt"
@@ -41,10 +40,10 @@ def find(tell: Tell) -> Parts:
     """All parts, built and installed on first use.  Raises Missing, and BuildError where a build fails."""
     if sys.platform != "linux":
         raise Missing(HOW.format("they need Linux and its network namespaces"))
-    if os.geteuid() != 0:
-        raise Missing(HOW.format("making a network namespace needs root"))
-    if not shutil.which("ip"):
-        raise Missing(HOW.format("no command ip, which is in package iproute2"))
+    try:
+        Network().close()
+    except (OSError, subprocess.SubprocessError):
+        raise Missing(HOW.format("making a network namespace needs root, and CAP_SYS_ADMIN")) from None
     control_plane = providers.local(tell)
     if control_plane is None:
         raise Missing(HOW.format("no kube-apiserver, and no Go 1.26 or later on PATH to build it"))

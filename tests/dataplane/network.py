@@ -7,10 +7,13 @@ removes it with the last process in it, and that process dies with the tests, ho
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import socket
+import struct
 import subprocess
 from collections.abc import Callable
+from socket import inet_aton
 from typing import Any
 
 from tests.controlplane.server import die_with
@@ -18,8 +21,13 @@ from tests.controlplane.server import die_with
 GATEWAY = "10.201.0.1"
 """Where Envoy listens."""
 PODS = "10.202.0.0/16"
-"""Where pods answer: all of these addresses are the namespace's own."""
+"""Where pods answer."""
+_MASK = "255.0.0.0"
+"""Of the loopback's address: Linux takes every address that it covers for its own."""
 _CLONE_NEWNET = 0x40000000
+# From linux/sockios.h and linux/if.h.
+_SET_FLAGS, _SET_ADDRESS, _SET_MASK = 0x8914, 0x8916, 0x891C
+_UP = 1
 
 
 class Network:
@@ -34,12 +42,11 @@ class Network:
 
         self._holder = subprocess.Popen(["sleep", "infinity"], stdin=subprocess.DEVNULL, preexec_fn=apart)
         self._path = f"/proc/{self._holder.pid}/ns/net"
-        for command in (
-            "link set lo up",
-            f"address add {GATEWAY}/32 dev lo",
-            f"route add local {PODS} dev lo",
-        ):
-            subprocess.run(["ip", *command.split()], check=True, preexec_fn=self.entering())
+        with self.socket(type=socket.SOCK_DGRAM) as control:
+            fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sh14x", b"lo", _UP))
+            # An alias, so that 127.0.0.1 stays.
+            for request, address in ((_SET_ADDRESS, GATEWAY), (_SET_MASK, _MASK)):
+                fcntl.ioctl(control, request, struct.pack("16sHH4s8x", b"lo:0", socket.AF_INET, 0, inet_aton(address)))
 
     def entering(self) -> Callable[[], None]:
         """For ``preexec_fn`` of a process that is to run in the namespace, and to die with this one."""
