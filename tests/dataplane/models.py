@@ -52,7 +52,7 @@ class Models(World):
             revision = component_service(name, component)
             # Those labels would make it a component's Service, as they don't in Knative.
             revision["metadata"] = {"name": f"{name}-{component}-00001"}
-            revision["spec"]["ports"] = [{"name": "http", "port": 80, "targetPort": 8012}]
+            revision["spec"]["ports"] = [port or {"name": "http", "port": 80, "targetPort": 8012}]
             await self.create(revision)
             await put(self.cluster, self._knative_route(f"{name}-{component}"))
             await put(self.cluster, self._pod(name, component))

@@ -70,7 +70,7 @@ async def test_a_websocket_is_upgraded(models: Models, way: str) -> None:
                 assert await socket.receive_str(timeout=PATIENCE) == word
 
 
-@pytest.mark.parametrize("way", [way for way, wanted in WAYS.items() if not wanted.serverless])
+@every_way
 @pytest.mark.parametrize("port_name", ["grpc", "h2c"])
 async def test_grpc_arrives_where_the_port_is_named_for_it(models: Models, way: str, port_name: str) -> None:
     _, host = await opened(models, way, port={"name": port_name, "port": 80, "targetPort": 9000})
