@@ -123,6 +123,8 @@ def _start(binaries: Binaries, folder: Path, port: int, processes: Processes) ->
             "--use-service-account-credentials=false",
             "--secure-port=0",
             "--leader-elect=false",
+            # A node that a test makes has no kubelet, which would say that it lives.
+            "--node-monitor-grace-period=24h",
         )
     return kubeconfig
 

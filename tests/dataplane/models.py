@@ -68,7 +68,11 @@ class Models(World):
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": metadata,
-            "spec": {"automountServiceAccountToken": False, "containers": [{"name": "model", "image": "model"}]},
+            "spec": {
+                "nodeName": "node",
+                "automountServiceAccountToken": False,
+                "containers": [{"name": "model", "image": "model"}],
+            },
             "status": {
                 "phase": "Running",
                 "podIP": address,

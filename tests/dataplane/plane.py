@@ -83,7 +83,7 @@ def _start(parts: Parts, folder: Path, kubeconfig: Path, network: Network, proce
     processes.run(
         "echo", [sys.executable, "-m", "tests.dataplane.echo"], {"PYTHONPATH": path}, first=network.entering()
     )
-    _wait("istiod", processes, lambda: _get(web, "/ready"))
+    _wait("istiod", processes, lambda: _get(web, "/ready") is not None)
     processes.run("envoy", istio.envoy(parts.envoy, folder, relay), first=network.entering())
     _wait("envoy", processes, lambda: _listens(network))
     _wait("echo", processes, lambda: _get(8080, "/", network, PODS.replace(".0/16", ".1")) is not None)
