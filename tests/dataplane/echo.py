@@ -102,8 +102,8 @@ async def serve() -> None:
     await runner.setup()
     for port in HTTP_PORTS:
         await web.TCPSite(runner, "0.0.0.0", port).start()
-    for port in GRPC_PORTS:
-        server = grpc.aio.server()
+    servers = [grpc.aio.server() for _ in GRPC_PORTS]
+    for port, server in zip(GRPC_PORTS, servers, strict=True):
         server.add_generic_rpc_handlers((_Rpc(port),))
         server.add_insecure_port(f"0.0.0.0:{port}")
         await server.start()

@@ -19,6 +19,8 @@ from tests.patience import PATIENCE
 
 LARGE = 20 * 2**20
 TOKENS = 5
+PORTS = [{"name": "grpc"}, {"name": "http2"}, {"name": "http", "appProtocol": "kubernetes.io/h2c"}]
+"""What tells Istio that a component speaks HTTP/2 without TLS."""
 
 
 async def opened(models: Models, way: str, **more: object) -> tuple[str, str]:
@@ -71,9 +73,9 @@ async def test_a_websocket_is_upgraded(models: Models, way: str) -> None:
 
 
 @every_way
-@pytest.mark.parametrize("port_name", ["grpc", "h2c"])
-async def test_grpc_arrives_where_the_port_is_named_for_it(models: Models, way: str, port_name: str) -> None:
-    _, host = await opened(models, way, port={"name": port_name, "port": 80, "targetPort": 9000})
+@pytest.mark.parametrize("port", PORTS, ids=[f"{port['name']} {port.get('appProtocol', '')}".strip() for port in PORTS])
+async def test_grpc_arrives_where_the_port_says_so(models: Models, way: str, port: dict[str, str]) -> None:
+    _, host = await opened(models, way, port={**port, "port": 80, "targetPort": 9000})
     answers = await call(models, f"{GATEWAY}:{WAYS[way].port}", host)
     assert answers["say"]["port"] == answers["talk"][0]["port"] == 9000
     assert answers["talk"][1:] == ["one", "two"]
@@ -92,7 +94,12 @@ async def call(models: Models, address: str, host: str) -> dict[str, object]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(models.plane.parts.packages)])},
         preexec_fn=models.plane.network.entering(),
     )
-    out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode == 0, out
     answers: dict[str, object] = json.loads(out)
     return answers
