@@ -53,7 +53,10 @@ class ControlPlane:
         self._processes = processes
 
     def restart_api_server(self) -> None:
-        """End it as a crash does, start it anew at the same port, and return once it is ready."""
+        """End it as a crash does, start it anew at the same port, and return once it is ready.
+
+        To be called in the main thread: a process dies with the thread that started it.
+        """
         self._processes.restart("kube-apiserver")
         _wait_ready(self.kubeconfig, self._processes)
 

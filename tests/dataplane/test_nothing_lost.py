@@ -163,25 +163,23 @@ async def test_a_domain_that_comes_and_goes(models: Models) -> None:
 
 
 async def test_a_template_that_gives_every_service_another_host(plane: DataPlane) -> None:
-    """The old host is answered until the new one is."""
-    async with own_place(plane) as (models, _):
+    """Clients of the old host are answered until those of the new one are."""
+    long_enough = "overlapSeconds: 5"
+    async with own_place(plane, doorward=long_enough) as (models, _):
         names = [await opened(models, annotations) for annotations in EACH]
         domain = SHARED["ingressDomain"]
         olds = [f"{name}.{models.namespace}.{domain}" for name in names]
         news = [f"{name}-in-{models.namespace}.{domain}" for name in names]
         template = "{{.Name}}-in-{{.Namespace}}.{{.IngressDomain}}"
         for change, before, after in (({"domainTemplate": template}, olds, news), ({}, news, olds)):
-            async with nothing_lost(models, _of_each(models, names, before)):
-                await models.configure({**SHARED, **change}, doorward=OVERLAP)
+            async with load(plane.network, _of_each(models, names, before)) as leaving:
+                await models.configure({**SHARED, **change}, doorward=long_enough)
                 for host in after:
                     await known(models, host)
-                arriving = load(plane.network, _of_each(models, names, after))
-                running = await arriving.__aenter__()
-            for host in before:
-                await known(models, host, 404)
-            await running.more()
-            await arriving.__aexit__(None, None, None)
-            assert running.lost == []
+            assert leaving.lost == []
+            async with nothing_lost(models, _of_each(models, names, after)):
+                for host in before:
+                    await known(models, host, 404)
 
 
 def _of_each(models: Models, names: list[str], hosts: list[str]) -> list[Target]:
@@ -215,7 +213,7 @@ async def test_a_daemon_that_is_killed(plane: DataPlane, tmp_path: Path, kept: b
 
 async def test_an_api_server_that_is_restarted(models: Models) -> None:
     async with each_kind(models) as (names, running):
-        await asyncio.to_thread(models.plane.control.restart_api_server)
+        models.plane.control.restart_api_server()
         await running.more()
         for name in names:
             await models.annotate(name, {"ome.io/ingress-additional-domains": "more.example.org"})
