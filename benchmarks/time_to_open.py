@@ -23,7 +23,7 @@ from tests.dataplane.models import INGRESS, Models, models_in
 from tests.dataplane.plane import DataPlane, data_plane
 from tests.dataplane.ways import WAYS, Way
 from tests.e2e.place import Place, place
-from tests.e2e.world import condition
+from tests.e2e.world import World, condition
 
 KINDS = {
     "virtualservice": "VirtualService",
@@ -67,8 +67,11 @@ async def _told(models: Models, how: str, count: int, *, at_once: bool) -> dict[
     services = [(f"{how.replace(' ', '-')}-{number}", ways[number % len(ways)]) for number in range(count)]
     for name, way in services:
         status = {"conditions": [condition("EngineReady", "False")]}
-        await models.add(name, WAYS[way].annotations, status=status, knative=WAYS[way].serverless)
-    await asyncio.gather(*(models.reports(name, "EngineNotReady") for name, _ in services))
+        # Pods that are ready would open the door of a service that has no condition yet.
+        await World.add(models, name, WAYS[way].annotations, deployed=True, status=status)
+        await models.deploy(name, knative=WAYS[way].serverless)
+    for name, _ in services:
+        await models.reports(name, "EngineNotReady")
     print(f"  {count} services are there, and become ready {how}", file=sys.stderr)
     if at_once:
         times = await asyncio.gather(*(_open(models, name, way) for name, way in services))
