@@ -27,7 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.only == "door":
         for name, milliseconds in time_to_open.measure(20 if arguments.quick else 100).items():
-            print(f"{name:<45} {milliseconds:>8,.0f} ms")
+            print(f"{name:<35} {milliseconds:>6,.0f} ms")
         return
     figures: dict[str, float] = {}
     if arguments.only != "server":

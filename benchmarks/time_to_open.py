@@ -4,7 +4,7 @@
 
     condition is True --(doorward)--> the route is written --(istiod, Envoy)--> the first 200
 
-Services become ready one after the other, and then as many others all at once.
+Services become ready one after the other.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
 
 
 def measure(count: int = 100) -> dict[str, float]:
-    """Milliseconds, by what they are of; ``count`` services one by one, and as many at once."""
+    """Milliseconds, by what they are of, over ``count`` services."""
     try:
         parts = find(lambda line: print(f"  {line}", file=sys.stderr))
     except Missing as missing:
@@ -57,34 +57,27 @@ def measure(count: int = 100) -> dict[str, float]:
 
 
 async def _measure(plane: DataPlane, made: Place, count: int) -> dict[str, float]:
-    async with models_in(plane, made) as models:
-        figures = await _told(models, "one by one", count, at_once=False)
-        return figures | await _told(models, "at once", count, at_once=True)
-
-
-async def _told(models: Models, how: str, count: int, *, at_once: bool) -> dict[str, float]:
     ways = list(KINDS)
-    services = [(f"{how.replace(' ', '-')}-{number}", ways[number % len(ways)]) for number in range(count)]
-    for name, way in services:
-        status = {"conditions": [condition("EngineReady", "False")]}
-        # Pods that are ready would open the door of a service that has no condition yet.
-        await World.add(models, name, WAYS[way].annotations, deployed=True, status=status)
-        await models.deploy(name, knative=WAYS[way].serverless)
-    for name, _ in services:
-        await models.reports(name, "EngineNotReady")
-    print(f"  {count} services are there, and become ready {how}", file=sys.stderr)
-    if at_once:
-        times = await asyncio.gather(*(_open(models, name, way) for name, way in services))
-    else:
+    services = [(f"m-{number}", ways[number % len(ways)]) for number in range(count)]
+    async with models_in(plane, made) as models:
+        for name, way in services:
+            status = {"conditions": [condition("EngineReady", "False")]}
+            # Pods that are ready would open the door of a service that has no condition yet.
+            await World.add(models, name, WAYS[way].annotations, deployed=True, status=status)
+            await models.deploy(name, knative=WAYS[way].serverless)
+        for name, _ in services:
+            await models.reports(name, "EngineNotReady")
+        print(f"  {count} services are there, and become ready one by one", file=sys.stderr)
         times = [await _open(models, name, way) for name, way in services]
+    parts = {
+        "whole": [opened.write + opened.proxy for opened in times],
+        "condition to write": [opened.write for opened in times],
+        "write to proxy": [opened.proxy for opened in times],
+    }
     return {
-        f"{how}: {part}, {which}": 1000 * value
-        for part, spans in (
-            ("whole", [opened.write + opened.proxy for opened in times]),
-            ("condition to write", [opened.write for opened in times]),
-            ("write to proxy", [opened.proxy for opened in times]),
-        )
-        for which, value in (("median", median(spans)), ("99th percentile", _percentile(spans)))
+        f"{part}, {which}": 1000 * figure(spans)
+        for part, spans in parts.items()
+        for which, figure in (("median", median), ("99th percentile", _percentile))
     }
 
 
