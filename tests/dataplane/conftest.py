@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import providers
-from tests.dataplane.binaries import Missing, find
+from tests.dataplane.binaries import Missing, Parts, find
 from tests.dataplane.models import INGRESS, Models, models_in
 from tests.dataplane.plane import DataPlane, data_plane
 from tests.e2e.place import Place, place
@@ -22,8 +22,8 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
-    """A data plane with gateways of each kind.  A test works in a namespace of its own."""
+def parts(request: pytest.FixtureRequest) -> Parts:
+    """What the tier runs, built on first use; where it can't be had, a test that asks for it is skipped."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def tell(message: str) -> None:
@@ -31,11 +31,16 @@ def plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             print(f"\n{message}", end="", file=sys.stderr, flush=True)
 
     try:
-        parts = find(tell)
+        return find(tell)
     except Missing as missing:
         if providers.required():
             pytest.fail(str(missing))
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def plane(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
+    """A data plane with gateways of each kind.  A test works in a namespace of its own."""
     with data_plane(parts, tmp_path_factory.mktemp("data-plane")) as plane:
         yield plane
 

@@ -8,6 +8,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE
 from secrets import token_hex
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ PORTS = [{"name": "grpc"}, {"name": "http2"}, {"name": "http", "appProtocol": "k
 """What tells Istio that a component speaks HTTP/2 without TLS."""
 
 
-async def opened(models: Models, way: str, **more: object) -> tuple[str, str]:
+async def opened(models: Models, way: str, **more: Any) -> tuple[str, str]:
     """A service whose door is open and known to the proxy: its name and host."""
     name, wanted = f"{way}-{token_hex(3)}", WAYS[way]
     await models.add(name, wanted.annotations, components=("engine", "decoder"), knative=wanted.serverless, **more)
@@ -82,7 +83,7 @@ async def test_grpc_arrives_where_the_port_says_so(models: Models, way: str, por
     assert answers["say"]["path"] == "/echo/Say"
 
 
-async def call(models: Models, address: str, host: str) -> dict[str, object]:
+async def call(models: Models, address: str, host: str) -> dict[str, Any]:
     """What a gRPC client in the tests' network gets, once the proxy knows the host."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -101,5 +102,5 @@ async def call(models: Models, address: str, host: str) -> dict[str, object]:
             process.kill()
             await process.wait()
     assert process.returncode == 0, out
-    answers: dict[str, object] = json.loads(out)
+    answers: dict[str, Any] = json.loads(out)
     return answers
