@@ -71,8 +71,13 @@ def _istiod(tell: Tell) -> Path:
     return made.folder / "istiod"
 
 
+def packages_folder() -> Path:
+    """Where exactly what ``requirements/dataplane.txt`` pins goes."""
+    return cache_folder() / f"dataplane-{sha256(PINS.read_bytes()).hexdigest()[:12]}" / "packages"
+
+
 def _packages(tell: Tell) -> Path:
-    folder = cache_folder() / f"dataplane-{sha256(PINS.read_bytes()).hexdigest()[:12]}" / "packages"
+    folder = packages_folder()
     if not folder.exists():
         with one_at_a_time(folder):
             if not folder.exists():
