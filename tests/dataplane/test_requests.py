@@ -126,8 +126,8 @@ async def test_the_in_cluster_name_leads_by_path_where_it_can(models: Models, wa
     name, wanted = f"{way}-{row}", WAYS[way]
     components = ROWS[row] if wanted.serverless else ROWS[row][:2] if "router" in ROWS[row] else ("engine",)
     for form in ("", ".svc", ".svc.cluster.local", ".svc.cluster.local:80"):
-        for path in PATHS:
-            answer = await models.inside(f"{name}.{models.namespace}{form}", path)
+        answers = await models.inside(f"{name}.{models.namespace}{form}", *PATHS)
+        for path, answer in zip(PATHS, answers, strict=True):
             assert models.reached(answer) == f"{name}-{table(components, path)}", path
             assert answer.path == path
 
@@ -162,7 +162,7 @@ async def test_all_that_opens_one_door_opens_no_other(models: Models) -> None:
             answer = await models.client.ask(hosts(models, f"{way}-e")[0], "/", port=port)
             assert models.reached(answer) == "404", f"{way} at {port}"
     for name in ("inside", "inside-knative"):
-        answer = await models.inside(f"{name}.{namespace}.svc.cluster.local", "/v1/models")
+        (answer,) = await models.inside(f"{name}.{namespace}.svc.cluster.local", "/v1/models")
         assert models.reached(answer) == f"{name}-engine"
 
 
