@@ -50,7 +50,7 @@ def measure(count: int = 100) -> dict[str, float]:
         raise SystemExit(str(missing)) from None
     with (
         tempfile.TemporaryDirectory() as folder,
-        data_plane(parts, Path(folder)) as plane,
+        data_plane(parts, Path(folder), hasty=False) as plane,
         place(plane.kubeconfig, INGRESS) as made,
     ):
         return asyncio.run(_measure(plane, made, count))

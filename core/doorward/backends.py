@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import pluggy
 
 from doorward import hooks
-from doorward.hooks import Watch
+from doorward.hooks import Read, Watch
+from doorward.model import host_fields
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning
 from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
@@ -17,7 +18,7 @@ from doorward.model.settings import Settings
 
 ENTRY_POINT_GROUP = "doorward"
 
-_HOOKS = ("select", "supports", "accompanies", "needs", "render", "status", "claims", "narrow", "apply", "observe")
+_HOOKS = ("render", "apply", "status", "select", "claims", "narrow", "observe")
 
 T = TypeVar("T")
 
@@ -51,28 +52,14 @@ class Backend:
             if caller.name in _HOOKS:
                 self._hooks[caller.name] = _direct(manager, caller, plugin)
 
-    def selects(self) -> bool:
-        return self._hooks["select"] is not None
-
     def select(self, door: Door, settings: Settings) -> str | None:
         return self._call("select", str, door, settings)
 
-    def supports(self, door: Door) -> str | None:
-        return self._call("supports", str, door)
-
-    def accompanies(self, door: Door) -> bool:
-        return bool(self._call("accompanies", bool, door))
-
-    def may_accompany(self) -> bool:
-        return self._hooks["accompanies"] is not None
-
-    def needs(self, door: Door) -> Sequence[Ref]:
-        return self._sequence("needs", Ref, door)
-
-    def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-        rendering = self._call("render", Rendering, door, needed) or Rendering()
-        self._check_items("render", rendering.objects, dict)
-        self._check_items("render", rendering.warnings, Warning)
+    def render(self, door: Door, read: Read) -> Rendering | None:
+        rendering = self._call("render", Rendering, door, read)
+        if rendering is not None:
+            self._check_items("render", rendering.objects, dict)
+            self._check_items("render", rendering.warnings, Warning)
         return rendering
 
     def status(self, door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
@@ -152,7 +139,7 @@ def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: ob
 
 
 class Backends:
-    """All backends, in the order in which they are asked: third parties before built-ins.
+    """All backends.
 
     Raises ValueError where two of them describe one kind differently, or where one can't keep what it says it keeps.
     """
@@ -168,22 +155,36 @@ class Backends:
         self.manager.check_pending()
         pairs = sorted(self.manager.list_name_plugin())
         self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs if plugin is not None}
-        self._beside = tuple(b for b in self.by_name.values() if b.may_accompany())
-        self._selecting = [backend for backend in self.by_name.values() if backend.selects()]
+        self._selecting = self._in_hook_order("select")
         self.watches: dict[str, Watch] = {}
+        self._described: dict[str, list[Watch]] = {name: [] for name in self.by_name}
         self.claiming: dict[str, Backend] = {}
         self.external: dict[str, Backend] = {}
         """Who keeps the objects of kinds that don't live in the API server."""
         for name, plugin in pairs:
             if plugin is not None:
                 self._add_watches(name, plugin)
+        self.hostless = frozenset(filter(self._writes_services_alone, self.by_name))
+        """Those that serve no host: a Service is reached by its address, whatever its name."""
         self.resources: dict[str, Resource] = {r.kind: r for r in CORE_RESOURCES}
         self.resources.update((kind, watch.resource) for kind, watch in self.watches.items())
+
+    def _in_hook_order(self, hook: str) -> list[Backend]:
+        """Those that implement a hook: pluggy's tryfirst, the others, its trylast; each of these by name."""
+        options = {
+            impl.plugin_name: (not impl.tryfirst, impl.trylast, impl.plugin_name)
+            for impl in getattr(self.manager.hook, hook).get_hookimpls()
+        }
+        return [self.by_name[name] for name in sorted(options, key=options.__getitem__)]
+
+    def _writes_services_alone(self, name: str) -> bool:
+        return {watch.resource.kind for watch in self._described[name] if watch.owned != "nothing"} == {SERVICE}
 
     def _add_watches(self, name: str, plugin: object) -> None:
         others = [p for p in self.manager.get_plugins() if p is not plugin]
         for watches in self.manager.subset_hook_caller("watches", others)():
             for watch in watches:
+                self._described[name].append(watch)
                 kind = watch.resource.kind
                 known = self.watches.get(kind)
                 if known and watch.owned != "nothing" and known.owned != "nothing" and known != watch:
@@ -193,7 +194,7 @@ class Backends:
                 if known is None or watch.owned != "nothing":
                     self.watches[kind] = watch
                 backend = self.by_name[name]
-                if backend.has_claims() and kind != SERVICE and watch.owned != "nothing":
+                if (watch.hosts or backend.has_claims()) and kind != SERVICE and watch.owned != "nothing":
                     self.claiming[kind] = backend
 
     def _add_external(self, name: str, watch: Watch, known: Watch | None) -> None:
@@ -213,9 +214,9 @@ class Backends:
                 return answer
         return None
 
-    def beside(self, door: Door, selected: Backend | None) -> list[Backend]:
-        """The backends that accompany a door, the selected one left out."""
-        return [backend for backend in self._beside if backend is not selected and backend.accompanies(door)]
+    def renderers(self, selected: str) -> list[Backend]:
+        """All of them; the one that opens the door last, since the door leads through what the others put beside it."""
+        return sorted(self.by_name.values(), key=lambda backend: backend.name == selected)
 
     def observe_calls(self, observer: Observer | None) -> None:
         """Have every call of every hook observed, as the daemon does to name those that take long."""
@@ -228,12 +229,20 @@ class Backends:
         Facts are kept without their kind; backends are shown whole manifests.
         """
         backend = self.claiming.get(kind)
-        return backend.claims(self._whole(kind, manifest)) if backend else ()
+        if backend is None:
+            return ()
+        if paths := self.watches[kind].hosts:
+            return [Claim(host, via=(kind,)) for host in host_fields.named(manifest.get("spec"), paths)]
+        return backend.claims(self._whole(kind, manifest))
 
     def narrow(self, kind: str, manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
         """A merge patch of ``spec`` that leaves these hosts, and what serves inside; None where nothing is left."""
         backend = self.claiming.get(kind)
-        return backend.narrow(self._whole(kind, manifest), hosts) if backend else None
+        if backend is None:
+            return None
+        if paths := self.watches[kind].hosts:
+            return host_fields.narrowed(manifest.get("spec"), paths, hosts)
+        return backend.narrow(self._whole(kind, manifest), hosts)
 
     def _whole(self, kind: str, manifest: JsonObject) -> JsonObject:
         if "kind" in manifest:

@@ -58,25 +58,27 @@ class DataPlane:
 
 
 @contextmanager
-def data_plane(parts: Parts, folder: Path) -> Iterator[DataPlane]:
-    """One with its state in ``folder``.  Raises StartError."""
+def data_plane(parts: Parts, folder: Path, *, hasty: bool = True) -> Iterator[DataPlane]:
+    """One with its state in ``folder``; ``hasty`` as :func:`istio.istiod_environ` has it.  Raises StartError."""
     folder.mkdir(parents=True, exist_ok=True)
     with running(parts.control_plane, folder / "api-server") as control:
         install(control.kubeconfig, default_files())
         apart(_put_all(control.kubeconfig, list(yaml.safe_load_all(STANDING.read_text()))))
         network, processes = Network(), Processes(folder)
         try:
-            _start(parts, folder, control.kubeconfig, network, processes)
+            _start(parts, folder, control.kubeconfig, network, processes, hasty=hasty)
             yield DataPlane(control, network, processes, parts)
         finally:
             processes.kill()
             network.close()
 
 
-def _start(parts: Parts, folder: Path, kubeconfig: Path, network: Network, processes: Processes) -> None:
+def _start(
+    parts: Parts, folder: Path, kubeconfig: Path, network: Network, processes: Processes, *, hasty: bool
+) -> None:
     xds, web, monitoring = free_port(), free_port(), free_port()
     istiod = istio.istiod(parts.istiod, folder, kubeconfig, xds, web, monitoring)
-    processes.run("istiod", istiod, istio.istiod_environ())
+    processes.run("istiod", istiod, istio.istiod_environ(hasty=hasty))
     path = os.pathsep.join([str(ROOT), str(parts.packages)])
     relay = folder / "xds.socket"
     processes.run("relay", [sys.executable, "-m", "tests.dataplane.relay", str(relay), str(xds)], {"PYTHONPATH": path})

@@ -1,16 +1,16 @@
-"""Behaviour, section 3: which door a service has, which backend opens it, and that closing never waits."""
+"""docs/doors.md, Exposure: which door a service has, which backend opens it, and that closing never waits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import pytest
 from doorward.backends import Backends
-from doorward.hooks import hookimpl
+from doorward.hooks import Read, hookimpl
 from doorward.model.action import Action
 from doorward.model.door import Door, Rendering, manifest
 from doorward.model.event import Started
-from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
+from doorward.model.reference import SERVICE, JsonObject, Resource
 from doorward.model.settings import Settings
 from doorward.runtime.performing import Outcome
 
@@ -244,7 +244,9 @@ class Traefik:
         return "traefik" if door.ingress_class == "traefik" else None
 
     @hookimpl
-    def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+    def render(self, door: Door, read: Read) -> Rendering | None:
+        if door.backend != "traefik":
+            return None
         spec = {"type": "ExternalName", "externalName": door.hosts[0]}
         return Rendering(objects=(manifest("v1", "Service", f"{door.name}-traefik", spec),))
 
@@ -435,7 +437,7 @@ class Broken:
     """A backend whose every answer is an exception."""
 
     @hookimpl
-    def accompanies(self, door: Door) -> bool:
+    def render(self, door: Door, read: Read) -> Rendering | None:
         raise RuntimeError("always")
 
     @hookimpl

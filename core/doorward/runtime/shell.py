@@ -34,7 +34,7 @@ from doorward.journal import Journal
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Elapsed, Record, Started, Unknown, issued
 from doorward.model.reference import CONFIG_MAP, Resource
-from doorward.plan.decision import BASE_KINDS
+from doorward.reconcile import BASE_KINDS
 from doorward.runtime.clock import SteadyClock
 from doorward.runtime.external import EXTERNAL_EVERY, External
 from doorward.runtime.keeper import Keeper
@@ -49,7 +49,8 @@ SLICE = 0.01
 ROOM = 20_000
 """Events that may wait for the engine before watches are read no further."""
 PORTION = 2
-"""Actions per worker that are taken from the engine at a time; the rest may still be thought over."""
+"""Actions per worker that are taken from the engine at a time, but for those that close a door; the rest may still be
+thought over."""
 SLOW_HOOK = 0.05
 """Seconds from which on a call of a plugin is named."""
 LONGEST_REQUEST = 60.0
@@ -62,8 +63,6 @@ LIST_ATTEMPTS = 6
 """Failed first lists of a kind, about half a minute's worth, after which doors that don't need it open without it."""
 RESTART = 1.0
 """Seconds before a task that failed begins again."""
-
-_URGENCY = {"look": 0, "delete": 0, "create": 1, "patch": 1, "status": 2, "event": 3}
 
 _log = structlog.get_logger(__name__)
 
@@ -132,7 +131,7 @@ class Shell:
         self._events: deque[AnyEvent] = deque()
         self._woken = asyncio.Event()
         self._room = asyncio.Event()
-        self._lanes: asyncio.PriorityQueue[tuple[int, int, Action]] = asyncio.PriorityQueue()
+        self._lanes: asyncio.PriorityQueue[tuple[tuple[int, int], Action]] = asyncio.PriorityQueue()
         self._outstanding = 0
         self._working = 0
         self._more = False
@@ -232,7 +231,7 @@ class Shell:
         """What was done so far."""
         done: Counter[str] = Counter()
         for (verb, outcome), count in self.counts.items():
-            if outcome in ("Applied", "Planned") and verb != "look":
+            if outcome in ("Applied", "Planned") and verb != "verify":
                 done[verb] += count
         refused = sum(count for (_, outcome), count in self.counts.items() if outcome in ("Refused", "Unknown"))
         return Summary(
@@ -316,19 +315,20 @@ class Shell:
             self._tell(listener.recorded, records)
 
     def _hand_out(self) -> None:
-        if self._stopping or self._lanes.qsize() >= self._concurrency:
+        if self._stopping:
             return
-        actions = self.engine.actions(PORTION * self._concurrency)
-        self._more = bool(actions)
+        full = self._lanes.qsize() >= self._concurrency
+        actions = self.engine.actions(0 if full else PORTION * self._concurrency)
+        self._more = full or bool(actions)
         self._keep([issued(action) for action in actions])
         for action in actions:
-            if self.dry_run and action.verb != "look":
+            if self.dry_run and action.verb != "verify":
                 self.counts[action.verb, "Planned"] += 1
                 for listener in self.listeners:
                     self._tell(listener.planned, action)
             else:
                 self._outstanding += 1
-                self._lanes.put_nowait((_URGENCY[action.verb], action.id, action))
+                self._lanes.put_nowait((action.place, action))
 
     def _judge(self) -> None:
         for condition, waiter in self._waiters:
@@ -343,13 +343,13 @@ class Shell:
             return left != 0.0
         settings = self.engine.settings
         patience = max(PATIENCE, settings.overlap_seconds + 1.0 if settings else 0.0)
-        return self.engine.still and (left is None or left > patience)
+        return self.engine.idle and (left is None or left > patience)
 
     # -- performing ----------------------------------------------------------------------------------------------
 
     async def _working_off(self) -> None:
         while True:
-            _, _, action = await self._lanes.get()
+            _, action = await self._lanes.get()
             began = perf_counter()
             self._working += 1
             try:

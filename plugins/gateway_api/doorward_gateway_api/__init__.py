@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 
 from doorward_gateway_api import acceptance, claimed, http_route, listeners
 from doorward_gateway_api.http_route import HTTP_ROUTE
@@ -26,21 +27,20 @@ def watches() -> Sequence[Watch]:
     )
 
 
-@hookimpl
-def supports(door: Door) -> str | None:
-    return http_route.supports(door)
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """Every door that isn't Serverless, where Gateway API is enabled."""
+    return "gateway_api" if door.ingress and not door.serverless and settings.enable_gateway_api else None
 
 
 @hookimpl
-def needs(door: Door) -> Sequence[Ref]:
-    gateway = (listeners.gateway_ref(door),) if door.settings.ome_ingress_gateway else ()
-    return (*gateway, *http_route.needs(door))
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    rendering = http_route.render(door, needed)
-    if gateway := needed.get(listeners.gateway_ref(door)):
+def render(door: Door, read: Read) -> Rendering | None:
+    if door.backend != "gateway_api":
+        return None
+    if why := http_route.refused(door):
+        return Rendering(refused=why)
+    rendering = http_route.render(door, read)
+    if gateway := read(listeners.gateway_ref(door)):
         unheard = listeners.unheard(door, rendering.objects, gateway)
         return Rendering(objects=rendering.objects, warnings=rendering.warnings + unheard, path=rendering.path)
     return rendering

@@ -8,14 +8,15 @@ makes ``/`` of the prefix itself and takes it off everything below; durations ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from doorward.hooks import Read
 from doorward.model import names
 from doorward.model.annotations import by_setting
 from doorward.model.door import Door, Rendering, Route, Warning, manifest
 from doorward.model.hosts import LONGEST_PATH
 from doorward.model.quoting import short
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import JsonObject, Resource
 
 HTTP_ROUTE = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes", ("v1",))
 GROUP = HTTP_ROUTE.group
@@ -26,8 +27,8 @@ _API_VERSION = HTTP_ROUTE.api_version()
 _LONGEST_UNIT = 99_999
 
 
-def supports(door: Door) -> str | None:
-    """Why a door can't be opened by HTTPRoutes."""
+def refused(door: Door) -> str:
+    """Why a door can't be opened by HTTPRoutes; empty where it can."""
     if door.serverless:
         return (
             "gateway_api doesn't serve mode Serverless; leave annotation doorward.io/backend out for a VirtualService, "
@@ -35,7 +36,7 @@ def supports(door: Door) -> str | None:
         )
     if not door.settings.ome_ingress_gateway:
         return "no Gateway is known; name it in setting omeIngressGateway"
-    return None
+    return ""
 
 
 def route_names(door: Door) -> list[str]:
@@ -53,14 +54,7 @@ def _host_route_names(door: Door) -> list[str]:
     ]
 
 
-def needs(door: Door) -> Sequence[Ref]:
-    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it."""
-    if len(door.all_hosts) <= MOST_HOSTS:
-        return ()
-    return [door.ref(HTTP_ROUTE.kind, name) for name in _host_route_names(door)]
-
-
-def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str, list[str]]]:
+def _spread(door: Door, read: Read) -> Iterator[tuple[str, list[str]]]:
     """The hosts of each HTTPRoute: those that it has, then newcomers.
 
     One that moved would be in none of them between two writes.
@@ -69,7 +63,8 @@ def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str,
     wanted, placed = frozenset(hosts), dict[str, str]()
     free: list[str] = []
     for name in routes:
-        standing = needed.get(door.ref(HTTP_ROUTE.kind, name), {}).get("spec", {}).get("hostnames") or ()
+        route = read(door.ref(HTTP_ROUTE.kind, name)) if len(routes) > 1 else None
+        standing = (route or {}).get("spec", {}).get("hostnames") or ()
         stays = [host for host in standing[:MOST_HOSTS] if host in wanted and host not in placed]
         placed |= dict.fromkeys(stays, name)
         free += [name] * (MOST_HOSTS - len(stays))
@@ -85,13 +80,11 @@ def _path_name(door: Door) -> str:
     return names.derived(door.name, "path", names.mark(door.namespace, door.name, prefix))
 
 
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    """The HTTPRoutes of a door; nothing where :func:`supports` has a reason against it."""
-    if supports(door):
-        return Rendering()
+def render(door: Door, read: Read) -> Rendering:
+    """The HTTPRoutes of a door."""
     passed, held_back = by_setting(door, "the HTTPRoute")
     objects = []
-    for name, hosts in _spread(door, needed):
+    for name, hosts in _spread(door, read):
         rules = [_rule(door, route) for route in door.routes]
         objects.append(_http_route(door, name, hosts, rules, passed))
     if not door.path:
@@ -99,7 +92,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     if problem := _path_problem(door):
         return Rendering(objects=tuple(objects), warnings=(*held_back, problem), path=False)
     rules = [_rule(door, route, door.path.prefix) for route in door.routes]
-    path_hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))[:MOST_HOSTS]
+    path_hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))[:MOST_HOSTS]
     objects.append(_http_route(door, _path_name(door), path_hosts, rules, passed))
     return Rendering(objects=tuple(objects), warnings=held_back)
 
@@ -117,7 +110,7 @@ def _path_problem(door: Door) -> Warning | None:
 def _http_route(
     door: Door, name: str, hosts: Sequence[str], rules: list[JsonObject], passed: dict[str, str]
 ) -> JsonObject:
-    parents = dict.fromkeys((door.settings.ome_ingress_gateway, *door.leaving_parents))
+    parents = dict.fromkeys((door.settings.ome_ingress_gateway, *door.draining_parents))
     spec = {"parentRefs": [_parent(parent) for parent in parents], "hostnames": list(hosts), "rules": rules}
     return manifest(_API_VERSION, HTTP_ROUTE.name, name, spec, annotations=passed)
 

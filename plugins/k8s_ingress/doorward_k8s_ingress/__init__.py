@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import JsonObject
+from doorward.model.settings import Settings
 
 from doorward_k8s_ingress import claimed, ingress
 from doorward_k8s_ingress.controllers import GUARDED
@@ -27,19 +28,22 @@ def watches() -> Sequence[Watch]:
     )
 
 
-@hookimpl
-def supports(door: Door) -> str | None:
-    return ingress.supports(door)
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """A Serverless door of another ingress class than istio, and every other door, unless Gateway API is enabled."""
+    if not door.ingress:
+        return None
+    if door.serverless:
+        asked = door.annotations.get("ome.io/ingress-class", "").strip() or "istio"
+        mine = door.virtual_services and asked != "istio"
+    else:
+        mine = not settings.enable_gateway_api
+    return "k8s_ingress" if mine else None
 
 
 @hookimpl
-def needs(door: Door) -> Sequence[Ref]:
-    return ingress.needs(door)
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    return ingress.render(door, needed)
+def render(door: Door, read: Read) -> Rendering | None:
+    return ingress.render(door, read) if door.backend == "k8s_ingress" else None
 
 
 @hookimpl
