@@ -88,6 +88,16 @@ async def changed(models: Models, name: str, annotations: dict[str, str | None],
     await models.stands(name)
 
 
+async def test_what_is_lost_is_noticed(models: Models) -> None:
+    """The measure of all that follows: a door that closes for a moment."""
+    name = await opened(models, RAW)
+    async with load(models.plane.network, targets(models, name)) as running:
+        for closed in ("true", None):
+            await models.annotate(name, {"ome.io/disable-ingress": closed})
+            await known(models, host_of(models, name), 404 if closed else 200)
+    assert {line.partition("decode: ")[2] or line.partition("completions: ")[2] for line in running.lost} == {"404 b''"}
+
+
 SWITCHES = {
     "Ingress to HTTPRoute": (INGRESS_RAW, "Ingress/NAME", HTTPROUTE, "HTTPRoute/NAME"),
     "Ingress to VirtualService": (INGRESS_RAW, "Ingress/NAME", VIRTUALSERVICE_RAW, "VirtualService/NAME"),
