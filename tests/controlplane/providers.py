@@ -44,13 +44,27 @@ def find(tell: Tell, *, own: bool = False, port: int = 0) -> Start | None:
     """
     if (external := os.environ.get("DOORWARD_TEST_KUBECONFIG")) and not own:
         return lambda _: _external(Path(external))
-    assets = Binaries(Path(os.environ.get("KUBEBUILDER_ASSETS") or "/usr/local/kubebuilder/bin"))
+    assets = _assets()
     if assets.complete:
         return lambda folder: _binaries(assets, folder, port, "binaries")
     if _k3s_at_hand(tell):
         return _k3s
-    ready = built(None, tell) or built(find_go(install=required(), tell=tell), tell)
+    ready = _built(tell)
     return (lambda folder: _binaries(ready, folder, port, "built")) if ready else None
+
+
+def local(tell: Tell) -> Binaries | None:
+    """Binaries to start a server from, whatever other ways there are; None where there are none."""
+    assets = _assets()
+    return assets if assets.complete else _built(tell)
+
+
+def _assets() -> Binaries:
+    return Binaries(Path(os.environ.get("KUBEBUILDER_ASSETS") or "/usr/local/kubebuilder/bin"))
+
+
+def _built(tell: Tell) -> Binaries | None:
+    return built(None, tell) or built(find_go(install=required(), tell=tell), tell)
 
 
 def kubectl() -> Path | None:

@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,28 +41,51 @@ def control_plane(binaries: Binaries, folder: Path, port: int = 0) -> Iterator[P
 
     ``port`` is the API server's on 127.0.0.1; 0: any that is free.  Raises StartError.
     """
+    with running(binaries, folder, port) as plane:
+        yield plane.kubeconfig
+
+
+class ControlPlane:
+    """One that runs, with the kubeconfig of an administrator."""
+
+    def __init__(self, kubeconfig: Path, processes: Processes) -> None:
+        self.kubeconfig = kubeconfig
+        self._processes = processes
+
+    def restart_api_server(self) -> None:
+        """End it as a crash does, start it anew at the same port, and return once it is ready.
+
+        To be called in the main thread: a process dies with the thread that started it.
+        """
+        self._processes.restart("kube-apiserver")
+        _wait_ready(self.kubeconfig, self._processes)
+
+
+@contextmanager
+def running(binaries: Binaries, folder: Path, port: int = 0) -> Iterator[ControlPlane]:
+    """The same, for a test that has more to do with it."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    processes = _Processes(folder)
+    processes = Processes(folder)
     try:
         try:
-            kubeconfig = _start(binaries, folder, port or _free_port(), processes)
+            kubeconfig = _start(binaries, folder, port or free_port(), processes)
         except StartError:
             if port:
                 raise
             # Somebody may have taken the free port meanwhile.
             processes.kill()
-            kubeconfig = _start(binaries, folder, _free_port(), processes)
-        yield kubeconfig
+            kubeconfig = _start(binaries, folder, free_port(), processes)
+        yield ControlPlane(kubeconfig, processes)
     finally:
         processes.kill()
 
 
-def _start(binaries: Binaries, folder: Path, port: int, processes: _Processes) -> Path:
+def _start(binaries: Binaries, folder: Path, port: int, processes: Processes) -> Path:
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
     kubeconfig = _write_kubeconfig(folder, port, token)
-    certificate, key = folder / "certs" / "apiserver.crt", folder / "certs" / "apiserver.key"
+    key = folder / "certs" / "apiserver.key"
     etcd = {"client": "unix://etcd-client:0", "peer": "unix://etcd-peer:0"}
     processes.start(
         binaries,
@@ -93,7 +116,7 @@ def _start(binaries: Binaries, folder: Path, port: int, processes: _Processes) -
         f"--service-account-signing-key-file={key}",
         "--allow-privileged",
     )
-    _wait_ready(port, token, certificate, processes)
+    _wait_ready(kubeconfig, processes)
     if binaries.path("kube-controller-manager"):
         processes.start(
             binaries,
@@ -103,6 +126,8 @@ def _start(binaries: Binaries, folder: Path, port: int, processes: _Processes) -
             "--use-service-account-credentials=false",
             "--secure-port=0",
             "--leader-elect=false",
+            # A node that a test makes has no kubelet, which would say that it lives.
+            "--node-monitor-grace-period=24h",
         )
     return kubeconfig
 
@@ -123,9 +148,12 @@ def _write_kubeconfig(folder: Path, port: int, token: str) -> Path:
     return kubeconfig
 
 
-def _wait_ready(port: int, token: str, certificate: Path, processes: _Processes) -> None:
+def _wait_ready(kubeconfig: Path, processes: Processes) -> None:
+    content = yaml.safe_load(kubeconfig.read_text())
+    server, token = content["clusters"][0]["cluster"]["server"], content["users"][0]["user"]["token"]
+    certificate = kubeconfig.parent / content["clusters"][0]["cluster"]["certificate-authority"]
     deadline = time.monotonic() + READY_TIME
-    request = urllib.request.Request(f"https://127.0.0.1:{port}/readyz", headers={"Authorization": f"Bearer {token}"})
+    request = urllib.request.Request(f"{server}/readyz", headers={"Authorization": f"Bearer {token}"})
     while time.monotonic() < deadline:
         processes.check()
         try:
@@ -142,34 +170,55 @@ def _wait_ready(port: int, token: str, certificate: Path, processes: _Processes)
     raise StartError(f"kube-apiserver isn't ready after {READY_TIME:g} s:\n{processes.tail('kube-apiserver')}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-class _Processes:
+class Processes:
+    """Processes with one folder for their logs, each known by its name."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._again: dict[str, Callable[[], None]] = {}
         atexit.register(self.kill)
 
     def start(self, binaries: Binaries, program: str, *arguments: str) -> None:
         binary = binaries.path(program)
         if binary is None:
             raise StartError(f"no {program} in {binaries.folder}")
+        self.run(program, [str(binary), *arguments])
+
+    def run(
+        self,
+        program: str,
+        command: Sequence[str],
+        environ: Mapping[str, str] | None = None,
+        first: Callable[[], None] | None = None,
+    ) -> None:
+        """Start a command under a name; ``first``, in the new process, in place of :func:`die_with` this one."""
         parent = os.getpid()
-        with (self._folder / f"{program}.log").open("wb") as log:
+        with (self._folder / f"{program}.log").open("ab") as log:
             self._running[program] = subprocess.Popen(
-                [str(binary), *arguments],
+                command,
                 cwd=self._folder,
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=lambda: die_with(parent),
+                preexec_fn=first or (lambda: die_with(parent)),
             )
+        self._again[program] = lambda: self.run(program, command, environ, first)
+
+    def restart(self, program: str) -> None:
+        """End a process as a crash does, and start it anew."""
+        self._running[program].kill()
+        self._running[program].wait()
+        self._again[program]()
 
     def check(self) -> None:
         """Raise StartError where one has ended."""

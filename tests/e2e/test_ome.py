@@ -43,12 +43,12 @@ async def make(
     return await world.create({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec})
 
 
-async def make_door(world: World, door: str, service: JsonObject) -> JsonObject:
-    """The outside door of OME's built-in ingress, as it renders one."""
+async def make_door(world: World, door: str, service: JsonObject, ingress: JsonObject = INGRESS) -> JsonObject:
+    """The outside door of OME's built-in ingress, as it renders one under these settings."""
     name, namespace = service["metadata"]["name"], world.namespace
     host = f"{name}.{namespace}.example.com"
     if door == "istio":
-        gateway = "knative-serving/knative-ingress-gateway"
+        gateway = ingress.get("ingressGateway", "knative-serving/knative-ingress-gateway")
         match = {"authority": {"regex": f"^{host.replace('.', chr(92) + '.')}(?::\\d{{1,5}})?$"}, "gateways": [gateway]}
         rule = {
             "match": [match],
@@ -60,10 +60,11 @@ async def make_door(world: World, door: str, service: JsonObject) -> JsonObject:
     if door == "k8s_ingress":
         backend = {"service": {"name": f"{name}-engine", "port": {"number": 80}}}
         paths = {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}
-        spec = {"ingressClassName": "nginx", "rules": [{"host": host, "http": paths}]}
+        spec = {"ingressClassName": ingress["ingressClassName"], "rules": [{"host": host, "http": paths}]}
         return await make(world, "Ingress", "networking.k8s.io/v1", name, service, spec)
     rule = {"backendRefs": [{"name": f"{name}-engine", "port": 80}]}
-    spec = {"hostnames": [host], "parentRefs": [{"namespace": "infra", "name": "ome"}], "rules": [rule]}
+    namespace, _, gateway = ingress["omeIngressGateway"].partition("/")
+    spec = {"hostnames": [host], "parentRefs": [{"namespace": namespace, "name": gateway}], "rules": [rule]}
     return await make(world, "HTTPRoute", "gateway.networking.k8s.io/v1", name, service, spec)
 
 

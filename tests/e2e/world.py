@@ -149,9 +149,11 @@ class World:
     async def add(self, name: str, annotations: dict[str, str] | None = None, **more: Any) -> JsonObject:
         """A service whose components (an engine) are deployed and ready."""
         components = more.pop("components", ("engine",))
-        await self.deploy(name, *components)
+        if not more.pop("deployed", False):
+            await self.deploy(name, *components)
         spec = more.pop("spec", {component: {"minReplicas": 1} for component in components})
-        status = {"conditions": [condition(TITLES[component]) for component in components]}
+        ready = {"conditions": [condition(TITLES[component]) for component in components]}
+        status = more.pop("status", ready)
         metadata = {"name": name, "annotations": annotations or {}, **more}
         return await self.create(
             {

@@ -82,6 +82,12 @@ def test_the_tools_are_pinned_for_developers_only() -> None:
     assert not {"pytest", "ruff", "uv"} & pins("doorward.txt")
 
 
+def test_what_runs_beside_the_tests_is_pinned_apart() -> None:
+    wanted = {names(each) for each in project(ROOT)["dependency-groups"]["dataplane"]}
+    assert wanted <= pins("dataplane.txt")
+    assert not wanted & pins("dev.txt")
+
+
 def test_the_way_in_installs_every_member() -> None:
     text = (ROOT / "dev").read_text()
     listed = re.search(r"MEMBERS = \((.*?)\)", text, re.DOTALL)

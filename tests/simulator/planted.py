@@ -21,7 +21,7 @@ from doorward.model.reference import Ref
 from doorward.plan import closing, diff, draining, held
 from doorward.plan.plan import Plan, Situation
 from doorward.render.rendering import Rendered
-from doorward.report import status
+from doorward.report import foreseen, status
 from doorward.state import effective_settings, folds, reserved
 from doorward.state import state as states
 from doorward.state.facts import Fact, Facts
@@ -322,7 +322,8 @@ def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def nobody_waits_for_acceptance(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reconciling, "standing_of", lambda *_: Standing())
+    for where in (reconciling, foreseen):
+        patch.setattr(where, "standing_of", lambda *_: Standing())
 
 
 @planted

@@ -9,6 +9,7 @@ a change of a service --> itself, and whatever bears its UID
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
@@ -49,6 +50,9 @@ class State:
         """The settings that each service's door read, as bits; none for one that was never reconciled."""
         self.born: set[str] = set()
         """Services that came while we watched: nothing of theirs stood before."""
+        self.unlisted: dict[Ref, frozenset[str]] = {}
+        """The kinds that serve hosts and weren't listed when a service was last reconciled, where there are any: what
+        is there of them when they are listed stood before."""
         self.changed_in_flight: set[Ref] = set()
         """Services that were reconciled while something of theirs was in flight."""
         self.owed: set[Ref] = set()
@@ -106,6 +110,7 @@ class State:
             for fact in self.facts.bearing(before.uid):
                 self.reserve(fact.ref, self.number)
             self.reads.pop(ref, None)
+            self.unlisted.pop(ref, None)
         if after is None:
             return
         if self.services.arrive(after):
@@ -137,7 +142,8 @@ class State:
             return ()
         fact, in_flight, unknown = self.facts.get(ref), self.in_flight.on(ref), self.services.unknown_write(ref)
         exists = self.services.__contains__
-        now, added = reserved(self.backends, ref, fact, in_flight, unknown, self._claimant, exists)
+        claimant = partial(self._claimant, ref.kind)
+        now, added = reserved(self.backends, ref, fact, in_flight, unknown, claimant, exists)
         if not (decided or in_flight or unknown) and (owner := self.services.served_by(ref)):
             memory = written.after_sight(self.services.memory(owner), owner, key_of(ref), fact, now)
             self.services.remember(owner, memory)
@@ -148,12 +154,13 @@ class State:
                 self.queue.add(service, cause)
         return added
 
-    def _claimant(self, uid: str, namespace: str) -> Claimant | None:
-        """The service with this UID, if it is one of this namespace."""
+    def _claimant(self, kind: str, uid: str, namespace: str) -> Claimant | None:
+        """The service with this UID, if it is one of this namespace, as one that has an object of a kind."""
         ref = self.services.ref(uid)
         if ref is None or ref.namespace != namespace:
             return None
-        return Claimant(self.services.memory(uid), ref in self.reads or uid in self.born, lambda: self._shown(ref))
+        met = uid in self.born or (ref in self.reads and kind not in self.unlisted.get(ref, ()))
+        return Claimant(self.services.memory(uid), met, lambda: self._shown(ref))
 
     def _shown(self, ref: Ref) -> frozenset[str]:
         fact = self.facts.get(ref)

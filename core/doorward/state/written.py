@@ -9,11 +9,12 @@ a door is decided      what stands as it is wanted, and nobody else has a hand i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
 from doorward.model.action import Action
+from doorward.model.reference import Ref
 from doorward.state.facts import Fact
 from doorward.state.memory import Memory, Served, claims_of, drop, key_of, put
 
@@ -45,13 +46,13 @@ def after_sight(memory: Memory, owner: str, key: str, fact: Fact | None, now: Co
     return memory
 
 
-def met(memory: Memory, ours: Iterable[Fact], served: Callable[[Fact], Iterable[str]]) -> Memory:
+def met(memory: Memory, ours: Iterable[Fact], served: Mapping[Ref, Iterable[str]]) -> Memory:
     """What stands when we come, and memory knows nothing of; it may be a write of ours that the journal lost."""
     stood = memory.stood
     for fact in ours:
         key = key_of(fact.ref)
         known = claims_of(memory.written, key, fact.uid)
-        if unknown := tuple(each for each in served(fact) if each not in known):
+        if unknown := tuple(each for each in served[fact.ref] if each not in known):
             stood = put(stood, key, Served(unknown, fact.uid))
     return replace(memory, stood=stood)
 

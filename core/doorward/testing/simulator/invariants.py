@@ -63,6 +63,8 @@ class Invariants:
         self._until: dict[Host, tuple[str, int]] = {}
         """Who served a host last, until which resourceVersion."""
         self._inside: dict[str, dict[str, float]] = {}
+        self.forgetful = False
+        """Whether a journal was lost."""
         self._claims: dict[tuple[str, str], set[Host]] = {}
         self._closed: dict[tuple[str, str], bool] = {}
         self._closed_under: Settings | None = None
@@ -332,9 +334,9 @@ class Invariants:
     def unproven(self) -> None:
         """A journal is lost: whatever isn't named in a service's status yet, nobody knows to be ours.
 
-        Where a tenant forges, such a host may be anybody's.
+        Where a tenant forges, before that or after, such a host may be anybody's.
         """
-        if not self.world.hostile:
+        if not (self.world.hostile and self.forgetful):
             return
         for uid, service in self.world.services().items():
             told = ((service.get("status") or {}).get("annotations") or {}).get(HOSTS, "").split()

@@ -66,6 +66,7 @@ class Run:
                 world.occupy(step)
             case s.Forge():
                 self.faults[f"a tenant forges: {step.how}"] += world.forge(step)
+                self.invariants.unproven()
             case s.Accept():
                 self._accept()
             case s.Collect():
@@ -145,6 +146,7 @@ class Run:
             records = replica.engine.snapshot()
         elif step.journal == "none":
             self.invariants.uncertain |= bool(replica.issued)
+            self.invariants.forgetful = True
             self.invariants.unproven()
             records = []
         # Requests that are on their way arrive or don't; nobody hears of it.

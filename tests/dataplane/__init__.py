@@ -1,0 +1,18 @@
+"""Requests through real proxies: istiod, Envoy and everything around them, in one network that leads nowhere else.
+
+::
+
+    loopback of the machine                  a network namespace of the tests' own
+    -----------------------                  --------------------------------------------------------------
+    API server <-- istiod --(a socket)--> Envoy at 10.201.0.1     --->  pods at 10.202.X.Y
+        ^                                    :80   Ingresses            one process answers for all of them
+        |                                    :8090 ingressGateway       and says which address it was called at
+    the daemon, the tests                    :8091 localGateway                    ^
+                                             :8092 omeIngressGateway               |
+                                               ^                                   |
+                                             requests of the tests, from outside --+-- and inside the cluster
+
+Nobody sends anything but to loopback or within that namespace, which has no way out and goes with the last process in
+it.  Services and pods are real objects, and kube-controller-manager makes the EndpointSlices.  The tests play OME,
+which deploys models, Knative, and what a node does with a Service (:mod:`tests.dataplane.models`).
+"""

