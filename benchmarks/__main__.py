@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument(
         "--only",
         choices=("engine", "server", "checks", "door"),
-        help="the engine alone, before a real API server, the checks of guarded doors, or how long a door takes to open "
-        "at real proxies (in milliseconds; only if it is asked for)",
+        help="the engine alone, before a real API server, checks of guarded doors, or how long a door takes to open at "
+        "real proxies (in milliseconds; only if it is asked for)",
     )
     arguments = parser.parse_args()
     if arguments.only == "door":
