@@ -17,7 +17,19 @@ from doorward.model.settings import Settings
 
 ENTRY_POINT_GROUP = "doorward"
 
-_HOOKS = ("select", "supports", "accompanies", "needs", "render", "status", "claims", "narrow", "apply", "observe")
+_HOOKS = (
+    "select",
+    "supports",
+    "accompanies",
+    "needs",
+    "needs_further",
+    "render",
+    "status",
+    "claims",
+    "narrow",
+    "apply",
+    "observe",
+)
 
 T = TypeVar("T")
 
@@ -68,6 +80,9 @@ class Backend:
 
     def needs(self, door: Door) -> Sequence[Ref]:
         return self._sequence("needs", Ref, door)
+
+    def needs_further(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Sequence[Ref]:
+        return self._sequence("needs_further", Ref, door, needed)
 
     def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
         rendering = self._call("render", Rendering, door, needed) or Rendering()

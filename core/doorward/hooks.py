@@ -38,6 +38,7 @@ __all__ = [
     "hookspec",
     "merge",
     "needs",
+    "needs_further",
     "observe",
     "render",
     "select",
@@ -114,6 +115,15 @@ def needs(door: Door) -> Sequence[Ref] | None:
     Objects of this very door are shown as doorward last wrote them: what others made of them is drift, to be undone.
 
     The engine tracks them: a change of one, or its appearance, renders this door anew.
+    """
+
+
+@hookspec(firstresult=True)
+def needs_further(door: Door, needed: Mapping[Ref, JsonObject]) -> Sequence[Ref] | None:
+    """Called after ``needs``, with what it named and exists: references to what that leads to, such as a Gateway's
+    class.
+
+    Asked once; ``render`` is given both.
     """
 
 

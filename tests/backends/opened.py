@@ -32,6 +32,8 @@ def render(backend: str, door: Door, cluster: Mapping[Ref, JsonObject] | None = 
     """A backend's rendering, shown only what it asked for."""
     wanted = call(backend, "needs", door=door) or ()
     needed = {ref: cluster[ref] for ref in wanted if cluster and ref in cluster}
+    further = call(backend, "needs_further", door=door, needed=needed) or ()
+    needed |= {ref: cluster[ref] for ref in further if cluster and ref in cluster}
     result = call(backend, "render", door=door, needed=needed)
     assert isinstance(result, Rendering)
     return result

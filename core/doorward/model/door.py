@@ -175,6 +175,8 @@ class Warning(msgspec.Struct, frozen=True):
 
     reason: str
     message: str
+    condition: bool = False
+    """Whether the door's condition says it too, as long as it lasts: requests don't arrive, or clients turn away."""
 
 
 class Rendering(msgspec.Struct, frozen=True, kw_only=True):

@@ -104,7 +104,7 @@ NamespacePattern = Annotated[
 
 def _alias(name: str) -> str:
     """OME's spelling of a field."""
-    return to_camel(name).replace("GatewayApi", "GatewayAPI")
+    return to_camel(name).replace("GatewayApi", "GatewayAPI").replace("HttpRoute", "HTTPRoute")
 
 
 class Settings(BaseModel):
@@ -151,6 +151,8 @@ class Settings(BaseModel):
     """Destination of the VirtualService of a Serverless door; empty: localGatewayService, as in KServe."""
     ome_ingress_gateway: Annotated[GatewayOrNone, Field(validate_default=True)] = ""
     """Gateway that HTTPRoutes attach to, NAMESPACE/NAME."""
+    disable_http_route_timeout: bool = False
+    """No timeouts in any HTTPRoute."""
     ingress_service: str = ""
     """Kept for OME's sake; unused."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -52,6 +53,10 @@ class Renderer:
         refs = backend.needs(door)
         if not refs:
             return {}
+        found = self._found(refs)
+        return found | self._found(backend.needs_further(door, found))
+
+    def _found(self, refs: Sequence[Ref]) -> dict[Ref, JsonObject]:
         for ref in refs:
             self.kinds.require(ref.kind)
         return {ref: self._shown(fact) for ref in refs if (fact := self.reader.get(ref))}

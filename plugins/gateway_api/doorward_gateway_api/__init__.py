@@ -8,8 +8,8 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
 
-from doorward_gateway_api import acceptance, claimed, http_route, listeners
-from doorward_gateway_api.http_route import HTTP_ROUTE
+from doorward_gateway_api import acceptance, claimed, gateway_class, http_route, listeners
+from doorward_gateway_api.kinds import CERTIFICATE, GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE
 
 
 @hookimpl
@@ -22,7 +22,7 @@ def watches() -> Sequence[Watch]:
             guarded=("external-dns.alpha.kubernetes.io/",),
             adoptable=True,
         ),
-        Watch(resource=listeners.GATEWAY),
+        *(Watch(resource=read) for read in (GATEWAY, GATEWAY_CLASS, NAMESPACE, CERTIFICATE)),
     )
 
 
@@ -33,17 +33,25 @@ def supports(door: Door) -> str | None:
 
 @hookimpl
 def needs(door: Door) -> Sequence[Ref]:
-    gateway = (listeners.gateway_ref(door),) if door.settings.ome_ingress_gateway else ()
-    return (*gateway, *http_route.needs(door))
+    if not door.settings.ome_ingress_gateway:
+        return http_route.needs(door)
+    return (listeners.gateway_ref(door), listeners.namespace_ref(door), *http_route.needs(door))
+
+
+@hookimpl
+def needs_further(door: Door, needed: Mapping[Ref, JsonObject]) -> Sequence[Ref]:
+    """The Gateway's class, and the Certificates of its listeners."""
+    gateway = needed.get(listeners.gateway_ref(door))
+    if gateway is None:
+        return ()
+    known = listeners.listeners_of(door, needed)
+    certificates = [ref for listener in known.taking for ref in listener.certificates] if known else []
+    return (gateway_class.ref_of(gateway), *(certificates if door.scheme == "https" else ()))
 
 
 @hookimpl
 def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    rendering = http_route.render(door, needed)
-    if gateway := needed.get(listeners.gateway_ref(door)):
-        unheard = listeners.unheard(door, rendering.objects, gateway)
-        return Rendering(objects=rendering.objects, warnings=rendering.warnings + unheard, path=rendering.path)
-    return rendering
+    return http_route.render(door, needed)
 
 
 @hookimpl
