@@ -43,9 +43,8 @@ def _answer(door: Door, name: str, route: JsonObject | None) -> _Answer:
     """Of the listeners that a route attaches to, the one that is furthest from accepting it."""
     if route is None:
         return _Answer("pending", f"HTTPRoute {name} isn't there yet")
-    ours = [
-        str(each.get("sectionName") or "") for each in _of_gateway(door, (route.get("spec") or {}).get("parentRefs"))
-    ]
+    parents = _of_gateway(door, (route.get("spec") or {}).get("parentRefs"))
+    ours = [str(parent.get("sectionName") or "") for parent in parents]
     answers = [_of_section(door, name, route, section) for section in dict.fromkeys(ours or ("",))]
     return max(answers, key=lambda answer: _WORST[answer.state])
 

@@ -33,7 +33,7 @@ def expired(
 def _expiry(certificate: JsonObject | None) -> str:
     """What cert-manager says of it; empty where it hasn't expired."""
     for condition in ((certificate or {}).get("status") or {}).get("conditions") or ():
-        if condition.get("type") == "Ready" and condition.get("status") == "False":
-            if condition.get("reason") == "Expired":
-                return short(condition.get("message") or "Expired")
+        told = (condition.get("type"), condition.get("status"), condition.get("reason"))
+        if told == ("Ready", "False", "Expired"):
+            return short(condition.get("message") or "Expired")
     return ""

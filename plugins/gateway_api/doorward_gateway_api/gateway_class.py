@@ -1,8 +1,8 @@
 """What the class of the Gateway can: by the list that its controller keeps, else by what is known of the controller.
 
 Source: gateway.networking.k8s.io/v1 GatewayClassStatus ``supportedFeatures`` (GEP-2162); the names of features are in
-kubernetes-sigs/gateway-api, pkg/features/httproute.go.  Setting request headers and redirecting by status code belong to
-``HTTPRoute`` itself and have no name of their own.  The controllers and their sources are in ``gateways.toml``.
+kubernetes-sigs/gateway-api, pkg/features/httproute.go.  Setting request headers and redirecting with status 301 belong
+to ``HTTPRoute`` itself and have no name of their own.  The controllers and their sources are in ``gateways.toml``.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def class_of(gateway: JsonObject | None, needed: Mapping[Ref, JsonObject]) -> Ga
         return UNKNOWN
     listed = frozenset(_features(found))
     controller = str((found.get("spec") or {}).get("controllerName", ""))
-    known = next((each for each in _DATA["gateway"] if _is_of(controller, each)), {})
+    known: JsonObject = next((each for each in _DATA["gateway"] if _is_of(controller, each)), {})
     return GatewayClass(
         name=found["metadata"]["name"],
         listed=listed or None,

@@ -108,7 +108,7 @@ def unheard(
     if mute and tls:
         message = (
             f"the scheme is https, and no listener of {listeners.of} with protocol HTTPS admits host {_named(mute)}: "
-            "add one with a certificate, unless TLS ends before the Gateway; until then the door is served in plain HTTP"
+            "add one with a certificate, unless TLS ends before the Gateway; until then plain HTTP is all there is"
         )
         warnings.append(Warning("NoTLSListener", message, condition=True))
     elif mute:
