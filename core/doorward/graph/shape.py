@@ -42,7 +42,7 @@ AUTH = "doorward.io/auth"
 AUTH_SECRET = "doorward.io/auth-secret"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
 ISTIO_CLASS = "istio"
-_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE)
+_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE, components.GRPC)
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _CLASS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _NEEDING_NO_HOST = ("loadbalancer", "cluster_local")
@@ -179,7 +179,7 @@ def shape(
         waiting=waiting,
         refused=_no_guard(service) if exposure == "unguarded" else None,
         opens=waiting is None or stands,
-        warnings=(*asked.warnings, *_warnings(service, door)),
+        warnings=(*asked.warnings, *_warnings(service, door), *_no_grpc(service, targets[entry], found[entry])),
     )
 
 
@@ -366,3 +366,14 @@ def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
         )
         warnings.append(Warning("ObjectConflict", message))
     return tuple(warnings)
+
+
+def _no_grpc(service: InferenceService, entry: Target, known: Service | None) -> list[Warning]:
+    """What to say where gRPC is to go to a port of its own, and the entry has none."""
+    if not service.flag(components.GRPC) or known is None or entry.grpc is not None:
+        return []
+    message = (
+        f"annotation {components.GRPC}: Service {entry.service} has no port for gRPC beside the one for HTTP; name one "
+        "grpc, or give it appProtocol kubernetes.io/h2c"
+    )
+    return [Warning("NoGRPCPort", message)]

@@ -165,6 +165,8 @@ class Settings(BaseModel):
     """DNS domain of the cluster."""
     request_timeout_seconds: int | None = Field(default=None, gt=0, le=LONGEST_TIMEOUT)
     """Seconds that one request may take where its component names no timeout; absent: as long as it likes."""
+    grpc: bool = False
+    """Whether gRPC requests go to the gRPC port of a component that has one beside its port for HTTP."""
     adopt: bool = False
     """Whether to take over what OME's built-in ingress made."""
     tls_secret_template: NameTemplate = ""

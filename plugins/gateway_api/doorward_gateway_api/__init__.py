@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from doorward.hooks import Watch, hookimpl
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
 
 from doorward_gateway_api import acceptance, claimed, gateway_class, http_route, listeners
-from doorward_gateway_api.kinds import CERTIFICATE, GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE
+from doorward_gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE
 
 
 @hookimpl

@@ -19,6 +19,7 @@ from doorward.model.reference import JsonObject, Ref
 from doorward_gateway_api.kinds import GATEWAY_CLASS
 
 REQUEST_TIMEOUT = "HTTPRouteRequestTimeout"
+BACKEND_H2C = "HTTPRouteBackendProtocolH2C"
 PATH_REWRITE = "HTTPRoutePathRewrite"
 SCHEME_REDIRECT = "HTTPRouteSchemeRedirect"
 PORT_REDIRECT = "HTTPRoutePortRedirect"

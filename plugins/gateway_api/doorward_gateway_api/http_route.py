@@ -18,13 +18,14 @@ from typing import NamedTuple
 
 from doorward.model import names
 from doorward.model.annotations import by_setting
+from doorward.model.certificates import expired
 from doorward.model.door import Door, Rendering, Route, Target, Warning, manifest
 from doorward.model.hosts import LONGEST_PATH
 from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref
 
-from doorward_gateway_api.certificates import expired
 from doorward_gateway_api.gateway_class import (
+    BACKEND_H2C,
     PATH_REWRITE,
     PERMANENT_REDIRECT,
     PORT_REDIRECT,
@@ -38,6 +39,8 @@ from doorward_gateway_api.listeners import MOST_PARENTS, Listener, Listeners, ga
 
 MOST_HOSTS = 16
 UNSUPPORTED = "FeatureUnsupported"
+_GRPC_TYPES = ("application/grpc", "application/grpc+proto", "application/grpc+json")
+"""What gRPC's clients send (grpc/grpc, doc/PROTOCOL-HTTP2.md); a pattern would not be portable."""
 
 _API_VERSION = HTTP_ROUTE.api_version()
 _LONGEST_UNIT = 99_999
@@ -105,7 +108,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
     warnings += _lost(door, gateway_class)
     routes = []
     for number, (name, hosts) in enumerate(_spread(door, needed), 1):
-        rules = [_rule(door, route, gateway_class) for route in door.routes]
+        rules = [*_grpc_rules(door, gateway_class), *(_rule(door, route, gateway_class) for route in door.routes)]
         second = names.derived(door.name, f"redirect-{number}" if number > 1 else "redirect", door.hhhhh)
         routes.append(_Planned(name, second, hosts, "/", rules))
     problem = _path_problem(door, gateway_class)
@@ -130,7 +133,9 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
             warnings += (Warning(UNSUPPORTED, message),)
     if listeners:
         hosts = [host for route in routes for host in route.hosts]
-        warnings += (*unheard(door, hosts, listeners, needed), *expired(door, hosts, listeners, needed))
+        warnings += unheard(door, hosts, listeners, needed)
+        serving = listeners.for_any(hosts, tls=True) if door.scheme == "https" else ()
+        warnings += tuple(expired((ref for each in serving for ref in each.certificates), needed))
     return Rendering(objects=tuple(objects), warnings=tuple(dict.fromkeys(warnings)), path=problem is None)
 
 
@@ -185,7 +190,22 @@ def _path_problem(door: Door, gateway_class: GatewayClass) -> Warning | None:
 
 
 def _lost(door: Door, gateway_class: GatewayClass) -> tuple[Warning, ...]:
-    """What is lost where the class has no timeouts: those that were asked for, or an end to the gateway's own."""
+    """What is lost of what the class can't do."""
+    return (*_lost_timeouts(door, gateway_class), *_lost_http2(door, gateway_class))
+
+
+def _lost_http2(door: Door, gateway_class: GatewayClass) -> tuple[Warning, ...]:
+    """Components that speak HTTP/2 without TLS, where the class isn't told to speak it."""
+    targets = [door.target(component) for component in dict.fromkeys(route.component for route in door.routes)]
+    speaking = [target.service for target in targets if target.protocol or target.grpc]
+    if gateway_class.can(BACKEND_H2C) or not speaking:
+        return ()
+    message = f"{gateway_class} has no {BACKEND_H2C}: HTTP/2 and gRPC may not reach Service {', '.join(speaking)}"
+    return (Warning(UNSUPPORTED, message),)
+
+
+def _lost_timeouts(door: Door, gateway_class: GatewayClass) -> tuple[Warning, ...]:
+    """Timeouts that were asked for, or an end to the gateway's own."""
     if door.settings.disable_http_route_timeout or gateway_class.can(REQUEST_TIMEOUT):
         return ()
     limits = {route.component: _seconds(door, door.target(route.component)) for route in door.routes}
@@ -236,6 +256,22 @@ def _rule(door: Door, route: Route, gateway_class: GatewayClass, prefix: str = "
     if limit := _timeout(door, target, gateway_class):
         rule["timeouts"] = {"request": limit}
     return rule
+
+
+def _grpc_rules(door: Door, gateway_class: GatewayClass) -> list[JsonObject]:
+    """gRPC requests to the entry's port for them: their paths are those of their methods, and lie below no route.
+
+    A GRPCRoute for the same host won't do: a Gateway accepts either that or the HTTPRoute (kubernetes-sigs/gateway-api,
+    apis/v1/grpcroute_types.go, ``hostnames``; so do Traefik and the AWS Load Balancer Controller).
+    """
+    last = door.routes[-1]
+    if (grpc := door.target(last.component).grpc) is None:
+        return []
+    rule = _rule(door, last, gateway_class)
+    by_type = [{"type": "Exact", "name": "content-type", "value": value} for value in _GRPC_TYPES]
+    rule["matches"] = [{**_below("/"), "headers": [header]} for header in by_type]
+    rule["backendRefs"] = [{**rule["backendRefs"][0], "port": grpc.port}]
+    return [rule]
 
 
 def _below(path: str) -> JsonObject:

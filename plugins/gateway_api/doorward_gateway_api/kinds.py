@@ -8,5 +8,4 @@ HTTP_ROUTE = Resource("HTTPRoute.gateway.networking.k8s.io", "httproutes", ("v1"
 GATEWAY = Resource("Gateway.gateway.networking.k8s.io", "gateways", ("v1",))
 GATEWAY_CLASS = Resource("GatewayClass.gateway.networking.k8s.io", "gatewayclasses", ("v1",), namespaced=False)
 NAMESPACE = Resource("Namespace", "namespaces", namespaced=False)
-CERTIFICATE = Resource("Certificate.cert-manager.io", "certificates", ("v1",))
 GROUP = HTTP_ROUTE.group

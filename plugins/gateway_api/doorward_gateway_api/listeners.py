@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from doorward.model.certificates import certificate_of
 from doorward.model.door import Door, Warning
 from doorward.model.reference import JsonObject, Ref
 
-from doorward_gateway_api.kinds import CERTIFICATE, GATEWAY, GROUP, HTTP_ROUTE, NAMESPACE
+from doorward_gateway_api.kinds import GATEWAY, GROUP, HTTP_ROUTE, NAMESPACE
 from doorward_gateway_api.selectors import selects
 
 _PROTOCOLS = ("HTTP", "HTTPS")
@@ -83,13 +84,10 @@ def listeners_of(door: Door, needed: Mapping[Ref, JsonObject]) -> Listeners | No
 
 
 def certificates_of(listener: JsonObject, namespace: str) -> list[Ref]:
-    """The Certificates of a listener's Secrets: cert-manager names those that it makes for a Gateway like the Secret.
-
-    Source: cert-manager/cert-manager, pkg/controller/certificate-shim/sync.go (buildCertificates).
-    """
+    """The Certificates of a listener's Secrets."""
     refs = (listener.get("tls") or {}).get("certificateRefs") or ()
     secrets = (each for each in refs if each.get("kind", "Secret") == "Secret" and each.get("group", "") in _CORE)
-    return [Ref(CERTIFICATE.kind, each.get("namespace") or namespace, str(each.get("name", ""))) for each in secrets]
+    return [certificate_of(each.get("namespace") or namespace, str(each.get("name", ""))) for each in secrets]
 
 
 def unheard(

@@ -117,6 +117,8 @@ def _hosts_spec(door: Door, outside: list[str], needed: Mapping[Ref, JsonObject]
     for route in door.routes:
         # In a plain Service's place everything goes to the entry: only the last route.
         if own := [match for match in matches if match.by_path or route is last]:
+            if route is last:
+                http += _grpc(door, route, _below(route.prefix, own))
             http.append(_http(door, route, _below(route.prefix, own)))
     return {"hosts": _acceptable(hosts), "gateways": _distinct(gateways), "http": http}
 
@@ -208,6 +210,16 @@ def _http(door: Door, route: Route, match: list[JsonObject], rewrite: str = "") 
     if timeout := _timeout(door, target):
         http["timeout"] = f"{timeout}s"
     return http
+
+
+def _grpc(door: Door, route: Route, match: list[JsonObject]) -> list[JsonObject]:
+    """The same for gRPC requests, to the port that the component has for them; Knative's gateway has one for all."""
+    grpc = door.target(route.component).grpc
+    if grpc is None or door.serverless:
+        return []
+    http = _http(door, route, [{**each, "headers": {"content-type": {"prefix": "application/grpc"}}} for each in match])
+    http["route"][0]["destination"]["port"] = {"number": grpc.port}
+    return [http]
 
 
 def _timeout(door: Door, target: Target) -> int | None:

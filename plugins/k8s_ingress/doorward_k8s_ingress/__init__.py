@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from doorward.hooks import Watch, hookimpl
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
 
@@ -24,6 +25,7 @@ def watches() -> Sequence[Watch]:
             adoptable=True,
         ),
         Watch(resource=ingress.INGRESS_CLASS),
+        Watch(resource=CERTIFICATE),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from doorward.model.certificates import expired
 from doorward.model.door import Door, PathDoor, Rendering, Route, Warning, manifest
 from doorward.model.quoting import short
 from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
@@ -50,11 +51,18 @@ def needs(door: Door) -> Sequence[Ref]:
         refs += (door.ref(KIND, name) for name in naming.path_names(door, door.path.prefix))
     if door.ingress_class:
         refs.append(_class_ref(door))
+    refs += tls.certificates(door, _first_names(door))
     if door.serverless and door.in_cluster == "tied":
         refs.append(door.service_ref)
     elif not door.serverless and of_class(door.ingress_class, None).backends:
         refs += _component_refs(door)
     return refs
+
+
+def _first_names(door: Door) -> list[str]:
+    """The names after which cert-manager's Secrets are called, of a door's Ingresses."""
+    path = [naming.path_names(door, door.path.prefix)[0]] if door.path else []
+    return [naming.main_names(door)[0], *path]
 
 
 def _class_ref(door: Door) -> Ref:
@@ -99,7 +107,9 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
         hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
         objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, needed)))
-    return Rendering(objects=tuple(objects), warnings=warnings, path=opened)
+    secrets = {entry["secretName"] for each in objects for entry in each["spec"].get("tls", ())}
+    serving = (ref for ref in tls.certificates(door, _first_names(door)) if ref.name in secrets)
+    return Rendering(objects=tuple(objects), warnings=(*warnings, *expired(serving, needed)), path=opened)
 
 
 def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[bool, tuple[Warning, ...]]:
@@ -167,6 +177,7 @@ def _ingress(
     spec["rules"] = [{"host": host, "http": {"paths": [path.rendered() for path in paths]}} for host in hosts]
     if secret:
         spec["tls"] = [{"hosts": list(hosts), "secretName": secret}]
+        annotations = {**annotations, **dict(controller.redirect)}
     return manifest(INGRESS.api_version(), INGRESS.name, name, spec, annotations=annotations)
 
 
