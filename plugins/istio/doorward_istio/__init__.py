@@ -13,6 +13,7 @@ from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
 
 from doorward_istio import claimed, virtual_service
+from doorward_istio.servers import GATEWAY
 from doorward_istio.virtual_service import VIRTUAL_SERVICE
 
 
@@ -26,6 +27,7 @@ def watches() -> Sequence[Watch]:
             guarded=("external-dns.alpha.kubernetes.io/",),
             adoptable=True,
         ),
+        Watch(resource=GATEWAY),
     )
 
 
