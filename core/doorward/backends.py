@@ -63,9 +63,6 @@ class Backend:
             if caller.name in _HOOKS:
                 self._hooks[caller.name] = _direct(manager, caller, plugin)
 
-    def selects(self) -> bool:
-        return self._hooks["select"] is not None
-
     def select(self, door: Door, settings: Settings) -> str | None:
         return self._call("select", str, door, settings)
 
@@ -167,7 +164,7 @@ def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: ob
 
 
 class Backends:
-    """All backends, in the order in which they are asked: third parties before built-ins.
+    """All backends.
 
     Raises ValueError where two of them describe one kind differently, or where one can't keep what it says it keeps.
     """
@@ -184,21 +181,37 @@ class Backends:
         pairs = sorted(self.manager.list_name_plugin())
         self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs if plugin is not None}
         self._beside = tuple(b for b in self.by_name.values() if b.may_accompany())
-        self._selecting = [backend for backend in self.by_name.values() if backend.selects()]
+        self._selecting = self._in_hook_order("select")
+        self._last = frozenset(i.plugin_name for i in self.manager.hook.select.get_hookimpls() if i.trylast)
         self.watches: dict[str, Watch] = {}
+        self._described: dict[str, list[Watch]] = {name: [] for name in self.by_name}
         self.claiming: dict[str, Backend] = {}
         self.external: dict[str, Backend] = {}
         """Who keeps the objects of kinds that don't live in the API server."""
         for name, plugin in pairs:
             if plugin is not None:
                 self._add_watches(name, plugin)
+        self.hostless = frozenset(filter(self._writes_services_alone, self.by_name))
+        """Those that serve no host: a Service is reached by its address, whatever its name."""
         self.resources: dict[str, Resource] = {r.kind: r for r in CORE_RESOURCES}
         self.resources.update((kind, watch.resource) for kind, watch in self.watches.items())
+
+    def _in_hook_order(self, hook: str) -> list[Backend]:
+        """Those that implement a hook: pluggy's tryfirst, the others, its trylast; each of these by name."""
+        options = {
+            impl.plugin_name: (not impl.tryfirst, impl.trylast, impl.plugin_name)
+            for impl in getattr(self.manager.hook, hook).get_hookimpls()
+        }
+        return [self.by_name[name] for name in sorted(options, key=options.__getitem__)]
+
+    def _writes_services_alone(self, name: str) -> bool:
+        return {watch.resource.kind for watch in self._described[name] if watch.owned != "nothing"} == {SERVICE}
 
     def _add_watches(self, name: str, plugin: object) -> None:
         others = [p for p in self.manager.get_plugins() if p is not plugin]
         for watches in self.manager.subset_hook_caller("watches", others)():
             for watch in watches:
+                self._described[name].append(watch)
                 kind = watch.resource.kind
                 known = self.watches.get(kind)
                 if known and watch.owned != "nothing" and known.owned != "nothing" and known != watch:
@@ -222,11 +235,28 @@ class Backends:
         self.external[kind] = self.by_name[name]
 
     def select(self, door: Door, settings: Settings) -> str | None:
-        """What a plugin says opens this door; None where none has an opinion."""
+        """What a plugin says opens this door; None where none has an opinion.
+
+        Setting ``defaultBackend`` comes after those that decide, and before those that are asked last.
+        """
         for backend in self._selecting:
+            if backend.name in self._last and (default := self._default(door, settings)):
+                return default
             if answer := backend.select(door, settings):
                 return answer
-        return None
+        return self._default(door, settings) or None
+
+    def _default(self, door: Door, settings: Settings) -> str:
+        """The backend that the setting gives a door; empty where it gives none.
+
+        A service that names a class has that one.  Where VirtualServices are disabled, and the backend can't do without,
+        Knative's own URL is the door as ever.
+        """
+        default = settings.default_backend.get(door.mode, "")
+        if not default or not door.ingress or door.annotations.get("ome.io/ingress-class", "").strip():
+            return ""
+        backend = self.by_name.get(default)
+        return "" if backend and not door.virtual_services and backend.supports(door) else default
 
     def beside(self, door: Door, selected: Backend | None) -> list[Backend]:
         """The backends that accompany a door, the selected one left out."""

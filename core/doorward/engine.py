@@ -54,7 +54,7 @@ from doorward.graph.snapshot import Snapshot
 from doorward.graph.timers import Timers
 from doorward.graph.tracked_settings import changed as changed_settings
 from doorward.graph.trim import HOSTS, canonical, mended, trim
-from doorward.model.action import Action
+from doorward.model.action import REPORT, Action
 from doorward.model.door import Warning
 from doorward.model.event import (
     AnyEvent,
@@ -76,7 +76,7 @@ from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonO
 from doorward.model.settings import Settings
 from doorward.plan import insistence, marking, notice, outcome, written
 from doorward.plan.agenda import Agenda
-from doorward.plan.decision import BASE_KINDS, REPORT, Decider
+from doorward.plan.decision import BASE_KINDS, Decider
 from doorward.plan.holding import Claimant, held
 from doorward.plan.pace import after_repair
 from doorward.plan.patch import merge
@@ -166,8 +166,8 @@ class Engine:
     def actions(self, limit: int | None = None) -> list[Action]:
         """What is to be done now; each action is given out once and is in flight until its outcome is received.
 
-        At most ``limit`` of them, the most urgent first; what is left is handed out by a later call, unless by then
-        something else is to be done.
+        At most ``limit`` of them, the most urgent first, but what closes a door whatever the limit; what is left is
+        handed out by a later call, unless by then something else is to be done.
         """
         taken: list[tuple[Ref | None, int, Draft]] = list(self._agenda.take(limit))
         taken += [(None, cause, draft) for cause, draft in self._notices]
@@ -675,7 +675,7 @@ class Engine:
             return True
         if service is None or settings.namespace_domains:
             return False
-        return exposure_of(service, settings) == "outside"
+        return exposure_of(service, settings, self.backends.hostless) == "outside"
 
     def _decide_one(self, ref: Ref, cause: int) -> list[Record]:
         self._owed.discard(ref)
@@ -755,6 +755,7 @@ class Engine:
             at=self._now,
             digest=draft.digest,
             repair=draft.repair,
+            order=draft.order,
         )
         self._fold_issued(Issued(at=self._now, action=action))
         return action

@@ -15,7 +15,7 @@ hardware load balancer); they do I/O, and hold nobody up.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, overload
 
 import msgspec
 import pluggy
@@ -37,6 +37,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "merge",
+    "narrow",
     "needs",
     "needs_further",
     "observe",
@@ -53,9 +54,16 @@ hookspec = pluggy.HookspecMarker("doorward")
 _hookimpl = pluggy.HookimplMarker("doorward")
 
 
-def hookimpl(function: F) -> F:
-    """Mark a function as the implementation of the hook of the same name."""
-    return _hookimpl(function)
+@overload
+def hookimpl(function: F) -> F: ...
+@overload
+def hookimpl(*, tryfirst: bool = False, trylast: bool = False) -> Callable[[F], F]: ...
+def hookimpl(function: F | None = None, *, tryfirst: bool = False, trylast: bool = False) -> F | Callable[[F], F]:
+    """Mark a function as the implementation of the hook of the same name.
+
+    ``@hookimpl(trylast=True)`` has it asked after all others, ``tryfirst`` before them.
+    """
+    return _hookimpl(function, tryfirst=tryfirst, trylast=trylast)
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +88,8 @@ def watches() -> Sequence[Watch]:  # type: ignore[empty-body]
     """Called once, at start: the kinds beyond the engine's own (Service, EndpointSlice …) that this backend needs.
 
     A kind that several backends name is watched once; it must be described alike by all that own it.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -87,8 +97,12 @@ def watches() -> Sequence[Watch]:  # type: ignore[empty-body]
 def select(door: Door, settings: Settings) -> str | None:
     """Called per door that has an outside: the name of the backend that opens it, or None for no opinion.
 
-    First result wins, third parties before built-ins.  ``door.backend`` is what the rules of the page select, so that
-    a plugin can leave it.  Claim an ingress class here: ``return NAME if door.ingress_class == MINE else None``.
+    First result wins.  The built-in backends choose by this hook too, after everybody else (``trylast``), so that a
+    plugin decides before them; among plugins the order is that of their names.  Claim an ingress class here:
+    ``return NAME if door.ingress_class == MINE else None``.  Where ``door.ingress`` is False, only a Service of type
+    ``door.service_type`` may open the door.  A user's choice by annotation comes first, and isn't asked about.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -97,6 +111,8 @@ def supports(door: Door) -> str | None:
     """Called on the selected backend: None where it can open this door, else the reason why not, for users.
 
     The door is refused with ``BackendUnsupported`` and that reason.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -105,6 +121,8 @@ def accompanies(door: Door) -> bool | None:
     """Called per door on every backend: True where it renders objects beside the selected one's.
 
     The in-cluster Service accompanies every door; the VirtualService of a Serverless one too, whatever its outside.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -115,6 +133,8 @@ def needs(door: Door) -> Sequence[Ref] | None:
     Objects of this very door are shown as doorward last wrote them: what others made of them is drift, to be undone.
 
     The engine tracks them: a change of one, or its appearance, renders this door anew.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -124,6 +144,8 @@ def needs_further(door: Door, needed: Mapping[Ref, JsonObject]) -> Sequence[Ref]
     class.
 
     Asked once; ``render`` is given both.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -133,15 +155,19 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering | None:
 
     ``needed`` has what ``needs`` named and exists (metadata, spec and status).  The engine adds to each manifest the
     namespace, owner, labels and annotations that make it ours, and removes what isn't rendered any more.
+
+    .. versionadded:: 0.1
     """
 
 
 @hookspec(firstresult=True)
 def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing | None:
-    """Called after each observation, for the backends that rendered: how what they rendered stands.
+    """Called on the selected backend, each time that all that was rendered stands as rendered: is the door accepted?
 
-    ``observed`` holds their objects as the API server last returned them, with metadata, spec and status.  None (or no
-    implementation) means accepted.  A status that tells of another generation is pending.
+    ``observed`` holds the objects that this backend rendered as the API server last returned them, with metadata, spec
+    and status.  None (or no implementation) means accepted.  A status that tells of another generation is pending.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -150,6 +176,8 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     """Called per object of a kind that this backend watches, anybody's: the hosts that it serves.
 
     Hosts inside the cluster don't count.  For kinds that serve no host, None.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -160,6 +188,8 @@ def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
     ``hosts`` are those of its claims that it may keep: none for a door that closes.  The answer is a merge patch of its
     ``spec`` that leaves those, and what serves requests from inside the cluster; None where nothing is left, and the
     object goes.  It goes as well when the answer would leave anything else.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -172,6 +202,8 @@ def observe(kind: str) -> Awaitable[Sequence[JsonObject]]:  # type: ignore[empty
     written), ``spec``, and ``status`` where there is something to tell.  ``uid`` tells an object apart from a later one
     of its name.  ``resourceVersion`` is a whole number that grows with every change of any of them; without one leave
     it out: writes then bear a 0 for it.  Any exception means that nobody knows; it is asked again, after a pause.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -190,4 +222,6 @@ def apply(action: Action) -> Awaitable[JsonObject | None]:  # type: ignore[empty
 
     The engine writes only under the finalizer ``external.doorward.io/KIND`` on the InferenceService, which keeps that
     one until its objects of this kind are gone.
+
+    .. versionadded:: 0.1
     """

@@ -46,7 +46,7 @@ def target(name: str, component: str, timeout: int | None = None) -> Target:
 
 
 def expected(door: Door, path: str) -> str:
-    """The component Service that a request for this path should reach, by the table of the page."""
+    """The component Service that a request for this path should reach, by the table of docs/doors.md, Routes."""
     present = {each.component for each in door.targets}
     if "decoder" in present and segment_prefix("/v1/decoder", path):
         return f"{door.name}-decoder"

@@ -91,7 +91,7 @@ def test_a_closed_door_has_no_host_outside_whatever_else_it_says(exposure: str) 
 
 
 def test_behind_a_load_balancer_only_the_in_cluster_hosts_are_left() -> None:
-    door = serverless(backend="loadbalancer", service_type="LoadBalancer")
+    door = serverless(backend="loadbalancer", service_type="LoadBalancer", hosts=(), path=None)
     assert call("istio", "accompanies", door=door)
     assert spec(door)["gateways"] == [LOCAL_GATEWAY, "mesh"]
     assert spec(door)["hosts"] == INSIDE

@@ -56,7 +56,7 @@ clusters = st.fixed_dictionaries(
 
 
 def expected(parts: tuple[str, ...], at: str) -> str:
-    """The table of behaviour, section 5, written down once more."""
+    """The table of docs/doors.md, Routes, written down once more."""
     entry = "router" if "router" in parts else "engine"
     below_decoder = at == "/v1/decoder" or at.startswith("/v1/decoder/")
     return "decoder" if "decoder" in parts and below_decoder else entry

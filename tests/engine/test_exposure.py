@@ -1,4 +1,4 @@
-"""Behaviour, section 3: which door a service has, which backend opens it, and that closing never waits."""
+"""docs/doors.md, Exposure: which door a service has, which backend opens it, and that closing never waits."""
 
 from __future__ import annotations
 
@@ -552,9 +552,7 @@ def test_a_mode_has_the_backend_that_the_cluster_gives_it() -> None:
     raw = Scene(settings(gateway, doorward=BY_MODE), *service(raw=True))
     assert kinds_of(raw) == {"VirtualService"}
     assert raw.reaches("http://m.a.example.com/") == "m-engine"
-    multi = Scene(
-        settings(gateway, doorward=BY_MODE), *service(annotations={"ome.io/deployment-mode": "MultiNode"})
-    )
+    multi = Scene(settings(gateway, doorward=BY_MODE), *service(annotations={"ome.io/deployment-mode": "MultiNode"}))
     assert kinds_of(multi) == {"HTTPRoute"}
     assert kinds_of(Scene(settings(gateway, doorward=BY_MODE), *service())) == {"VirtualService"}
     knative = Scene(settings(doorward="defaultBackend: {Serverless: k8s_ingress}"), *service())

@@ -1,4 +1,4 @@
-"""Behaviour, section 8: a refusal never tears a standing door down; it is kept, repaired, and said so."""
+"""docs/changes.md, Held doors: a refusal never tears a standing door down; it is kept, repaired, and said so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behaviour, section 4: hosts, paths and scheme, and what of them is refused."""
+"""docs/hosts.md, Hosts and paths: hosts, paths and scheme, and what of them is refused."""
 
 from __future__ import annotations
 

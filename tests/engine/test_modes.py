@@ -1,4 +1,4 @@
-"""Behaviour, section 2: which deployment mode a service is in, told by what opens its door."""
+"""docs/doors.md, Deployment mode: which deployment mode a service is in, told by what opens its door."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behaviour, section 7: what our objects bear, how they are named and written, and what is never touched.
+"""docs/objects.md, Objects: what our objects bear, how they are named and written, and what is never touched.
 
 Ownership, adoption and drift have files of their own.
 """

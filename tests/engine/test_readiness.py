@@ -1,4 +1,4 @@
-"""Behaviour, section 8: when a component is ready, when a door opens, and what readiness holds back later."""
+"""docs/doors.md, Readiness: when a component is ready, when a door opens, and what readiness holds back later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behaviour, section 5: the same answers whatever opens the door, and what a plain Service can't tell apart."""
+"""docs/doors.md, Routes: the same answers whatever opens the door, and what a plain Service can't tell apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behaviour, section 6: how components and their ports are found, and whose the in-cluster door is."""
+"""docs/doors.md, Component Services: how components and their ports are found, and whose the in-cluster door is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behaviour, section 1: the ConfigMap, read live, and what is in force when it is wrong or missing."""
+"""docs/settings.md, Settings: the ConfigMap, read live, and what is in force when it is wrong or missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behaviour, section 8: what is reported on a service, and how it is written beside other writers."""
+"""docs/status.md, Status: what is reported on a service, and how it is written beside other writers."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doorward.model.action import CLOSE, OPEN
 from doorward.model.reference import Ref
 from doorward.plan.agenda import Agenda
 from doorward.plan.plan import Draft
@@ -35,6 +36,16 @@ def test_a_portion_leaves_the_rest() -> None:
     assert agenda
     assert names(agenda, 2) == ["2", "3"]
     assert names(agenda, 2) == ["4"]
+
+
+def test_what_closes_is_taken_whatever_the_limit() -> None:
+    agenda = Agenda()
+    agenda.put(service("m"), 1, [draft(OPEN, "m-open")])
+    for number in range(3):
+        agenda.put(service(str(number)), number, [draft(CLOSE, str(number))])
+    assert names(agenda, 0) == ["0", "1", "2"]
+    assert names(agenda, 0) == []
+    assert names(agenda, 1) == ["m-open"]
 
 
 def test_what_belongs_together_is_taken_together() -> None:

@@ -115,6 +115,29 @@ async def test_a_closing_door_does_not_queue_behind_those_that_open() -> None:
     assert made.index(("delete", "first")) <= 6
 
 
+async def test_a_host_that_is_taken_away_does_not_queue_behind_doors_that_open() -> None:
+    cluster = Slow(lambda ref: ref.name != "first")
+    running = Running(cluster)
+    running.settings({"additionalIngressDomains": ["example.org"]})
+    running.add("first")
+    async with running.shell(concurrency=2) as shell:
+        await shell.wait_for(lambda: running.ready("first"), PATIENCE)
+        running.add(*(f"m{i}" for i in range(200)))
+        await until(lambda: cluster.waiting == 2)
+        allowed = {"ingress": '{"additionalIngressDomains": ["example.org"]}'}
+        allowed["doorward"] = "namespaceDomains: {a: [example.com]}"
+        running.store.patch(running.resource("ConfigMap"), "ome", "inferenceservice-config", {"data": allowed})
+        await until(lambda: bool(shell.engine.settings and shell.engine.settings.namespace_domains))
+        await until(lambda: shell.backlog == 0 and shell.engine.wait() != 0)
+        asked: list[tuple[str, str]] = []
+        running.store.faults.before.append(lambda request: asked.append((request.verb, request.name)))
+        cluster.gate.set()
+        await until(lambda: ("patch", "first") in asked)
+    made = [each for each in asked if each[0] in ("create", "patch", "delete")]
+    assert made.index(("patch", "first")) <= 2
+    assert "example.org" not in str((running.get(INGRESS, "first") or {})["spec"])
+
+
 async def test_a_dry_run_writes_nothing_and_tells_what_it_would() -> None:
     class Planned(Listener):
         def __init__(self) -> None:

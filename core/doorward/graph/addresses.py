@@ -1,4 +1,4 @@
-"""Under which hosts and path a service asks to be reached (behaviour, section 4)."""
+"""Under which hosts and path a service asks to be reached (docs/hosts.md, Hosts and paths)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who owns a host (behaviour, section 10).
+"""Who owns a host (docs/host-ownership.md, Who gets it).
 
 A claim is a host from a path prefix downwards.  Objects that stand *hold* claims; doors that are ready to open *want*
 them.  Two claims overlap when they name the same host and one prefix is below the other.

@@ -1,4 +1,4 @@
-"""A service's components: which exist, which Service each has, whether it is ready (behaviour, sections 6 and 8)."""
+"""A service's components: which exist, which Service each has, whether it is ready (docs/doors.md, Components)."""
 
 from __future__ import annotations
 

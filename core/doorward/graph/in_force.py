@@ -1,4 +1,7 @@
-"""Which settings are in force: the ConfigMap's, the last good ones, the defaults, or none (behaviour, section 1)."""
+"""The effective settings: the ConfigMap's, the last good ones, the defaults, or none.
+
+Source: docs/settings.md, Effective settings.
+"""
 
 from __future__ import annotations
 

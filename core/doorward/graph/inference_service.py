@@ -85,7 +85,7 @@ class InferenceService(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def age(self) -> tuple[str, str, str]:
-        """Earlier sorts first (behaviour, section 10)."""
+        """Earlier sorts first (docs/host-ownership.md, Who gets it)."""
         return self.metadata.creationTimestamp, self.metadata.namespace, self.metadata.name
 
     def annotation(self, key: str) -> str:

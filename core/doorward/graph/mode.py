@@ -1,4 +1,4 @@
-"""Which deployment mode a service is in (behaviour, section 2)."""
+"""Which deployment mode a service is in (docs/doors.md, Deployment mode)."""
 
 from __future__ import annotations
 

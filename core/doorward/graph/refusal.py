@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A reason from the list in behaviour, sections 2 to 10, with a message that names the field and the remedy.
+    """A reason from the list in docs/status.md, For you to solve, with a message that names the field and the remedy.
 
     ``status`` is what the condition becomes: ``False``, or ``Unknown`` where nobody can tell yet.
     """

@@ -1,6 +1,6 @@
 """From one service and the settings to the shape of its door, or to the reason why it has none.
 
-The order in which things are decided is that of behaviour, section 3: what closes a door comes first, since it beats
+The order in which things are decided is that of docs/doors.md, Doors: what closes a door comes first, since it beats
 everything that could be wrong with the rest.
 
     exposure   label cluster-local, switches, guard         ->  outside, cluster-local, disabled, unguarded
@@ -26,12 +26,13 @@ from doorward.graph.kinds import Kinds
 from doorward.graph.mode import mode_of
 from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
-from doorward.model.door import Door, Exposure, InCluster, Mode, Route, Target, Warning
+from doorward.model.door import Door, Exposure, InCluster, Route, Target, Warning
 from doorward.model.quoting import quoted
 from doorward.model.reference import SERVICE, Ref
 from doorward.model.settings import Settings
 
 BACKEND = "doorward.io/backend"
+Choose = Callable[[Door, Settings], str | None]
 INGRESS_CLASS = "ome.io/ingress-class"
 SERVICE_TYPE = "ome.io/service-type"
 LOAD_BALANCER_IP = "ome.io/load-balancer-ip"
@@ -41,12 +42,9 @@ DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
 AUTH = "doorward.io/auth"
 AUTH_SECRET = "doorward.io/auth-secret"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
-ISTIO_CLASS = "istio"
 _FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE, components.GRPC)
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _CLASS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_NEEDING_NO_HOST = ("loadbalancer", "cluster_local")
-_WITHOUT_HOSTS = ("", *_NEEDING_NO_HOST)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +64,11 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Warning, ...] = ()
 
 
-def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
-    """Whether the service is to be reached from outside, through ingress or a Service of its own."""
+def exposure_of(service: InferenceService, settings: Settings, hostless: Collection[str]) -> Exposure:
+    """Whether the service is to be reached from outside, through ingress or a Service of its own.
+
+    ``hostless``: the backends that need no host.
+    """
     labels = service.metadata.labels
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
@@ -75,7 +76,7 @@ def exposure_of(service: InferenceService, settings: Settings) -> Exposure:
     if not service_type(service):
         if ingress_is_off(service, settings):
             return "disabled"
-        if _lacks_hosts(service, settings):
+        if _lacks_hosts(service, settings, hostless):
             return "cluster-local"
     return "unguarded" if asks_for_a_guard(service) else "outside"
 
@@ -91,9 +92,9 @@ def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
     return any(own) if own else settings.disable_ingress_creation
 
 
-def _lacks_hosts(service: InferenceService, settings: Settings) -> bool:
+def _lacks_hosts(service: InferenceService, settings: Settings, hostless: Collection[str]) -> bool:
     """Whether an ingress would have no host to serve, by the settings alone; some backends need none."""
-    return service.annotation(BACKEND) not in _NEEDING_NO_HOST and stays_in_cluster(service, settings)
+    return service.annotation(BACKEND) not in hostless and stays_in_cluster(service, settings)
 
 
 def service_type(service: InferenceService) -> Literal["", "LoadBalancer", "NodePort"]:
@@ -111,11 +112,13 @@ def shape(
     stands: bool,
     routed: Collection[str],
     backends: Collection[str],
-    choose: Callable[[Door, Settings], str | None],
+    hostless: Collection[str],
+    choose: Choose,
 ) -> Shape:
     """The shape of a service's door.
 
-    ``stands`` and ``routed`` tell what stands now and which components it routes to.  ``choose`` asks the plugins.
+    ``stands`` and ``routed`` tell what stands now and which components it routes to.  ``backends`` are installed,
+    ``hostless`` of them need no host, and ``choose`` asks them which is to open a door.
     Raises Refusal where the service can't have the door that it asks for.
     """
     mode = mode_of(service, settings)
@@ -128,7 +131,7 @@ def shape(
     targets = {name: components.target(service, name, known, settings) for name, known in found.items()}
     if not serverless:
         for target in targets.values():
-            _refuse_external(service, target.component, target.service, reader)
+            _refuse_external(service, target, reader)
     entry, routed_now, waiting = _routes(service, settings, reader, kinds, targets, serverless, stands, routed)
     virtual_services = not _flag(service, DISABLE_VIRTUAL_SERVICE, settings.disable_istio_virtual_host)
     door = Door(
@@ -145,22 +148,23 @@ def shape(
         ingress_class=service.annotation(INGRESS_CLASS) or settings.ingress_class_name,
         service_type=service_type(service) if exposure == "outside" else "",
         load_balancer_ip=service.annotation(LOAD_BALANCER_IP),
+        ingress=not (ingress_is_off(service, settings) or _lacks_hosts(service, settings, hostless)),
         virtual_services=virtual_services,
         door_service=door_service(service, settings),
         settings=settings,
     )
     backend = _backend(service, settings, door, backends, choose) if exposure == "outside" else ""
-    if backend == "loadbalancer" and not door.service_type:
-        door = msgspec.structs.replace(door, service_type="LoadBalancer")
+    if backend in hostless and not door.service_type:
+        door = _typed(door, backend, settings, choose)
     in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
-    if serverless and in_cluster == "tied" and backend not in (*_WITHOUT_HOSTS, "istio"):
-        _refuse_external(service, "door inside the cluster", door.door_service, reader, settings)
     asked = Addresses(hosts=(), path=None, scheme="http")
-    if backend not in _WITHOUT_HOSTS:
+    if backend and backend not in hostless:
         own = door.inside_hosts if in_cluster in ("ours", "tied") else ()
         asked = addresses(service, settings, reader, serverless=serverless, entry=entry, own=own)
         if not asked.hosts and not asked.path:
-            backend, exposure = ("loadbalancer", exposure) if door.service_type else ("", "cluster-local")
+            door = msgspec.structs.replace(door, ingress=False)
+            backend = _by_hook(door, settings, backends, choose) if door.service_type else ""
+            exposure = exposure if backend else "cluster-local"
     status = service.status.components.get(entry)
     url = status.url if status and serverless and not virtual_services and not backend else ""
     door = msgspec.structs.replace(
@@ -208,13 +212,10 @@ def _no_guard(service: InferenceService) -> Refusal:
     return Refusal("AuthUnsupported", message)
 
 
-def _refuse_external(
-    service: InferenceService, part: str, name: str, reader: Reader, settings: Settings | None = None
-) -> None:
-    """Refuse to lead through a Service that is a name of something else; of a gateway, if there are settings."""
-    leads_to = components.external_name(reader.get(Ref(SERVICE, service.namespace, name)))
-    if leads_to and (settings is None or components.is_astray(leads_to, settings)):
-        raise components.is_external(service.namespace, name, part, leads_to)
+def _refuse_external(service: InferenceService, target: Target, reader: Reader) -> None:
+    """Refuse to lead through a component's Service that is a name of something else."""
+    if leads_to := components.external_name(reader.get(Ref(SERVICE, service.namespace, target.service))):
+        raise components.is_external(service.namespace, target.service, target.component, leads_to)
 
 
 def _routes(
@@ -255,7 +256,7 @@ def _routes(
 
 
 def _table(entry: str, parts: tuple[str, ...]) -> tuple[Route, ...]:
-    """Behaviour, section 5; ``/v1/router`` needs no route of its own, since the router is always the entry."""
+    """docs/doors.md, Routes; ``/v1/router`` needs no route of its own, since the router is always the entry."""
     rest = Route("/", entry)
     return (Route("/v1/decoder", "decoder"), rest) if "decoder" in parts else (rest,)
 
@@ -270,41 +271,42 @@ def _backend(
     settings: Settings,
     door: Door,
     backends: Collection[str],
-    choose: Callable[[Door, Settings], str | None],
+    choose: Choose,
 ) -> str:
     """The name of the backend that opens the outside door; empty where the entry's own URL is the door."""
-    if ingress_is_off(service, settings) or _lacks_hosts(service, settings):
-        if "loadbalancer" not in backends:
-            raise Refusal("UnknownBackend", "without ingress, backend 'loadbalancer' is due, which isn't installed")
-        return "loadbalancer"
     explicit = service.annotation(BACKEND)
-    if explicit:
-        if explicit not in backends:
-            choices = ", ".join(sorted(backends))
-            raise Refusal(
-                "UnknownBackend", f"annotation {BACKEND}: no backend {quoted(explicit)}; choose one of {choices}"
-            )
-        return explicit
-    by_rule = _by_rule(service, settings, door.mode, door.virtual_services)
-    chosen = choose(msgspec.structs.replace(door, backend=by_rule), settings)
+    if not explicit or not door.ingress:
+        return _by_hook(door, settings, backends, choose)
+    if explicit not in backends:
+        choices = ", ".join(sorted(backends))
+        raise Refusal("UnknownBackend", f"annotation {BACKEND}: no backend {quoted(explicit)}; choose one of {choices}")
+    return explicit
+
+
+def _by_hook(door: Door, settings: Settings, backends: Collection[str], choose: Choose) -> str:
+    """What the backends choose among themselves; where none of them wants a door, Knative's own URL may be one."""
+    chosen = choose(door, settings)
     if chosen is not None:
         if chosen not in backends:
-            raise Refusal("UnknownBackend", f"a plugin selects backend {chosen!r}, which isn't installed")
+            by = (
+                "a plugin selects"
+                if settings.default_backend.get(door.mode) != chosen
+                else "setting defaultBackend names"
+            )
+            raise Refusal("UnknownBackend", f"{by} backend {chosen!r}, which isn't installed")
         return chosen
-    if by_rule and by_rule not in backends:
-        choices = ", ".join(sorted(backends))
-        message = f"backend {by_rule!r} is due, which isn't installed; install it, or choose by {BACKEND}: {choices}"
-        raise Refusal("UnknownBackend", message)
-    return by_rule
+    if door.serverless and not door.virtual_services and door.ingress:
+        return ""
+    what = f"in mode {door.mode}" if door.ingress else f"by a Service of type {door.service_type}"
+    choices = ", ".join(sorted(backends))
+    message = f"no backend that is installed opens a door {what}; install one, or choose by {BACKEND}: {choices}"
+    raise Refusal("UnknownBackend", message)
 
 
-def _by_rule(service: InferenceService, settings: Settings, mode: Mode, virtual_services: bool) -> str:
-    if mode == "Serverless":
-        if not virtual_services:
-            return ""
-        own = service.annotation(INGRESS_CLASS)
-        return "istio" if not own or own == ISTIO_CLASS else "k8s_ingress"
-    return "gateway_api" if settings.enable_gateway_api else "k8s_ingress"
+def _typed(door: Door, backend: str, settings: Settings, choose: Choose) -> Door:
+    """A backend of Services that is asked for by name, where it opens doors of a type: of the usual one."""
+    typed = msgspec.structs.replace(door, service_type="LoadBalancer")
+    return typed if choose(msgspec.structs.replace(typed, ingress=False), settings) == backend else door
 
 
 def _in_cluster(

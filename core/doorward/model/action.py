@@ -10,6 +10,10 @@ from doorward.model.reference import JsonObject, Ref
 
 Verb = Literal["create", "patch", "delete", "status", "event", "look"]
 
+CLOSE, LOOK, OPEN, REMOVE, REPORT = 0, 0, 1, 2, 3
+"""The order of a plan, lower first: what closes, and a look that may free a host; what opens or changes; what is over;
+status and events."""
+
 
 class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One write, or one look, for the shell to perform.
@@ -45,3 +49,10 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the manifest that a write makes: what the server then returns is this manifest, normalised."""
     repair: bool = False
     """It undoes what somebody did to an object of ours."""
+    order: int = OPEN
+    """The plan's: :data:`CLOSE`, :data:`LOOK`, :data:`OPEN`, :data:`REMOVE` or :data:`REPORT`."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its place among all that wait to be performed: by the plan's order, then the one decided first."""
+        return self.order, self.id

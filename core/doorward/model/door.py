@@ -164,6 +164,9 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     ingress_class: str = "istio"
     service_type: Literal["", "LoadBalancer", "NodePort"] = ""
     load_balancer_ip: str = ""
+    ingress: bool = True
+    """False where nothing but a Service of ``service_type`` may open the outside door: ingress is switched off, or
+    would have no host to serve."""
     virtual_services: bool = True
     """False where VirtualServices are disabled for this service."""
     door_service: str = ""

@@ -170,7 +170,7 @@ class Settings(BaseModel):
     request_timeout_seconds: int | None = Field(default=None, gt=0, le=LONGEST_TIMEOUT)
     """Seconds that one request may take where its component names no timeout; absent: as long as it likes."""
     default_backend: dict[Literal["Serverless", "RawDeployment", "MultiNode"], BackendName] = {}
-    """Mode to the backend that opens doors of services which name neither a backend nor a class; empty: by the rules."""
+    """Mode to the backend that opens doors of services which name neither a backend nor a class."""
     grpc: bool = False
     """Whether gRPC requests go to the gRPC port of a component that has one beside its port for HTTP."""
     adopt: bool = False

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from doorward.model.action import CLOSE
 from doorward.model.reference import Ref
 from doorward.plan.plan import Draft
 
@@ -41,14 +42,15 @@ class Agenda:
             lane.pop(service, None)
 
     def take(self, limit: int | None = None) -> list[Entry]:
-        """The most urgent, at most ``limit``; those of one service and order are taken together."""
+        """The most urgent, at most ``limit``, and all that closes; those of one service and order come together."""
         taken: list[Entry] = []
         for order in sorted(self._lanes):
             lane = self._lanes[order]
             while lane:
                 service = next(iter(lane))
                 cause, drafts = lane[service]
-                if limit is not None and taken and len(taken) + len(drafts) > limit:
+                full = limit is not None and len(taken) + len(drafts) > limit
+                if full and order != CLOSE and (taken or not limit):
                     return taken
                 del lane[service]
                 taken += [Entry(service, cause, draft) for draft in drafts]

@@ -1,4 +1,4 @@
-"""Which of the hosts that a service asks for it gets (behaviour, section 10)."""
+"""Which of the hosts that a service asks for it gets (docs/host-ownership.md, Who gets it)."""
 
 from __future__ import annotations
 

@@ -39,12 +39,11 @@ class Closing:
         self.lost = lost
         self.astray = astray
 
-    def refs(self, ours: Iterable[Fact], wanted: Collection[Ref]) -> frozenset[Ref]:
-        """The objects that aren't wanted and serve what is closed, or lost."""
-        left = [fact for fact in ours if fact.ref not in wanted]
+    def refs(self, ours: Iterable[Fact]) -> frozenset[Ref]:
+        """The objects that serve what is closed, or lost."""
         return frozenset(
             fact.ref
-            for fact in left
+            for fact in ours
             if (self.closed and self.leads_in(fact.ref.kind, fact.object())) or (self.lost and self._serves_lost(fact))
         )
 

@@ -25,7 +25,7 @@ from doorward.graph.reading import Reader
 from doorward.graph.refusal import Refusal
 from doorward.graph.shape import exposure_of, shape
 from doorward.graph.tracked_settings import TrackedSettings
-from doorward.model.action import Action
+from doorward.model.action import CLOSE, REPORT, Action
 from doorward.model.door import Claim, Door, Exposure, Standing, Warning
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
@@ -36,15 +36,13 @@ from doorward.plan.closing import Closing
 from doorward.plan.finalizer import PREFIX, guard, kinds_held, left_alone
 from doorward.plan.leaving import Overlap
 from doorward.plan.marking import lost_write
-from doorward.plan.plan import CLOSE, IN_DOUBT, Draft, Plan, Situation, is_ours, kept_of, key_of, plan
+from doorward.plan.plan import IN_DOUBT, Draft, Plan, Situation, is_ours, kept_of, key_of, plan
 from doorward.plan.rendering import Rendered, Renderer
 from doorward.plan.report import left_to_another, report_on, status_of
 from doorward.plan.status import Report, status_patch, yielded
 
 BASE_KINDS = (CONFIG_MAP, INFERENCE_SERVICE, SERVICE)
 """What has to be listed before anything is decided."""
-REPORT = 3
-"""The order of status and events: after everything that opens, closes or removes."""
 
 
 class Decision(msgspec.Struct, kw_only=True):
@@ -188,7 +186,7 @@ class _Case:
             self._carry_out(service, self._held(service, None, closed=False), None, first)
             return
         settings = self.tracked.as_settings()
-        exposure = exposure_of(service, settings)
+        exposure = exposure_of(service, settings, self.backends.hostless)
         try:
             self.astray = Astray(service.namespace, self.fact.uid, self.reader, self.memory, settings)
             if why := unread or self._led_astray() or self._try_to_open(service, settings, exposure, first):
@@ -228,6 +226,7 @@ class _Case:
             stands=bool(self.ours),
             routed=self._routed(),
             backends=self.backends.by_name,
+            hostless=self.backends.hostless,
             choose=self.backends.select,
         )
         if not closed:
@@ -241,6 +240,7 @@ class _Case:
             return
         selected = self._selected(form.door)
         final = self.renderer.render(service, form.door, selected)
+        self._refuse_to_lead_astray(form.door, final)
         opened = final.renderings.get(form.door.backend)
         path = opened is None or opened.path
         door, denied, sole = self._settle_claims(service, form.door, selected, settings, path=path)
@@ -260,7 +260,7 @@ class _Case:
             service,
             desired=rendered.desired,
             closed=closed,
-            closing=closing.refs(self.ours, rendered.desired),
+            closing=closing.refs(self.ours),
             narrowed=closing.narrowed,
             adopt=settings.adopt,
             overlap=settings.overlap_seconds,
@@ -273,6 +273,15 @@ class _Case:
         self._guard(situation, result, rendered.desired)
         told = report_on(form, door, rendered, denied, result, self.standing)
         self._carry_out(service, result, told, first)
+
+    def _refuse_to_lead_astray(self, door: Door, rendered: Rendered) -> None:
+        """A Service DOOR that is somebody's may be a name of something else."""
+        if door.in_cluster != "tied" or self.astray is None:
+            return
+        for ref, desired in rendered.desired.items():
+            if ref.kind != SERVICE and (name := self.astray.through(desired.manifest)):
+                leads_to = external_name(self.reader.get(Ref(SERVICE, ref.namespace, name)))
+                raise is_external(ref.namespace, name, "door inside the cluster", leads_to)
 
     def _lost_beside(self, wanted: Collection[Ref]) -> set[str]:
         """What objects that aren't wanted serve, and another service has, or somebody added: it goes at once."""

@@ -11,9 +11,10 @@ from collections.abc import Collection
 
 from doorward.graph.facts import Fact
 from doorward.graph.inference_service import InferenceService
+from doorward.model.action import OPEN
 from doorward.model.reference import Ref
 from doorward.plan.desired import preconditioned
-from doorward.plan.plan import OPEN, Draft, Plan, Situation, put_off
+from doorward.plan.plan import Draft, Plan, Situation, put_off
 
 PREFIX = "external.doorward.io/"
 FIELD = "metadata.finalizers"

@@ -31,7 +31,7 @@ from doorward.graph.inference_service import InferenceService
 from doorward.graph.memory import NOTHING, Mark, Memory, Pace, drop
 from doorward.graph.trim import OWNER, ROUTED, canonical
 from doorward.hooks import Watch
-from doorward.model.action import Verb
+from doorward.model.action import CLOSE, LOOK, OPEN, REMOVE, Verb
 from doorward.model.door import Warning
 from doorward.model.merge import merge
 from doorward.model.reference import SERVICE, JsonObject, Ref
@@ -58,14 +58,13 @@ INGRESS = "Ingress.networking.k8s.io"
 THROUGH = "through:"
 """Key of a Service that leads elsewhere until the Ingresses that lead through it have had their time."""
 
-CLOSE, OPEN, REMOVE, LOOK = 0, 1, 2, 0
 IN_DOUBT = "nobody knows what became of the last write"
 CLOSED = "the door is closed"
 LOST = "it may not have all of its hosts any more"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A write that is ready to be issued; lower ``order`` goes out first."""
+    """A write that is ready to be issued; ``order`` is that of :class:`.Action`."""
 
     verb: Verb
     ref: Ref
@@ -96,7 +95,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool = False
     """There is to be no outside door: what takes it away waits for nothing, and goes out first."""
     closing: Collection[Ref] = ()
-    """Objects of ours that have to go at once."""
+    """Objects of ours that serve what they may not any more: they change at once, or go where they aren't wanted."""
     leads_in: Callable[[str, JsonObject], bool] | None = None
     """Which objects of a held door have to go at once, by kind and content; None: none of them."""
     restorable: Callable[[str, JsonObject], bool] = lambda *_: True
@@ -276,7 +275,8 @@ def _compare(s: Situation, desired: Desired, fact: Fact, mark: Mark | None, wait
     if ours and not _pace(s, fact.ref, observed["metadata"].get("otherManager", ""), result):
         return
     reason = f"drift: {', '.join(changed)}" if ours else "the door changes"
-    _do(result, _patch(fact, patch, CLOSE if s.closed else OPEN, reason, changed, desired.digest, repair=ours))
+    order = CLOSE if s.closed or fact.ref in s.closing else OPEN
+    _do(result, _patch(fact, patch, order, reason, changed, desired.digest, repair=ours))
 
 
 def _turns_inwards(observed: JsonObject, target: JsonObject) -> bool:

@@ -1,4 +1,4 @@
-"""How a door stands, for people: the condition, its reason and message, and the URLs (behaviour, section 8)."""
+"""What is reported of a door: condition, reason and message, and the URLs (docs/status.md, What is reported)."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def _said(door: Door, rendered: Rendered) -> list[Warning]:
 def _url(form: Shape, door: Door, rendered: Rendered, standing: Standing) -> str | None:
     if urls.is_address(standing.address) and not door.hosts:
         return urls.url("http", standing.address)
-    if door.backend == "loadbalancer":
-        return form.address if door.service_type == "NodePort" else None
+    if door.service_type == "LoadBalancer" and not (form.door.hosts or form.door.path):
+        return None
     if not door.backend:
         return form.url or form.address
     rendering = rendered.renderings.get(door.backend)

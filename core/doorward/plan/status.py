@@ -1,4 +1,6 @@
-"""What the engine reports on an InferenceService: URL, address and one condition (behaviour, section 8).
+"""What the engine reports on an InferenceService: URL, address and one condition.
+
+Source: docs/status.md, How the status is written.
 
 The list of conditions is one atomic field of OME's CRD, so it is written back whole, other writers' entries as they
 were read, under the resourceVersion that it was read at.

@@ -49,7 +49,8 @@ SLICE = 0.01
 ROOM = 20_000
 """Events that may wait for the engine before watches are read no further."""
 PORTION = 2
-"""Actions per worker that are taken from the engine at a time; the rest may still be thought over."""
+"""Actions per worker that are taken from the engine at a time, but for those that close a door; the rest may still be
+thought over."""
 SLOW_HOOK = 0.05
 """Seconds from which on a call of a plugin is named."""
 LONGEST_REQUEST = 60.0
@@ -62,8 +63,6 @@ LIST_ATTEMPTS = 6
 """Failed first lists of a kind, about half a minute's worth, after which doors that don't need it open without it."""
 RESTART = 1.0
 """Seconds before a task that failed begins again."""
-
-_URGENCY = {"look": 0, "delete": 0, "create": 1, "patch": 1, "status": 2, "event": 3}
 
 _log = structlog.get_logger(__name__)
 
@@ -132,7 +131,7 @@ class Shell:
         self._events: deque[AnyEvent] = deque()
         self._woken = asyncio.Event()
         self._room = asyncio.Event()
-        self._lanes: asyncio.PriorityQueue[tuple[int, int, Action]] = asyncio.PriorityQueue()
+        self._lanes: asyncio.PriorityQueue[tuple[tuple[int, int], Action]] = asyncio.PriorityQueue()
         self._outstanding = 0
         self._working = 0
         self._more = False
@@ -316,10 +315,11 @@ class Shell:
             self._tell(listener.recorded, records)
 
     def _hand_out(self) -> None:
-        if self._stopping or self._lanes.qsize() >= self._concurrency:
+        if self._stopping:
             return
-        actions = self.engine.actions(PORTION * self._concurrency)
-        self._more = bool(actions)
+        full = self._lanes.qsize() >= self._concurrency
+        actions = self.engine.actions(0 if full else PORTION * self._concurrency)
+        self._more = full or bool(actions)
         self._keep([issued(action) for action in actions])
         for action in actions:
             if self.dry_run and action.verb != "look":
@@ -328,7 +328,7 @@ class Shell:
                     self._tell(listener.planned, action)
             else:
                 self._outstanding += 1
-                self._lanes.put_nowait((_URGENCY[action.verb], action.id, action))
+                self._lanes.put_nowait((action.place, action))
 
     def _judge(self) -> None:
         for condition, waiter in self._waiters:
@@ -349,7 +349,7 @@ class Shell:
 
     async def _working_off(self) -> None:
         while True:
-            _, _, action = await self._lanes.get()
+            _, action = await self._lanes.get()
             began = perf_counter()
             self._working += 1
             try:

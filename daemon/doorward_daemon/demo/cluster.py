@@ -41,7 +41,7 @@ _SERVICES: Mapping[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
-"""Name, components and annotations of the page's ways to open a door."""
+"""Name, components and annotations, for each way to open a door."""
 _LABELS = {"internal": {"networking.knative.dev/visibility": "cluster-local"}}
 
 

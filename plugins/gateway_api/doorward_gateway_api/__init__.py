@@ -8,6 +8,7 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 
 from doorward_gateway_api import acceptance, claimed, gateway_class, http_route, listeners
 from doorward_gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE
@@ -25,6 +26,12 @@ def watches() -> Sequence[Watch]:
         ),
         *(Watch(resource=read) for read in (GATEWAY, GATEWAY_CLASS, NAMESPACE, CERTIFICATE)),
     )
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """Every door that isn't Serverless, where Gateway API is enabled."""
+    return "gateway_api" if door.ingress and not door.serverless and settings.enable_gateway_api else None
 
 
 @hookimpl

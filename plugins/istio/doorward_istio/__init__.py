@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 
 from doorward_istio import claimed, virtual_service
 from doorward_istio.servers import GATEWAY
@@ -29,6 +30,14 @@ def watches() -> Sequence[Watch]:
         ),
         Watch(resource=GATEWAY),
     )
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
+    """Every Serverless door, unless the service asks for another ingress class."""
+    asked = door.annotations.get("ome.io/ingress-class", "").strip() or "istio"
+    mine = door.serverless and door.virtual_services and door.ingress and asked == "istio"
+    return "istio" if mine else None
 
 
 @hookimpl

@@ -32,7 +32,6 @@ from doorward_istio.servers import Servers, gateway_ref, servers_of, unheard
 
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
 KIND = VIRTUAL_SERVICE.kind
-_WITHOUT_HOSTS = ("", "loadbalancer", "cluster_local")
 
 _API_VERSION = VIRTUAL_SERVICE.api_version()
 
@@ -87,7 +86,7 @@ def _outside_gateways(door: Door) -> list[str]:
         return []
     if door.backend == "istio":
         return _distinct((settings.ingress_gateway, settings.local_gateway, *_leaving(door)))
-    if door.leaving_hosts or (door.serverless and door.backend not in _WITHOUT_HOSTS):
+    if door.leaving_hosts or (door.serverless and door.backend):
         return _distinct((settings.local_gateway, *_leaving(door)))
     return []
 

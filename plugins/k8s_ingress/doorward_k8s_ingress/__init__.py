@@ -8,6 +8,7 @@ from doorward.hooks import Watch, hookimpl
 from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 
 from doorward_k8s_ingress import claimed, ingress
 from doorward_k8s_ingress.controllers import GUARDED
@@ -27,6 +28,19 @@ def watches() -> Sequence[Watch]:
         Watch(resource=ingress.INGRESS_CLASS),
         Watch(resource=CERTIFICATE),
     )
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """A Serverless door of another ingress class than istio, and every other door, unless Gateway API is enabled."""
+    if not door.ingress:
+        return None
+    if door.serverless:
+        asked = door.annotations.get("ome.io/ingress-class", "").strip() or "istio"
+        mine = asked != "istio"
+    else:
+        mine = not settings.enable_gateway_api
+    return "k8s_ingress" if mine else None
 
 
 @hookimpl

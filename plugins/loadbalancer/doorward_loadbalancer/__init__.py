@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from doorward.hooks import Watch, hookimpl
 from doorward.model.door import Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
 
 from doorward_loadbalancer import service
 
@@ -17,6 +18,12 @@ from doorward_loadbalancer import service
 @hookimpl
 def watches() -> Sequence[Watch]:
     return (service.WATCH,)
+
+
+@hookimpl(trylast=True)
+def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
+    """A door that no ingress may open, for a Service of its own."""
+    return "loadbalancer" if door.service_type and not door.ingress else None
 
 
 @hookimpl

@@ -181,7 +181,9 @@ class Seat:
     def act(self) -> list[Action]:
         actions = self.engine.actions()
         self.records += [issued(action) for action in actions]
-        self.issued += actions
+        self.issued = sorted(
+            (*self.issued, *actions), key=lambda action: action.place
+        )  # as a shell's workers take them
         return actions
 
     def perform(self, which: int, fault: Fault) -> tuple[Action, Outcome] | None:
