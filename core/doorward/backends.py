@@ -249,7 +249,7 @@ class Backends:
     def _default(self, door: Door, settings: Settings) -> str:
         """The backend that the setting gives a door; empty where it gives none.
 
-        A service that names a class has that one.  Where VirtualServices are disabled, and the backend can't do without,
+        A service that names a class has that one.  Where VirtualServices are disabled, and the backend needs them,
         Knative's own URL is the door as ever.
         """
         default = settings.default_backend.get(door.mode, "")
