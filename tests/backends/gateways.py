@@ -55,3 +55,13 @@ def certificate(name: str, space: str, reason: str = "Expired", status: str = "F
         "spec": {"secretName": name},
         "status": {"conditions": [told]},
     }
+
+
+def istio_gateway(*servers: dict[str, Any]) -> dict[str, Any]:
+    """Istio's Gateway of setting ``ingressGateway``, as it is without one."""
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "knative-ingress-gateway", "namespace": "knative-serving"},
+        "spec": {"selector": {"istio": "ingressgateway"}, "servers": list(servers)},
+    }

@@ -9,16 +9,8 @@ from doors import make
 from doorward.model.door import Claim, Door, PathDoor
 from doorward.model.settings import Settings
 from evaluate import DEFAULT_GATEWAY, LOCAL_GATEWAY, route
+from gateways import istio_gateway as gateway
 from opened import call, facts, open_door, owned, render
-
-
-def gateway(*servers: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": "knative-ingress-gateway", "namespace": "knative-serving"},
-        "spec": {"selector": {"istio": "ingressgateway"}, "servers": list(servers)},
-    }
 
 
 def http(*hosts: str, number: int = 80, protocol: str = "HTTP", **more: Any) -> dict[str, Any]:
