@@ -57,7 +57,13 @@ def test_the_settings_timeout_is_asked_for_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "controller", ["gateway.envoyproxy.io/gatewayclass-controller", "projectcontour.io/gateway-controller"]
+    "controller",
+    [
+        "gateway.envoyproxy.io/gatewayclass-controller",
+        "projectcontour.io/gateway-controller",
+        "kgateway.dev/kgateway",
+        "io.cilium/gateway-controller",
+    ],
 )
 def test_a_limit_that_a_controller_is_known_to_have_is_lifted(controller: str) -> None:
     assert timeouts(rendered(door_of(), gateway_class(controller))) == ["0s"]
