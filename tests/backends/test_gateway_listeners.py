@@ -252,3 +252,19 @@ def test_a_certificate_of_another_namespace_is_looked_for_there() -> None:
     assert list(said(door_of(scheme="https"), gateway(listener), certificate("star", "certs"))) == [
         "CertificateExpired"
     ]
+
+
+@pytest.mark.parametrize("reason", ["InvalidCertificateRef", "RefNotPermitted", "InvalidRouteKinds"])
+def test_a_certificate_that_the_gateway_cant_use_is_named(reason: str) -> None:
+    told = {"type": "ResolvedRefs", "status": "False", "reason": reason, "message": "no Secret star"}
+    good = {"type": "ResolvedRefs", "status": "True", "reason": "ResolvedRefs"}
+    broken = gateway(https(), listeners=[{"name": "https", "conditions": [told]}])
+    found = said(door_of(scheme="https"), broken)
+    if reason == "InvalidRouteKinds":
+        assert found == {}
+    else:
+        assert list(found) == ["NoCertificate"]
+        assert "listener https" in found["NoCertificate"]
+        assert "no Secret star" in found["NoCertificate"]
+    assert said(door_of(scheme="https"), gateway(https(), listeners=[{"name": "https", "conditions": [good]}])) == {}
+    assert list(said(door_of(), broken)) == ["NoListener"]

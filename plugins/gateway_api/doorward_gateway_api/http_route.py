@@ -35,7 +35,15 @@ from doorward_gateway_api.gateway_class import (
     class_of,
 )
 from doorward_gateway_api.kinds import GROUP, HTTP_ROUTE
-from doorward_gateway_api.listeners import MOST_PARENTS, Listener, Listeners, gateway_ref, listeners_of, unheard
+from doorward_gateway_api.listeners import (
+    MOST_PARENTS,
+    Listener,
+    Listeners,
+    gateway_ref,
+    listeners_of,
+    uncertified,
+    unheard,
+)
 
 MOST_HOSTS = 16
 UNSUPPORTED = "FeatureUnsupported"
@@ -133,7 +141,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
             warnings += (Warning(UNSUPPORTED, message),)
     if listeners:
         hosts = [host for route in routes for host in route.hosts]
-        warnings += unheard(door, hosts, listeners, needed)
+        warnings += (*unheard(door, hosts, listeners, needed), *uncertified(door, hosts, listeners))
         serving = listeners.for_any(hosts, tls=True) if door.scheme == "https" else ()
         warnings += tuple(expired((ref for each in serving for ref in each.certificates), needed))
     return Rendering(objects=tuple(objects), warnings=tuple(dict.fromkeys(warnings)), path=problem is None)

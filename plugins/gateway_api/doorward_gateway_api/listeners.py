@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from doorward.model.certificates import certificate_of
 from doorward.model.door import Door, Warning
+from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref
 
 from doorward_gateway_api.kinds import GATEWAY, GROUP, HTTP_ROUTE, NAMESPACE
@@ -19,6 +20,8 @@ from doorward_gateway_api.selectors import selects
 
 _PROTOCOLS = ("HTTP", "HTTPS")
 _CORE = ("", "core")
+_OF_CERTIFICATES = ("InvalidCertificateRef", "RefNotPermitted")
+"""Reasons of a listener's condition ``ResolvedRefs`` (apis/v1/gateway_types.go)."""
 _FEW = 3
 MOST_PARENTS = 32
 """Parents that an HTTPRoute can name."""
@@ -34,6 +37,8 @@ class Listener(NamedTuple):
     port: int
     certificates: tuple[Ref, ...] = ()
     """What cert-manager would call those in its Secrets."""
+    broken: str = ""
+    """What the Gateway says of a certificate that it can't use."""
 
     def takes(self, host: str) -> bool:
         return _matches(self.pattern, host)
@@ -69,6 +74,7 @@ def listeners_of(door: Door, needed: Mapping[Ref, JsonObject]) -> Listeners | No
     gateway = needed.get(gateway_ref(door))
     if gateway is None:
         return None
+    told = {each.get("name"): each for each in (gateway.get("status") or {}).get("listeners") or ()}
     taking = [
         Listener(
             name=str(listener.get("name", "")),
@@ -76,6 +82,7 @@ def listeners_of(door: Door, needed: Mapping[Ref, JsonObject]) -> Listeners | No
             tls=listener["protocol"] == "HTTPS",
             port=int(listener.get("port", 0)),
             certificates=tuple(certificates_of(listener, gateway_ref(door).namespace)),
+            broken=_unresolved(told.get(listener.get("name"))),
         )
         for listener in gateway["spec"].get("listeners") or ()
         if listener["protocol"] in _PROTOCOLS and _admits(listener, door, needed)
@@ -88,6 +95,29 @@ def certificates_of(listener: JsonObject, namespace: str) -> list[Ref]:
     refs = (listener.get("tls") or {}).get("certificateRefs") or ()
     secrets = (each for each in refs if each.get("kind", "Secret") == "Secret" and each.get("group", "") in _CORE)
     return [certificate_of(each.get("namespace") or namespace, str(each.get("name", ""))) for each in secrets]
+
+
+def _unresolved(status: JsonObject | None) -> str:
+    """Why a listener has no certificate (condition ``ResolvedRefs``); empty where it has, or isn't told yet."""
+    for condition in (status or {}).get("conditions") or ():
+        if (condition.get("type"), condition.get("status")) == ("ResolvedRefs", "False"):
+            reason = str(condition.get("reason", ""))
+            return f"{reason}: {short(condition.get('message', ''))}" if reason in _OF_CERTIFICATES else ""
+    return ""
+
+
+def uncertified(door: Door, hosts: Collection[str], listeners: Listeners) -> tuple[Warning, ...]:
+    """A warning for each listener of these hosts whose certificate the Gateway can't use."""
+    serving = listeners.for_any(hosts, tls=True) if door.scheme == "https" else ()
+    return tuple(
+        Warning(
+            "NoCertificate",
+            f"listener {each.name} of {listeners.of} has no certificate that it can use: {each.broken}",
+            condition=True,
+        )
+        for each in serving
+        if each.broken
+    )
 
 
 def unheard(
