@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from doors import make
+from doorward.model import names
 from doorward.model.door import Door, GRPCPort, PathDoor, Warning
 from doorward.model.settings import Settings
 from gateways import certificate
@@ -189,3 +190,12 @@ def test_an_expired_certificate_is_named(annotations: dict[str, str], secret: st
         assert not any("expired" in warning.message for warning in rendered(door, "nginx", other)[1])
     plain = make(annotations=annotations)
     assert rendered(plain, "nginx", certificate(secret, "a"))[1] == []
+
+
+def test_the_certificate_of_a_path_door_that_isnt_opened_is_nobodys_business() -> None:
+    door = make(
+        scheme="https", annotations={"cert-manager.io/cluster-issuer": "acme"}, path=PathDoor("example.com", "/m")
+    )
+    secret = f"m-path-{names.mark('a', 'm', '/m')}-tls"
+    assert any("expired" in each.message for each in rendered(door, "nginx", certificate(secret, "a"))[1])
+    assert not any("expired" in each.message for each in rendered(door, "contour", certificate(secret, "a"))[1])
