@@ -69,7 +69,7 @@ def _answer(action: Action, version: int, engine: Engine) -> Json | None:
         body = action.body or {}
         server = {"uid": f"{version:036d}", "resourceVersion": str(version), "generation": 1}
         return {**body, "metadata": {**body["metadata"], **server}}
-    fact = engine._facts.get(action.ref)
+    fact = engine._state.facts.get(action.ref)
     assert fact is not None
     known = fact.object()
     known["metadata"]["resourceVersion"] = str(version)
@@ -120,7 +120,7 @@ def bytes_a_service(count: int, backends: Backends) -> float:
     gc.collect()
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert engine.still
+    assert engine.idle
     return (after - before) / count
 
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import pluggy
 
 from doorward import hooks
-from doorward.hooks import Watch
+from doorward.hooks import Read, Watch
+from doorward.model import host_fields
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning
 from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
@@ -17,19 +18,7 @@ from doorward.model.settings import Settings
 
 ENTRY_POINT_GROUP = "doorward"
 
-_HOOKS = (
-    "select",
-    "supports",
-    "accompanies",
-    "needs",
-    "needs_further",
-    "render",
-    "status",
-    "claims",
-    "narrow",
-    "apply",
-    "observe",
-)
+_HOOKS = ("render", "apply", "status", "select", "claims", "narrow", "observe")
 
 T = TypeVar("T")
 
@@ -66,25 +55,11 @@ class Backend:
     def select(self, door: Door, settings: Settings) -> str | None:
         return self._call("select", str, door, settings)
 
-    def supports(self, door: Door) -> str | None:
-        return self._call("supports", str, door)
-
-    def accompanies(self, door: Door) -> bool:
-        return bool(self._call("accompanies", bool, door))
-
-    def may_accompany(self) -> bool:
-        return self._hooks["accompanies"] is not None
-
-    def needs(self, door: Door) -> Sequence[Ref]:
-        return self._sequence("needs", Ref, door)
-
-    def needs_further(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Sequence[Ref]:
-        return self._sequence("needs_further", Ref, door, needed)
-
-    def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-        rendering = self._call("render", Rendering, door, needed) or Rendering()
-        self._check_items("render", rendering.objects, dict)
-        self._check_items("render", rendering.warnings, Warning)
+    def render(self, door: Door, read: Read) -> Rendering | None:
+        rendering = self._call("render", Rendering, door, read)
+        if rendering is not None:
+            self._check_items("render", rendering.objects, dict)
+            self._check_items("render", rendering.warnings, Warning)
         return rendering
 
     def status(self, door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
@@ -163,6 +138,17 @@ def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: ob
     return lambda *arguments: subset(**dict(zip(names, arguments, strict=True)))
 
 
+def _default(door: Door, settings: Settings) -> str:
+    """The backend that setting ``defaultBackend`` gives a door; empty where it gives none.
+
+    A service that names a class has that one.  Where VirtualServices are disabled, Knative's own URL is the door of a
+    Serverless service as ever.
+    """
+    if not door.ingress or door.annotations.get("ome.io/ingress-class", "").strip():
+        return ""
+    return "" if door.serverless and not door.virtual_services else settings.default_backend.get(door.mode, "")
+
+
 class Backends:
     """All backends.
 
@@ -180,7 +166,6 @@ class Backends:
         self.manager.check_pending()
         pairs = sorted(self.manager.list_name_plugin())
         self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs if plugin is not None}
-        self._beside = tuple(b for b in self.by_name.values() if b.may_accompany())
         self._selecting = self._in_hook_order("select")
         self._last = frozenset(i.plugin_name for i in self.manager.hook.select.get_hookimpls() if i.trylast)
         self.watches: dict[str, Watch] = {}
@@ -221,7 +206,7 @@ class Backends:
                 if known is None or watch.owned != "nothing":
                     self.watches[kind] = watch
                 backend = self.by_name[name]
-                if backend.has_claims() and kind != SERVICE and watch.owned != "nothing":
+                if (watch.hosts or backend.has_claims()) and kind != SERVICE and watch.owned != "nothing":
                     self.claiming[kind] = backend
 
     def _add_external(self, name: str, watch: Watch, known: Watch | None) -> None:
@@ -239,28 +224,17 @@ class Backends:
 
         Setting ``defaultBackend`` comes after those that decide, and before those that are asked last.
         """
+        default = _default(door, settings)
         for backend in self._selecting:
-            if backend.name in self._last and (default := self._default(door, settings)):
+            if default and backend.name in self._last:
                 return default
             if answer := backend.select(door, settings):
                 return answer
-        return self._default(door, settings) or None
+        return default or None
 
-    def _default(self, door: Door, settings: Settings) -> str:
-        """The backend that the setting gives a door; empty where it gives none.
-
-        A service that names a class has that one.  Where VirtualServices are disabled, and the backend needs them,
-        Knative's own URL is the door as ever.
-        """
-        default = settings.default_backend.get(door.mode, "")
-        if not default or not door.ingress or door.annotations.get("ome.io/ingress-class", "").strip():
-            return ""
-        backend = self.by_name.get(default)
-        return "" if backend and not door.virtual_services and backend.supports(door) else default
-
-    def beside(self, door: Door, selected: Backend | None) -> list[Backend]:
-        """The backends that accompany a door, the selected one left out."""
-        return [backend for backend in self._beside if backend is not selected and backend.accompanies(door)]
+    def renderers(self, selected: str) -> list[Backend]:
+        """All of them; the one that opens the door last, since the door leads through what the others put beside it."""
+        return sorted(self.by_name.values(), key=lambda backend: backend.name == selected)
 
     def observe_calls(self, observer: Observer | None) -> None:
         """Have every call of every hook observed, as the daemon does to name those that take long."""
@@ -273,12 +247,20 @@ class Backends:
         Facts are kept without their kind; backends are shown whole manifests.
         """
         backend = self.claiming.get(kind)
-        return backend.claims(self._whole(kind, manifest)) if backend else ()
+        if backend is None:
+            return ()
+        if paths := self.watches[kind].hosts:
+            return [Claim(host, via=(kind,)) for host in host_fields.named(manifest.get("spec"), paths)]
+        return backend.claims(self._whole(kind, manifest))
 
     def narrow(self, kind: str, manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
         """A merge patch of ``spec`` that leaves these hosts, and what serves inside; None where nothing is left."""
         backend = self.claiming.get(kind)
-        return backend.narrow(self._whole(kind, manifest), hosts) if backend else None
+        if backend is None:
+            return None
+        if paths := self.watches[kind].hosts:
+            return host_fields.narrowed(manifest.get("spec"), paths, hosts)
+        return backend.narrow(self._whole(kind, manifest), hosts)
 
     def _whole(self, kind: str, manifest: JsonObject) -> JsonObject:
         if "kind" in manifest:

@@ -4,12 +4,17 @@ A backend is a module (or an object) with functions marked ``@hookimpl``, publis
 ``doorward`` (``[project.entry-points.doorward]``, ``NAME = "package"``); NAME is the backend's name, as users write it
 in ``doorward.io/backend``.  The built-in backends use what is in this file, and nothing else.
 
-All hooks but the last two are pure: same arguments, same answer; no I/O, no clock, no global state.  The engine calls
-them when a fact that the door depends on has changed, and may call them again at any time.  An exception, or an answer
-of the wrong type, concerns that one door: it reports ``BackendError`` and, where it stands, stays as it is; the journal
-keeps the traceback; every other door goes on.  A call that takes long is named, with its plugin, in a metric and in the
-log.  ``observe`` and ``apply`` are for backends that talk to something that isn't Kubernetes (a DNS provider, a
-hardware load balancer); they do I/O, and hold nobody up.
+A door meets a backend three times: it is rendered into objects (:func:`render`); these are written, by the engine to
+the API server, or by the backend itself where they live elsewhere (:func:`apply`); and the backend tells how they stand
+(:func:`status`).  Most backends are ``watches``, which names their kinds, ``render`` and ``status``; the rest is
+optional.
+
+All hooks but ``apply`` and ``observe`` are pure: same arguments, same answer; no I/O, no clock, no global state.  The
+engine calls them when a fact that the door depends on has changed, and may call them again at any time.  An exception,
+or an answer of the wrong type, concerns that one door: it reports ``BackendError`` and, where it stands, stays as it
+is; the journal keeps the traceback; every other door goes on.  A call that takes long is named, with its plugin, in a
+metric and in the log.  ``apply`` and ``observe`` are for backends that talk to something that isn't Kubernetes (a DNS
+provider, a hardware load balancer); they do I/O, and hold nobody up.
 """
 
 from __future__ import annotations
@@ -30,21 +35,18 @@ from doorward.model.settings import Settings
 __all__ = [
     "Action",
     "ApiError",
+    "Read",
     "Watch",
-    "accompanies",
     "apply",
     "claims",
     "hookimpl",
     "hookspec",
     "merge",
     "narrow",
-    "needs",
-    "needs_further",
     "observe",
     "render",
     "select",
     "status",
-    "supports",
     "watches",
 ]
 
@@ -66,6 +68,10 @@ def hookimpl(function: F | None = None, *, tryfirst: bool = False, trylast: bool
     return _hookimpl(function, tryfirst=tryfirst, trylast=trylast)
 
 
+Read = Callable[[Ref], JsonObject | None]
+"""What :func:`render` reads other objects with."""
+
+
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """One kind that a backend reads, or reads and writes."""
 
@@ -75,6 +81,10 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     owned: Literal["nothing", "spec", "fields"] = "nothing"
     """How much of such an object is ours: nothing (read only), all of ``spec``, or the spec fields named next."""
     fields: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """Where in ``spec`` an object names the hosts that it serves, as dotted paths that pass through lists (``hosts``,
+    ``virtualhost.fqdn``, ``rules.host``): claims and narrowing follow from it.  Empty where the hooks ``claims`` and
+    ``narrow`` tell, or where such objects serve no host."""
     guarded: tuple[str, ...] = ()
     """Prefixes of annotation keys that can move traffic: such a key that we didn't render is removed as drift."""
     adoptable: bool = False
@@ -83,125 +93,21 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """Objects of this kind don't live in the API server: this backend keeps them (hooks ``apply`` and ``observe``)."""
 
 
-@hookspec
-def watches() -> Sequence[Watch]:  # type: ignore[empty-body]
-    """Called once, at start: the kinds beyond the engine's own (Service, EndpointSlice …) that this backend needs.
-
-    A kind that several backends name is watched once; it must be described alike by all that own it.
-
-    .. versionadded:: 0.1
-    """
-
-
 @hookspec(firstresult=True)
-def select(door: Door, settings: Settings) -> str | None:
-    """Called per door that has an outside: the name of the backend that opens it, or None for no opinion.
+def render(door: Door, read: Read) -> Rendering | None:
+    """Called per door, on every backend: this backend's objects that should stand for it; None where it has none.
 
-    First result wins.  The built-in backends choose by this hook too, after everybody else (``trylast``), so that a
-    plugin decides before them; among plugins the order is that of their names.  Claim an ingress class here:
-    ``return NAME if door.ingress_class == MINE else None``.  Where ``door.ingress`` is False, only a Service of type
-    ``door.service_type`` may open the door.  A user's choice by annotation comes first, and isn't asked about.
+    ``door.backend`` is the name of the backend that opens the door: return None for a door of somebody else's, unless
+    this backend has something to put beside it, as the in-cluster Service stands beside every door.  A door that this
+    backend is to open and can't is refused by ``Rendering(refused="why, for users")``: reason ``BackendUnsupported``.
 
-    .. versionadded:: 0.1
-    """
+    ``read`` gives an object by its reference (metadata, spec and status), None where it isn't there: a Gateway, an
+    IngressClass, a component's Service.  The engine tracks what is read: a change of it, or its appearance, renders
+    this door anew.  Objects of this very door are shown as doorward last wrote them: what others made of them is drift,
+    to be undone.
 
-
-@hookspec(firstresult=True)
-def supports(door: Door) -> str | None:
-    """Called on the selected backend: None where it can open this door, else the reason why not, for users.
-
-    The door is refused with ``BackendUnsupported`` and that reason.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def accompanies(door: Door) -> bool | None:
-    """Called per door on every backend: True where it renders objects beside the selected one's.
-
-    The in-cluster Service accompanies every door; the VirtualService of a Serverless one too, whatever its outside.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def needs(door: Door) -> Sequence[Ref] | None:
-    """Called before ``render`` on the backends that will render: objects that it wants to see.
-
-    Objects of this very door are shown as doorward last wrote them: what others made of them is drift, to be undone.
-
-    The engine tracks them: a change of one, or its appearance, renders this door anew.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def needs_further(door: Door, needed: Mapping[Ref, JsonObject]) -> Sequence[Ref] | None:
-    """Called after ``needs``, with what it named and exists: references to what that leads to, such as a Gateway's
-    class.
-
-    Asked once; ``render`` is given both.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering | None:
-    """Called for the selected backend, then for those that accompany: the objects that should stand.
-
-    ``needed`` has what ``needs`` named and exists (metadata, spec and status).  The engine adds to each manifest the
-    namespace, owner, labels and annotations that make it ours, and removes what isn't rendered any more.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing | None:
-    """Called on the selected backend, each time that all that was rendered stands as rendered: is the door accepted?
-
-    ``observed`` holds the objects that this backend rendered as the API server last returned them, with metadata, spec
-    and status.  None (or no implementation) means accepted.  A status that tells of another generation is pending.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def claims(manifest: JsonObject) -> Sequence[Claim] | None:
-    """Called per object of a kind that this backend watches, anybody's: the hosts that it serves.
-
-    Hosts inside the cluster don't count.  For kinds that serve no host, None.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
-    """Called per object that serves what it may not any more, where it can't be rendered anew.
-
-    ``hosts`` are those of its claims that it may keep: none for a door that closes.  The answer is a merge patch of its
-    ``spec`` that leaves those, and what serves requests from inside the cluster; None where nothing is left, and the
-    object goes.  It goes as well when the answer would leave anything else.
-
-    .. versionadded:: 0.1
-    """
-
-
-@hookspec(firstresult=True)
-def observe(kind: str) -> Awaitable[Sequence[JsonObject]]:  # type: ignore[empty-body]
-    """Called for a kind that is ``external``, at start, after writes and every half a minute: all that stands of it.
-
-    To be ``async``; one call per kind at a time.  Each object is a manifest as it stands: ``metadata`` (``name``,
-    ``namespace``, ``uid``, ``resourceVersion``, and ``annotations``, ``labels`` and ``ownerReferences`` as they were
-    written), ``spec``, and ``status`` where there is something to tell.  ``uid`` tells an object apart from a later one
-    of its name.  ``resourceVersion`` is a whole number that grows with every change of any of them; without one leave
-    it out: writes then bear a 0 for it.  Any exception means that nobody knows; it is asked again, after a pause.
+    The engine adds to each manifest the namespace, owner, labels and annotations that make it ours, and removes what
+    isn't rendered any more.
 
     .. versionadded:: 0.1
     """
@@ -222,6 +128,81 @@ def apply(action: Action) -> Awaitable[JsonObject | None]:  # type: ignore[empty
 
     The engine writes only under the finalizer ``external.doorward.io/KIND`` on the InferenceService, which keeps that
     one until its objects of this kind are gone.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing | None:
+    """Called on the selected backend, each time that all that was rendered stands as rendered: is the door accepted?
+
+    ``observed`` holds the objects that this backend rendered as the API server last returned them, with metadata, spec
+    and status.  None (or no implementation) means accepted.  A status that tells of another generation is pending.
+
+    .. versionadded:: 0.1
+    """
+
+
+# What is optional: kinds that are read or written, doors that are opened, hosts that are served, what lives elsewhere.
+
+
+@hookspec
+def watches() -> Sequence[Watch]:  # type: ignore[empty-body]
+    """Called once, at start: the kinds beyond the engine's own (Service, EndpointSlice …) that this backend needs.
+
+    A kind that several backends name is watched once; it must be described alike by all that own it.  The daemon's
+    rights follow from it.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def select(door: Door, settings: Settings) -> str | None:
+    """Called per door that has an outside: the name of the backend that opens it, or None for no opinion.
+
+    First result wins.  The built-in backends choose by this hook too, after everybody else (``trylast``), so that a
+    plugin decides before them; among plugins the order is that of their names.  Claim an ingress class here:
+    ``return NAME if door.ingress_class == MINE else None``.  Where ``door.ingress`` is False, only a Service of type
+    ``door.service_type`` may open the door.  A user's choice by annotation comes first, and isn't asked about.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def claims(manifest: JsonObject) -> Sequence[Claim] | None:
+    """Called per object of a kind that this backend watches, anybody's: the hosts that it serves.
+
+    Hosts inside the cluster don't count.  For kinds that serve no host, None.  Not needed where :attr:`Watch.hosts`
+    tells where an object names its hosts: they are then claimed whole, paths and all.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
+    """Called per object that serves what it may not any more, where it can't be rendered anew.
+
+    ``hosts`` are those of its claims that it may keep: none for a door that closes.  The answer is a merge patch of its
+    ``spec`` that leaves those, and what serves requests from inside the cluster; None where nothing is left, and the
+    object goes.  It goes as well when the answer would leave anything else.  Not needed with :attr:`Watch.hosts`.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def observe(kind: str) -> Awaitable[Sequence[JsonObject]]:  # type: ignore[empty-body]
+    """Called for a kind that is ``external``, at start, after writes and every half a minute: all that stands of it.
+
+    To be ``async``; one call per kind at a time.  Each object is a manifest as it stands: ``metadata`` (``name``,
+    ``namespace``, ``uid``, ``resourceVersion``, and ``annotations``, ``labels`` and ``ownerReferences`` as they were
+    written), ``spec``, and ``status`` where there is something to tell.  ``uid`` tells an object apart from a later one
+    of its name.  ``resourceVersion`` is a whole number that grows with every change of any of them; without one leave
+    it out: writes then bear a 0 for it.  Any exception means that nobody knows; it is asked again, after a pause.
 
     .. versionadded:: 0.1
     """

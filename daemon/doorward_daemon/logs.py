@@ -91,7 +91,7 @@ class WriteLog(Listener):
             "seconds": round(seconds, 4),
         }
         if isinstance(outcome, Applied):
-            log = _log.debug if action.verb == "look" else _log.info
+            log = _log.debug if action.verb == "verify" else _log.info
             log(_DONE.get(action.verb, action.verb), **known)
         elif isinstance(outcome, Refused):
             why = outcome.message or outcome.reason

@@ -15,9 +15,9 @@ from doorward.backends import Backends
 from doorward.cluster.embedded import BUILT_IN, Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import SETTINGS_NAME, Engine
-from doorward.graph.configuration import parse as parse_settings
 from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonObject, Ref, kind_of
 from doorward.runtime.offline import Clock, Offline
+from doorward.settings.configuration import parse as parse_settings
 
 from doorward_daemon.healthy import Healthy
 from doorward_daemon.manifests import Document

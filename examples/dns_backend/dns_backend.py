@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import uuid4
 
-from doorward.hooks import Action, ApiError, Watch, hookimpl, merge
-from doorward.model.door import Claim, Door, Rendering, manifest
+from doorward.hooks import Action, ApiError, Read, Watch, hookimpl, merge
+from doorward.model.door import Door, Rendering, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 
@@ -40,7 +40,7 @@ ZONE = Zone()
 
 @hookimpl
 def watches() -> Sequence[Watch]:
-    return (Watch(resource=RECORDS, owned="spec", external=True),)
+    return (Watch(resource=RECORDS, owned="spec", hosts=("hosts",), external=True),)
 
 
 @hookimpl
@@ -49,21 +49,13 @@ def select(door: Door, settings: Settings) -> str | None:
 
 
 @hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+def render(door: Door, read: Read) -> Rendering | None:
+    if door.backend != "dns":
+        return None
     if not door.all_hosts:
         return Rendering(path=False)
     spec = {"hosts": list(door.all_hosts), "target": GATEWAY}
     return Rendering(objects=(manifest(RECORDS.api_version(), RECORDS.name, door.name, spec),), path=False)
-
-
-@hookimpl
-def claims(manifest: JsonObject) -> Sequence[Claim]:
-    return [Claim(host, via=("dns",)) for host in manifest["spec"]["hosts"]]
-
-
-@hookimpl
-def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
-    return {"hosts": list(hosts)} if hosts else None
 
 
 @hookimpl

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorward.hooks import Watch, hookimpl
-from doorward.model.door import Claim, Door, Rendering, Standing, manifest
+from doorward.hooks import Read, Watch, hookimpl
+from doorward.model.door import Door, Rendering, Standing, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 
@@ -15,7 +15,7 @@ WRITTEN = ("list", "watch", "create", "patch", "delete")
 
 @hookimpl
 def watches() -> Sequence[Watch]:
-    return (Watch(resource=HELLO_ROUTE, verbs=WRITTEN, owned="spec"),)
+    return (Watch(resource=HELLO_ROUTE, verbs=WRITTEN, owned="spec", hosts=("hosts",)),)
 
 
 @hookimpl
@@ -24,12 +24,11 @@ def select(door: Door, settings: Settings) -> str | None:
 
 
 @hookimpl
-def supports(door: Door) -> str | None:
-    return "Hello doesn't know Knative; use RawDeployment" if door.serverless else None
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+def render(door: Door, read: Read) -> Rendering | None:
+    if door.backend != "hello":
+        return None
+    if door.serverless:
+        return Rendering(refused="Hello doesn't know Knative; use RawDeployment")
     if not door.all_hosts:
         return Rendering(path=False)
     routes = []
@@ -45,13 +44,3 @@ def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
     if any(route.get("status", {}).get("greeted") for route in observed.values()):
         return Standing()
     return Standing(state="pending", message="the gateway hasn't taken the route yet")
-
-
-@hookimpl
-def claims(manifest: JsonObject) -> Sequence[Claim]:
-    return [Claim(host, via=("hello",)) for host in manifest["spec"]["hosts"]]
-
-
-@hookimpl
-def narrow(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
-    return {"hosts": list(hosts)} if hosts else None

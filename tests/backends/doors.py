@@ -115,7 +115,7 @@ def doors(draw: st.DrawFn, mode: str | None = None, backend: str | None = None) 
         exposure=exposure,
         backend="" if closed else backend,
         hosts=() if closed else hosts[leaving:],
-        leaving_hosts=() if closed else hosts[:leaving],
+        draining_hosts=() if closed else hosts[:leaving],
         path=None if closed else path,
         scheme=draw(st.sampled_from(("http", "https"))),
         service_type=draw(st.sampled_from(("", "", "LoadBalancer", "NodePort"))) if exposure == "outside" else "",

@@ -29,21 +29,21 @@ def facts(*objects: JsonObject) -> dict[Ref, JsonObject]:
 
 
 def render(backend: str, door: Door, cluster: Mapping[Ref, JsonObject] | None = None) -> Rendering:
-    """A backend's rendering, shown only what it asked for."""
-    wanted = call(backend, "needs", door=door) or ()
-    needed = {ref: cluster[ref] for ref in wanted if cluster and ref in cluster}
-    further = call(backend, "needs_further", door=door, needed=needed) or ()
-    needed |= {ref: cluster[ref] for ref in further if cluster and ref in cluster}
-    result = call(backend, "render", door=door, needed=needed)
-    assert isinstance(result, Rendering)
+    """A backend's rendering of a door, which it may read a cluster for."""
+    return asked(backend, door, cluster) or Rendering()
+
+
+def asked(backend: str, door: Door, cluster: Mapping[Ref, JsonObject] | None = None) -> Rendering | None:
+    """The same; None where it has nothing to put there."""
+    result = call(backend, "render", door=door, read=(cluster or {}).get)
+    assert result is None or isinstance(result, Rendering)
     return result
 
 
 def open_door(door: Door, cluster: Mapping[Ref, JsonObject] | None = None) -> list[JsonObject]:
-    """All that stands: what the selected backend and those that accompany it render, marked as the engine does."""
-    backends = [door.backend] if door.backend else []
-    backends += [name for name in BUILT_IN if name not in backends and call(name, "accompanies", door=door)]
-    return [owned(each, door) for name in backends for each in render(name, door, cluster).objects]
+    """All that stands: what the backends put there, the selected one first, marked as the engine does."""
+    names = sorted(BUILT_IN, key=lambda name: name != door.backend)
+    return [owned(each, door) for name in names for each in render(name, door, cluster).objects]
 
 
 def owned(manifest: JsonObject, door: Door) -> JsonObject:

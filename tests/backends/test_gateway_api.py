@@ -109,7 +109,7 @@ def test_without_a_host_there_is_no_route_since_it_would_take_every_host() -> No
 
 
 def test_a_leaving_parent_and_host_are_kept() -> None:
-    rendered = spec(door_of(leaving_hosts=("old.example.com",), leaving_parents=("old/gw", "ingress/ome")))
+    rendered = spec(door_of(draining_hosts=("old.example.com",), draining_parents=("old/gw", "ingress/ome")))
     assert rendered["hostnames"] == ["m.a.example.com", "old.example.com"]
     assert [(ref["namespace"], ref["name"]) for ref in rendered["parentRefs"]] == [("ingress", "ome"), ("old", "gw")]
 
@@ -123,10 +123,10 @@ def test_a_path_too_long_for_the_api_leaves_the_hosts_alone() -> None:
 
 def test_serverless_is_refused_in_words() -> None:
     door = door_of(mode="Serverless")
-    assert "Serverless" in call("gateway_api", "supports", door=door)
+    assert "Serverless" in render("gateway_api", door).refused
     assert render("gateway_api", door).objects == ()
-    assert "omeIngressGateway" in call("gateway_api", "supports", door=make(backend="gateway_api"))
-    assert call("gateway_api", "supports", door=door_of()) is None
+    assert "omeIngressGateway" in render("gateway_api", make(backend="gateway_api")).refused
+    assert not render("gateway_api", door_of()).refused
 
 
 def gateway(*listeners: dict[str, Any]) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def test_of_two_controllers_the_one_that_accepts_counts() -> None:
 
 
 def test_a_leaving_parent_neither_opens_nor_closes_the_door() -> None:
-    door = door_of(leaving_parents=("ingress/old",))
+    door = door_of(draining_parents=("ingress/old",))
     assert standing(door, answer(name="old")).state == "pending"
     assert standing(door, answer(), answer("False", name="old")).state == "accepted"
 

@@ -185,8 +185,8 @@ def test_more_listeners_than_a_route_can_name_are_all_of_them() -> None:
     assert sections(door_of(scheme="https", hosts=hosts), gateway(http(), *many)) == {"m": [None]}
 
 
-def test_leaving_gateways_stay_beside_the_listeners() -> None:
-    door = door_of(scheme="https", leaving_parents=("old/gw", "ingress/ome"))
+def test_draining_gateways_stay_beside_the_listeners() -> None:
+    door = door_of(scheme="https", draining_parents=("old/gw", "ingress/ome"))
     route = render("gateway_api", door, facts(gateway(http(), https()))).objects[0]
     assert [(ref["namespace"], ref.get("sectionName")) for ref in route["spec"]["parentRefs"]] == [
         ("ingress", "https"),

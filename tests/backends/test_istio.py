@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from doors import make
 from doorward.model import names
 from doorward.model.door import Claim, Door, PathDoor
 from doorward.model.settings import Settings
 from evaluate import DEFAULT_GATEWAY, LOCAL_GATEWAY, route
-from opened import call, facts, open_door, owned, render
+from opened import asked, call, facts, open_door, owned, render
 
 INSIDE = ["m.a", "m.a.svc", "m.a.svc.cluster.local"]
 
@@ -83,7 +84,7 @@ def test_there_is_no_timeout_but_the_components_or_the_settings() -> None:
 
 @pytest.mark.parametrize("exposure", ["cluster-local", "disabled"])
 def test_a_closed_door_has_no_host_outside_whatever_else_it_says(exposure: str) -> None:
-    door = serverless(exposure=exposure, path=PathDoor("example.com", "/m"), leaving_parents=(DEFAULT_GATEWAY,))
+    door = serverless(exposure=exposure, path=PathDoor("example.com", "/m"), draining_parents=(DEFAULT_GATEWAY,))
     (virtual_service,) = render("istio", door).objects
     assert virtual_service["spec"]["hosts"] == INSIDE
     assert virtual_service["spec"]["gateways"] == [LOCAL_GATEWAY, "mesh"]
@@ -92,7 +93,7 @@ def test_a_closed_door_has_no_host_outside_whatever_else_it_says(exposure: str) 
 
 def test_behind_a_load_balancer_only_the_in_cluster_hosts_are_left() -> None:
     door = serverless(backend="loadbalancer", service_type="LoadBalancer", hosts=(), path=None)
-    assert call("istio", "accompanies", door=door)
+    assert asked("istio", door)
     assert spec(door)["gateways"] == [LOCAL_GATEWAY, "mesh"]
     assert spec(door)["hosts"] == INSIDE
 
@@ -117,15 +118,14 @@ def test_a_tied_service_is_served_where_it_leads_to_the_local_gateway() -> None:
 def test_nothing_is_rendered_while_virtual_services_are_disabled() -> None:
     door = serverless(virtual_services=False, in_cluster="none")
     assert render("istio", door).objects == ()
-    assert not call("istio", "accompanies", door=door)
-    assert "disabled" in call("istio", "supports", door=door)
-    assert "disabled" in call("istio", "supports", door=make(backend="istio", virtual_services=False))
+    assert asked("istio", msgspec.structs.replace(door, backend="k8s_ingress")) is None
+    assert "disabled" in render("istio", door).refused
+    assert "disabled" in render("istio", make(backend="istio", virtual_services=False)).refused
 
 
 def test_it_accompanies_serverless_doors_of_other_backends_only() -> None:
-    assert call("istio", "accompanies", door=serverless(backend="k8s_ingress"))
-    assert not call("istio", "accompanies", door=serverless())
-    assert not call("istio", "accompanies", door=make())
+    assert asked("istio", serverless(backend="k8s_ingress"))
+    assert asked("istio", make()) is None
 
 
 def test_the_path_door_is_an_object_of_its_own_off_the_mesh() -> None:
@@ -142,10 +142,10 @@ def test_the_path_door_is_an_object_of_its_own_off_the_mesh() -> None:
 def test_what_leaves_is_served_with_what_stays() -> None:
     old = "old/gateway"
     door = serverless(
-        leaving_hosts=("m.old.example.com",),
-        leaving_parents=(old,),
+        draining_hosts=("m.old.example.com",),
+        draining_parents=(old,),
         path=PathDoor("example.com", "/m"),
-        leaving_path_hosts=("old.example.com",),
+        draining_path_hosts=("old.example.com",),
     )
     objects = open_door(door)
     for gateway in (old, DEFAULT_GATEWAY):
@@ -155,7 +155,7 @@ def test_what_leaves_is_served_with_what_stays() -> None:
 
 
 def test_an_ingress_class_that_leaves_is_no_gateway() -> None:
-    door = serverless(backend="k8s_ingress", leaving_parents=("old-class",), path=PathDoor("example.com", "/m"))
+    door = serverless(backend="k8s_ingress", draining_parents=("old-class",), path=PathDoor("example.com", "/m"))
     assert all("old-class" not in str(each) for each in render("istio", door).objects)
 
 
@@ -163,7 +163,7 @@ def test_a_leaving_local_gateway_keeps_the_in_cluster_hosts() -> None:
     old = "old/local"
     before = serverless(settings=Settings(local_gateway=old))
     standing = owned(render("istio", before).objects[0], before)
-    now = serverless(leaving_parents=(old,))
+    now = serverless(draining_parents=(old,))
     objects = [owned(each, now) for each in render("istio", now, facts(standing)).objects]
     assert route(objects, "http://m.a.svc.cluster.local/", gateway=old) == ("m-engine", "/")
     assert route(objects, "http://m.a.example.com/", gateway=old) == ("m-engine", "/")
@@ -260,7 +260,7 @@ def test_a_leaving_local_gateway_is_known_by_every_name_that_istio_knows_it_by()
             match["gateways"] = [
                 gateway.replace("old/local", "local.old.svc.cluster.local") for gateway in match["gateways"]
             ]
-    now = serverless(leaving_parents=("old/local",))
+    now = serverless(draining_parents=("old/local",))
     objects = [owned(each, now) for each in render("istio", now, facts(standing)).objects]
     assert route(objects, "http://m.a.svc.cluster.local/", gateway="old/local") == ("m-engine", "/")
 

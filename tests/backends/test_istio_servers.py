@@ -104,7 +104,6 @@ def test_a_path_door_redirects_below_its_prefix_alone() -> None:
 def test_behind_an_ingress_nothing_is_redirected_since_requests_come_by_the_local_gateway() -> None:
     door = make(mode="Serverless", scheme="https", backend="k8s_ingress")
     local = Settings().ingress_gateway
-    assert call("istio", "needs", door=door) == []
     for each in render("istio", door, facts(gateway(http(), https()))).objects:
         assert local not in each["spec"]["gateways"]
         assert all("redirect" not in rule for rule in each["spec"]["http"])

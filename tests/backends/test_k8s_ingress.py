@@ -56,7 +56,7 @@ def standing(name: str, of_class: str, created: str = "2026-01-01T00:00:00Z", ow
 
 
 def test_one_rule_per_host_with_the_routes_most_specific_first() -> None:
-    rules = ingress(make(("engine", "decoder"), leaving_hosts=("old.example.com",)))["spec"]["rules"]
+    rules = ingress(make(("engine", "decoder"), draining_hosts=("old.example.com",)))["spec"]["rules"]
     assert [rule["host"] for rule in rules] == ["m.a.example.com", "old.example.com"]
     assert rules[0]["http"]["paths"] == [
         {
@@ -103,12 +103,12 @@ def test_a_tied_door_is_reached_by_its_own_port() -> None:
 )
 def test_serverless_that_cant_be_reached_through_door_is_refused(changes: dict[str, Any], words: str) -> None:
     door = make(mode="Serverless", **changes)
-    assert words in call("k8s_ingress", "supports", door=door)
+    assert words in render("k8s_ingress", door).refused
     assert render("k8s_ingress", door).objects == ()
 
 
 def test_raw_needs_neither_door_nor_virtual_services() -> None:
-    assert call("k8s_ingress", "supports", door=make(virtual_services=False, in_cluster="conflict")) is None
+    assert not render("k8s_ingress", make(virtual_services=False, in_cluster="conflict")).refused
 
 
 def test_without_a_host_there_is_no_ingress() -> None:
@@ -381,7 +381,7 @@ def tls(door: Door, *cluster: dict[str, Any]) -> list[Any]:
 
 def test_https_uses_the_secret_that_annotation_or_setting_names() -> None:
     hosts = ["m.a.example.com", "old.example.com"]
-    named = https(annotations={"doorward.io/tls-secret": "mine"}, leaving_hosts=("old.example.com",))
+    named = https(annotations={"doorward.io/tls-secret": "mine"}, draining_hosts=("old.example.com",))
     assert tls(named) == [[{"hosts": hosts, "secretName": "mine"}]]
     by_setting = https(settings=Settings(tls_secret_template="{{.Name}}-{{.Namespace}}-cert"), path=PATH)
     assert tls(by_setting) == [

@@ -11,7 +11,7 @@ from doorward.model.door import Door
 from doorward.model.settings import Settings
 from doorward_loadbalancer.clouds import PASSED, PREFIXES
 from evaluate import route
-from opened import call, facts, open_door, owned, render
+from opened import asked, call, facts, open_door, owned, render
 
 
 def reasons(door: Door) -> list[str]:
@@ -64,13 +64,13 @@ def test_in_serverless_door_leads_to_the_local_gateway() -> None:
 @pytest.mark.parametrize("in_cluster", ["tied", "conflict", "none"])
 def test_a_service_that_isnt_ours_isnt_rendered(in_cluster: str) -> None:
     door = make(in_cluster=in_cluster)
-    assert not call("cluster_local", "accompanies", door=door)
+    assert asked("cluster_local", door) is None
     assert render("cluster_local", door).objects == ()
 
 
 @pytest.mark.parametrize("exposure", ["outside", "cluster-local", "disabled"])
 def test_it_accompanies_doors_of_every_exposure(exposure: str) -> None:
-    assert call("cluster_local", "accompanies", door=make(exposure=exposure, backend=""))
+    assert asked("cluster_local", make(exposure=exposure, backend=""))
 
 
 def test_a_decoder_that_a_plain_service_cant_reach_is_told() -> None:
@@ -119,10 +119,10 @@ def test_a_name_that_no_service_can_have_is_mended() -> None:
 
 def test_beside_an_ingress_it_accompanies_and_doesnt_make_the_door_wait() -> None:
     door = make(service_type="LoadBalancer")
-    assert call("loadbalancer", "accompanies", door=door)
+    assert asked("loadbalancer", door)
     assert {each["kind"] for each in open_door(door)} == {"Ingress", "Service"}
     assert call("loadbalancer", "status", door=door, observed={}) is None
-    assert not call("loadbalancer", "accompanies", door=make())
+    assert asked("loadbalancer", make()) is None
 
 
 def test_a_closed_door_has_no_load_balancer() -> None:

@@ -39,7 +39,7 @@ class Zone:
         """Whether deletions are taken note of, and what is deleted stands for a while."""
         self.idle = False
         """Whether deletions do nothing, and say nothing of it."""
-        for name in ("watches", "select", "render", "claims"):
+        for name in ("watches", "select", "render"):
             setattr(self, name, getattr(self.module, name))
 
     @hookimpl
@@ -51,14 +51,14 @@ class Zone:
     @hookimpl
     async def apply(self, action: Action) -> JsonObject | None:
         self.actions.append(action)
-        if self.refusals and action.verb != "look":
+        if self.refusals and action.verb != "verify":
             raise self.refusals.pop(0)
         if self.lingering and action.verb == "delete":
             self.edit({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
         if (self.lingering or self.idle) and action.verb == "delete":
             return self.objects[action.ref]
         answer: JsonObject | None = await self.module.apply(action)
-        if self.lost and action.verb != "look":
+        if self.lost and action.verb != "verify":
             raise self.lost.pop(0)
         return answer
 

@@ -177,7 +177,7 @@ class Since:
     @property
     def writes(self) -> list[str]:
         """``verb Kind/name`` of every action but looks."""
-        return [f"{a.verb} {a.ref.kind.split('.')[0]}/{a.ref.name}" for a in self.actions if a.verb != "look"]
+        return [f"{a.verb} {a.ref.kind.split('.')[0]}/{a.ref.name}" for a in self.actions if a.verb != "verify"]
 
     @property
     def decided(self) -> int:

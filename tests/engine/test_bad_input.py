@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from doorward.backends import Backends
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering, Standing, manifest
 from doorward.model.event import Observed
 from doorward.model.quoting import quoted
@@ -207,19 +207,11 @@ class Rogue:
         return self._or("select", None) if door.name == "rogue" else None
 
     @hookimpl
-    def supports(self, door: Door) -> Any:
-        return self._or("supports", None)
-
-    @hookimpl
-    def accompanies(self, door: Door) -> Any:
-        return self._or("accompanies", False) if door.name == "rogue" else False
-
-    @hookimpl
-    def needs(self, door: Door) -> Any:
-        return self._or("needs", ())
-
-    @hookimpl
-    def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Any:
+    def render(self, door: Door, read: Read) -> Any:
+        if door.backend != "rogue":
+            return self._or("render beside", None) if door.name == "rogue" else None
+        if self._hook == "read":
+            return read(self._answer())
         spec = {"ingressClassName": "rogue", "rules": [{"host": host} for host in door.hosts]}
         fine = Rendering(objects=(manifest("networking.k8s.io/v1", "Ingress", door.name, spec),))
         return self._or("render", fine)
@@ -240,11 +232,9 @@ def raises() -> Any:
 RUBBISH: dict[str, tuple[str, Callable[[], Any]]] = {
     "select raises": ("select", raises),
     "select a number": ("select", lambda: 7),
-    "supports raises": ("supports", raises),
-    "supports a number": ("supports", lambda: 7),
-    "needs raises": ("needs", raises),
-    "needs a number": ("needs", lambda: 7),
-    "needs names": ("needs", lambda: ["Gateway"]),
+    "render refuses with a number": ("render", lambda: Rendering(refused=7)),  # type: ignore[arg-type]
+    "read a number": ("read", lambda: 7),
+    "read a name": ("read", lambda: "Gateway"),
     "render raises": ("render", raises),
     "render a manifest": ("render", lambda: {"kind": "Ingress"}),
     "render a number of objects": ("render", lambda: Rendering(objects=7)),  # type: ignore[arg-type]
@@ -265,8 +255,8 @@ RUBBISH: dict[str, tuple[str, Callable[[], Any]]] = {
     ),
     "status raises": ("status", raises),
     "status words": ("status", lambda: "accepted"),
-    "accompanies raises": ("accompanies", raises),
-    "accompanies words": ("accompanies", lambda: "yes"),
+    "render beside raises": ("render beside", raises),
+    "render words beside": ("render beside", lambda: "yes"),
 }
 
 
@@ -276,11 +266,12 @@ def with_rogue(hook: str, answer: Callable[[], Any]) -> Backends:
 
 @pytest.mark.parametrize(("hook", "answer"), RUBBISH.values(), ids=RUBBISH)
 def test_a_backend_that_fails_fails_for_that_door_only(hook: str, answer: Callable[[], Any]) -> None:
-    asks = {"doorward.io/backend": "rogue"} if hook not in ("select", "accompanies") else {}
+    asks = {"doorward.io/backend": "rogue"} if hook not in ("select", "render beside") else {}
     scene = Scene(*service(raw=True), plugins=with_rogue(hook, answer))
     scene.create(service("rogue", raw=True, annotations=asks)[0])
     scene.settle()
     assert scene.verdict("rogue") == ("False", "BackendError")
+    hook = "render" if hook in ("read", "render beside") else hook
     assert "rogue" in scene.message("rogue")
     assert hook in scene.message("rogue")
     assert scene.verdict() == ("True", "")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import pytest
 from doorward.backends import Backends
-from doorward.hooks import hookimpl
+from doorward.hooks import Read, hookimpl
 from doorward.model.action import Action
 from doorward.model.door import Door, Rendering, manifest
 from doorward.model.event import Started
-from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
+from doorward.model.reference import SERVICE, JsonObject, Resource
 from doorward.model.settings import Settings
 from doorward.runtime.performing import Outcome
 
@@ -244,7 +244,9 @@ class Traefik:
         return "traefik" if door.ingress_class == "traefik" else None
 
     @hookimpl
-    def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+    def render(self, door: Door, read: Read) -> Rendering | None:
+        if door.backend != "traefik":
+            return None
         spec = {"type": "ExternalName", "externalName": door.hosts[0]}
         return Rendering(objects=(manifest("v1", "Service", f"{door.name}-traefik", spec),))
 
@@ -435,7 +437,7 @@ class Broken:
     """A backend whose every answer is an exception."""
 
     @hookimpl
-    def accompanies(self, door: Door) -> bool:
+    def render(self, door: Door, read: Read) -> Rendering | None:
         raise RuntimeError("always")
 
     @hookimpl
@@ -577,8 +579,8 @@ def test_a_class_that_a_plugin_claims_comes_before_the_backend_of_a_mode() -> No
 
         @staticmethod
         @hookimpl
-        def supports(door: Door) -> str | None:  # noqa: ARG004
-            return "it only claims"
+        def render(door: Door, read: Read) -> Rendering | None:  # noqa: ARG004
+            return Rendering(refused="it only claims") if door.backend == "claiming" else None
 
     plugins = Backends({**dict(Backends().manager.list_name_plugin()), "claiming": Claiming})
     scene = Scene(settings({"ingressClassName": "mine"}, doorward=BY_MODE), *service(raw=True), plugins=plugins)

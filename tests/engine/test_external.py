@@ -241,14 +241,14 @@ def test_a_crash_before_a_creation_that_is_needed_no_more_frees_the_service(stag
 def test_after_no_answer_it_looks_before_it_writes_again(stage: Outside) -> None:
     stage.zone.lost = [ApiError(0, "", "no answer within 60 s")]
     stage.open()
-    assert (stage.zone.verbs(), stage.zone.hosts()) == (["create", "look"], ["m.a.example.com"])
+    assert (stage.zone.verbs(), stage.zone.hosts()) == (["create", "verify"], ["m.a.example.com"])
     assert stage.condition()["status"] == "True"
 
 
 def test_any_other_exception_counts_as_no_answer(stage: Outside) -> None:
     stage.zone.refusals = [ConnectionResetError()]
     stage.open()
-    assert (stage.zone.verbs(), stage.zone.hosts()) == (["create", "look", "create"], ["m.a.example.com"])
+    assert (stage.zone.verbs(), stage.zone.hosts()) == (["create", "verify", "create"], ["m.a.example.com"])
 
 
 def test_a_refusal_is_told_in_the_condition(stage: Outside) -> None:
@@ -265,7 +265,7 @@ def test_a_conflict_is_looked_at_and_tried_again(stage: Outside) -> None:
     stage.zone.refusals = [ApiError(409, "Conflict", "changed")]
     stage.annotate({"ome.io/ingress-domain": "example.org"})
     stage.rest()
-    assert stage.zone.verbs()[:4] == ["create", "patch", "look", "patch"]
+    assert stage.zone.verbs()[:4] == ["create", "patch", "verify", "patch"]
     assert stage.zone.hosts() == ["m.a.example.org"]
 
 

@@ -40,7 +40,7 @@ def life() -> Told:
 def test_two_engines_that_are_told_the_same_do_the_same() -> None:
     told = life()
     assert len(told.issued) > 60
-    assert {action.verb for action in told.issued} >= {"create", "patch", "delete", "status", "event", "look"}
+    assert {action.verb for action in told.issued} >= {"create", "patch", "delete", "status", "event", "verify"}
     assert replay(told.script) == msgspec.json.encode(told.issued)
 
 
@@ -62,7 +62,7 @@ def test_asking_for_actions_twice_gives_each_once() -> None:
     first = scene.engine.actions()
     assert first
     assert scene.engine.actions() == []
-    assert not scene.engine.still
+    assert not scene.engine.idle
 
 
 # -- the journal -----------------------------------------------------------------------------------------------------
@@ -369,4 +369,4 @@ def test_a_start_makes_what_was_in_flight_doubtful_and_looks() -> None:
     after = scene.reborn()
     after.receive(Started(at=after.clock()))
     after.sync()
-    assert {action.verb for action in after.engine.actions()} == {"look"}
+    assert {action.verb for action in after.engine.actions()} == {"verify"}

@@ -6,10 +6,10 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from doorward.graph.trim import trim
 from doorward.model.event import Observed
 from doorward.model.names import cut
 from doorward.model.reference import SERVICE, JsonObject
+from doorward.state.transform import transform
 
 from tests.engine.scenes import INGRESS, SERVICES, VIRTUAL_SERVICE, Scene, condition, opened, service
 from tests.engine.stage import settings
@@ -366,7 +366,7 @@ def test_an_engine_that_is_null_is_required(spec: JsonObject) -> None:
     scene = Scene(*service(raw=True, spec=spec))
     assert scene.verdict() == ("False", "EngineRequired")
     assert scene.service()["spec"] == {key: value for key, value in spec.items() if value is not None}
-    assert "engine" not in trim(SERVICES, {"metadata": {"name": "m"}, "spec": spec})["spec"]
+    assert "engine" not in transform(SERVICES, {"metadata": {"name": "m"}, "spec": spec})["spec"]
 
 
 def test_a_virtual_service_routes_raw_to_the_ports_of_the_components() -> None:

@@ -6,10 +6,10 @@ from typing import Literal
 
 import pytest
 from doorward.engine import Engine
-from doorward.graph.tracked_settings import TrackedSettings, changed
 from doorward.model.event import Configured, Observed, Started, Synced
 from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
+from doorward.settings.tracked import TrackedSettings, changed
 
 from tests.engine.scenes import INGRESS, VIRTUAL_SERVICE, Scene, opened, service
 from tests.engine.stage import settings

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from doorward.graph.configuration import Parsed, Problem, parse
 from doorward.model.settings import Settings
+from doorward.settings.configuration import Parsed, Problem, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from doorward.graph import settings_schema
+from doorward.settings import schema as settings_schema
 
 FILE = Path(__file__).parents[2] / "docs" / "reference" / "doorward-settings.schema.json"
 
 
 def test_the_committed_schema_is_current() -> None:
     assert FILE.read_text() == settings_schema.text(), (
-        "run: python -m doorward.graph.settings_schema > docs/reference/doorward-settings.schema.json"
+        "run: python -m doorward.settings.schema > docs/reference/doorward-settings.schema.json"
     )
 
 

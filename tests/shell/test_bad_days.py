@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 import pytest
 from doorward.backends import Backend, BackendError, Backends
 from doorward.cluster.embedded import Request
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
+from doorward.hooks import Read
 from doorward.journal import MemoryJournal
 from doorward.model.door import Door, Rendering
 from doorward.model.event import Observed, Record
-from doorward.model.reference import JsonObject, Ref
 from doorward.runtime import shell as shell_module
 from doorward.runtime.listener import Listener
 from structlog.testing import capture_logs
@@ -121,10 +120,10 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Backends:
     """Backends of which one can't bear a door."""
     whole = Backend.render
 
-    def render(self: Backend, door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
+    def render(self: Backend, door: Door, read: Read) -> Rendering | None:
         if self.name == "k8s_ingress" and door.name == "bad":
             raise BackendError(self.name, "render", "out of order", "a traceback")
-        return whole(self, door, needed)
+        return whole(self, door, read)
 
     monkeypatch.setattr(Backend, "render", render)
     return backends()

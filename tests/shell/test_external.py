@@ -144,7 +144,7 @@ async def test_a_write_without_an_answer_is_looked_for(monkeypatch: pytest.Monke
         await shell.wait_for(lambda: shell.counts["create", "Unknown"] == 1, PATIENCE)
         zone.create.set()
         await shell.wait_for(lambda: world.ready("m"), PATIENCE)
-    assert zone.verbs()[0] == "look"
+    assert zone.verbs()[0] == "verify"
 
 
 @asynccontextmanager

@@ -94,7 +94,7 @@ async def test_what_was_in_flight_when_the_process_ended_is_looked_at_before_it_
     cluster.gate.set()
     async with running.shell(journal) as shell:
         await shell.once(PATIENCE)
-        assert shell.counts["look", "Applied"] == 2
+        assert shell.counts["verify", "Applied"] == 2
     assert running.ready("m")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from doorward.testing.simulator.asks import CLASS, MODE, PATH, TEMPLATE
+from doorward.testing.simulator.oracle import CLASS, MODE, PATH, TEMPLATE
 from doorward.testing.simulator.scenario import (
     Accept,
     Act,

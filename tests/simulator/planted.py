@@ -10,19 +10,25 @@ from typing import Any
 
 import msgspec
 import pytest
-from doorward import engine as engines
+from doorward import reconcile as reconciling
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
+from doorward.door import addresses
 from doorward.engine import Engine
-from doorward.graph import addresses, in_force
-from doorward.graph.claims import Claims, Hold, key_of
-from doorward.graph.facts import Fact, Facts
-from doorward.graph.timers import Timers
-from doorward.model.event import Applied, Failed, Record, Refused, Synced, Unknown
+from doorward.model.door import Standing
+from doorward.model.event import Applied, Failed, Record, Refused, Remembered, Synced, Unknown
 from doorward.model.reference import Ref
-from doorward.plan import closing, decision, holding, leaving, plan, status
-from doorward.plan.plan import Draft, Plan
-from doorward.testing.simulator.seat import Seat, Watch
+from doorward.plan import closing, diff, draining, held
+from doorward.plan.plan import Plan, Situation
+from doorward.render.rendering import Rendered
+from doorward.report import foreseen, status
+from doorward.state import effective_settings, folds, reserved
+from doorward.state import state as states
+from doorward.state.facts import Fact, Facts
+from doorward.state.reservations import Reservation, Reservations
+from doorward.state.state import State
+from doorward.state.timers import Timers
+from doorward.testing.simulator.replica import Replica, Watch
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -55,7 +61,7 @@ NOTICED_BY: dict[str, int | str] = {
     "an_overlap_of_nothing_never_ends": 279,
     "a_door_turns_before_what_it_leads_to_stands": 27,
     "paths_are_claimed_that_cannot_be_opened": 10,
-    "what_a_look_shows_has_to_wait": 868,
+    "what_is_verified_has_to_wait": 868,
     "a_namesakes_successor_waits_for_ever": "a-namesakes-last-request-is-under-way",
     "nobody_waits_for_acceptance": 757,
     "what_loses_a_host_goes_whole": 281,
@@ -83,26 +89,29 @@ def wrap(patch: pytest.MonkeyPatch, where: Any, name: str, around: Callable[...,
 
 @planted
 def the_old_goes_before_the_new_stands(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, plan, "_overlap", lambda do, s, _, result: do(msgspec.structs.replace(s, overlap=-1.0), True, result))
+    def drain(do: Any, s: Any, desired: Any, going: Any, drains: Any, plan: Plan, **_: Any) -> None:
+        do(s, desired, going, msgspec.structs.replace(drains, seconds=-1.0), plan, settled=True)
+
+    wrap(patch, reconciling, "drain", drain)
 
 
 @planted
 def nobody_asks_whose_an_object_is(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan, "is_ours", lambda *_: True)
+    patch.setattr(Fact, "is_of", lambda *_: True)
 
 
 @planted
 def a_410_is_ignored(patch: pytest.MonkeyPatch) -> None:
-    def poll(do: Any, seat: Seat, watch: Watch) -> None:
-        store = seat.world.store
+    def poll(do: Any, replica: Replica, watch: Watch) -> None:
+        store = replica.world.store
         try:
-            store.events_since(seat.world.resources[watch.kind], watch.scope, str(watch.since))
+            store.events_since(replica.world.resources[watch.kind], watch.scope, str(watch.since))
         except ApiError as error:
             if error.status == 410:
                 watch.since = int(store.resource_version)
-        do(seat, watch)
+        do(replica, watch)
 
-    wrap(patch, Seat, "_poll", poll)
+    wrap(patch, Replica, "_poll", poll)
 
 
 @planted
@@ -116,22 +125,22 @@ def a_requeue_is_lost(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def status_is_written_without_a_precondition(patch: pytest.MonkeyPatch) -> None:
-    def drafts(do: Any, *arguments: Any) -> list[Draft]:
-        bare = []
-        for draft in do(*arguments):
-            body = {k: v for k, v in (draft.body or {}).items() if k != "metadata"}
-            bare.append(msgspec.structs.replace(draft, body=body or None))
-        return bare
+    def write_status(do: Any, s: Situation, plan: Plan, *more: Any) -> None:
+        do(s, plan, *more)
+        for at, write in enumerate(plan.writes):
+            if write.verb == "status":
+                body = {k: v for k, v in (write.body or {}).items() if k != "metadata"}
+                plan.writes[at] = msgspec.structs.replace(write, body=body)
 
-    wrap(patch, decision._Case, "_status_drafts", drafts)
+    wrap(patch, reconciling, "write_status", write_status)
 
 
 @planted
 def a_claim_is_not_released(patch: pytest.MonkeyPatch) -> None:
-    def hold(do: Any, claims: Claims, ref: Any, new: Any) -> Any:
-        return do(claims, ref, new) if new else set()
+    def reserve(do: Any, reservations: Reservations, ref: Any, new: Any) -> Any:
+        return do(reservations, ref, new) if new else set()
 
-    wrap(patch, Claims, "hold", hold)
+    wrap(patch, Reservations, "reserve", reserve)
 
 
 @planted
@@ -153,18 +162,18 @@ def a_stale_view_is_trusted(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_time_out_is_taken_for_failure(patch: pytest.MonkeyPatch) -> None:
-    def unknown(_: Any, engine: Engine, event: Unknown) -> Any:
-        return engine._fold_refused(Refused(at=event.at, action=event.action, status=500))
+    def unknown(state: State, event: Unknown) -> Any:
+        return folds.refused(state, Refused(at=event.at, action=event.action, status=500))
 
-    wrap(patch, Engine, "_fold_unknown", unknown)
+    patch.setitem(folds.FOLDS, Unknown, unknown)
 
 
 @planted
 def a_time_out_is_taken_for_success(patch: pytest.MonkeyPatch) -> None:
-    def unknown(_: Any, engine: Engine, event: Unknown) -> Any:
-        return engine._fold_applied(Applied(at=event.at, action=event.action))
+    def unknown(state: State, event: Unknown) -> Any:
+        return folds.applied(state, Applied(at=event.at, action=event.action))
 
-    wrap(patch, Engine, "_fold_unknown", unknown)
+    patch.setitem(folds.FOLDS, Unknown, unknown)
 
 
 @planted
@@ -179,10 +188,10 @@ def a_list_sweeps_what_is_newer(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_404_forgets_the_successor(patch: pytest.MonkeyPatch) -> None:
-    def gone(do: Any, engine: Engine, before: Any, action: Any) -> Any:
-        return do(engine, before, msgspec.structs.replace(action, uid=before.uid if before else ""))
+    def gone(do: Any, state: State, before: Any, action: Any) -> Any:
+        return do(state, before, msgspec.structs.replace(action, uid=before.uid if before else ""))
 
-    wrap(patch, Engine, "_gone", gone)
+    wrap(patch, State, "gone", gone)
 
 
 @planted
@@ -192,39 +201,39 @@ def closing_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def closing_waits_for_requests_under_way(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "_nothing_new", lambda engine, action, _: engine._in_flight.any_for(action.service))
+    patch.setattr(folds, "_nothing_new", lambda state, action, _: state.in_flight.any_for(action.service))
 
 
 @planted
 def what_is_remembered_is_not_journalled(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "_fold_remembered", lambda engine, event: [engine._record(event, 0)])
+    patch.setitem(folds.FOLDS, Remembered, lambda state, event: [state.record(event, 0)])
 
 
 @planted
 def a_restart_forgets_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "_doubt", lambda engine, action: engine._in_flight.land(action.id))
+    patch.setattr(State, "unknown_outcome", lambda state, action: state.in_flight.land(action.id))
 
 
 @planted
 def a_folded_list_sweeps_everything(patch: pytest.MonkeyPatch) -> None:
-    def record(do: Any, engine: Engine, event: Any, cause: int) -> Any:
+    def record(do: Any, state: State, event: Any, cause: int) -> Any:
         bare = msgspec.structs.replace(event, keys=frozenset()) if isinstance(event, Synced) else event
-        return do(engine, bare, cause)
+        return do(state, bare, cause)
 
-    wrap(patch, Engine, "_record", record)
+    wrap(patch, State, "record", record)
 
 
 @planted
 def a_clock_that_jumps_is_believed(patch: pytest.MonkeyPatch) -> None:
-    def advance(engine: Engine, at: float) -> None:
-        engine._now = engine._clock = at
+    def advance(state: State, at: float) -> None:
+        state.now = state.clock = at
 
-    patch.setattr(Engine, "_advance", advance)
+    patch.setattr(State, "advance", advance)
 
 
 @planted
 def causes_are_lost(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, Engine, "_issue", lambda do, engine, service, _, draft: do(engine, service, 0, draft))
+    wrap(patch, Engine, "_issue", lambda do, engine, service, _, write: do(engine, service, 0, write))
 
 
 @planted
@@ -233,13 +242,14 @@ def bad_settings_become_defaults(patch: pytest.MonkeyPatch) -> None:
         found = do(data)
         return found if found.settings is not None else msgspec.structs.replace(found, settings=do({}).settings)
 
-    wrap(patch, engines, "parse_settings", parsed)
-    wrap(patch, in_force, "parse", parsed)
+    wrap(patch, folds, "parse_settings", parsed)
+    wrap(patch, effective_settings, "parse", parsed)
 
 
 @planted
 def drift_is_left(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan, "_pace", lambda *_: False)
+    for where in (diff, held):
+        patch.setattr(where, "backs_off", lambda *_: True)
 
 
 @planted
@@ -249,68 +259,71 @@ def status_is_written_every_time(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def what_lands_last_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        Engine,
-        "_nothing_new",
-        lambda engine, action, _: engine._in_flight.any_for(action.service) or action.verb == "status",
-    )
+    def nothing_new(state: State, action: Any, _: Any) -> bool:
+        return state.in_flight.any_for(action.service) or action.verb == "status"
+
+    patch.setattr(folds, "_nothing_new", nothing_new)
 
 
 @planted
 def a_door_turns_before_what_it_leads_to_stands(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan, "_stages", lambda s: [list(s.desired.values())])
+    patch.setattr(diff, "stages", lambda _, desired: [list(desired.values())])
 
 
 @planted
 def paths_are_claimed_that_cannot_be_opened(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, decision._Case, "_settle_claims", lambda do, *a, **k: do(*a, **{**k, "path": True}))
+    patch.setattr(Rendered, "opens_path", lambda *_: True)
 
 
 @planted
 def one_poisoned_service_stops_all(patch: pytest.MonkeyPatch) -> None:
-    def decide(do: Any, engine: Engine, *arguments: Any) -> list[Record]:
+    def reconcile(do: Any, engine: Engine, *arguments: Any) -> list[Record]:
         records: list[Record] = do(engine, *arguments)
         if any(isinstance(record.event, Failed) for record in records):
-            engine._dirty.clear()
+            engine._state.queue.clear()
         return records
 
-    wrap(patch, Engine, "_decide_one", decide)
+    wrap(patch, Engine, "_reconcile_one", reconcile)
 
 
 @planted
 def a_refusal_tears_the_door_down(patch: pytest.MonkeyPatch) -> None:
-    def carry_out(do: Any, planning: Any) -> Plan:
-        return do(msgspec.structs.replace(planning, held=False, overlap=0.0) if planning.held else planning)
+    def hold(_: Any, s: Situation, *__: Any) -> Plan:
+        plan = Plan(memory=s.memory)
+        nothing = draining.Draining(keys=frozenset(), final="", seconds=0.0)
+        draining.drain(s, (), (), nothing, plan, settled=True)
+        return plan
 
-    wrap(patch, decision, "plan", carry_out)
+    wrap(patch, reconciling, "hold", hold)
 
 
 @planted
 def an_overlap_of_nothing_never_ends(patch: pytest.MonkeyPatch) -> None:
-    def overlap(do: Any, s: Any, settled: bool, result: Plan) -> None:
-        do(s, settled, result)
-        if result.wake == s.now:
-            result.wake = None
+    def drain(do: Any, s: Any, desired: Any, going: Any, drains: Any, plan: Plan, **more: Any) -> None:
+        do(s, desired, going, drains, plan, **more)
+        if plan.wake == s.now:
+            plan.wake = None
 
-    wrap(patch, plan, "_overlap", overlap)
+    wrap(patch, reconciling, "drain", drain)
 
 
 @planted
-def what_a_look_shows_has_to_wait(patch: pytest.MonkeyPatch) -> None:
-    def nothing_new(do: Any, engine: Engine, action: Any, before: Any) -> bool:
-        return do(engine, msgspec.structs.replace(action, verb="patch") if action.verb == "look" else action, before)
+def what_is_verified_has_to_wait(patch: pytest.MonkeyPatch) -> None:
+    def nothing_new(do: Any, state: State, action: Any, before: Any) -> bool:
+        return do(state, msgspec.structs.replace(action, verb="patch") if action.verb == "verify" else action, before)
 
-    wrap(patch, Engine, "_nothing_new", nothing_new)
+    wrap(patch, folds, "_nothing_new", nothing_new)
 
 
 @planted
 def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "_touch_waiting", lambda engine, action, cause: engine._touch_uid(action.service, cause))
+    patch.setattr(State, "add_waiting", lambda state, action, cause: state.add(action.service, cause))
 
 
 @planted
 def nobody_waits_for_acceptance(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decision._Case, "_accepted", lambda *_: True)
+    for where in (reconciling, foreseen):
+        patch.setattr(where, "standing_of", lambda *_: Standing())
 
 
 @planted
@@ -320,32 +333,32 @@ def what_loses_a_host_goes_whole(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def former_names_inside_leave_at_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(leaving.Overlap, "leaving_inside", lambda *_: frozenset())
+    patch.setattr(draining, "draining_inside", lambda *_: frozenset())
 
 
 @planted
 def whoever_bears_the_annotation_holds(patch: pytest.MonkeyPatch) -> None:
-    def standing(do: Any, ref: Ref, fact: Fact, claims: Any, *more: Any) -> dict[str, Hold]:
+    def standing(do: Any, ref: Ref, fact: Fact, claims: Any, *more: Any) -> dict[str, Reservation]:
         if not fact.owner:
             return dict(do(ref, fact, claims, *more))
-        return {key_of(claim.host, claim.prefix): Hold(ref, fact.owner, "", claim.via) for claim in claims}
+        return {claim.key: Reservation(ref, fact.owner, "", claim.via) for claim in claims}
 
-    wrap(patch, holding, "_of_standing", standing)
+    wrap(patch, reserved, "_of_standing", standing)
 
 
 @planted
 def squatters_are_waited_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(holding, "is_left", lambda _: True)
+    patch.setattr(reserved, "is_garbage", lambda _: True)
 
 
 @planted
 def what_somebody_added_is_adopted_by_the_next_write(patch: pytest.MonkeyPatch) -> None:
-    def held(do: Any, backends: Any, ref: Ref, fact: Any, in_flight: Any, *more: Any) -> Any:
+    def now_reserved(do: Any, backends: Any, ref: Ref, fact: Any, in_flight: Any, *more: Any) -> Any:
         holds, added = do(backends, ref, fact, in_flight, *more)
         service = in_flight.service if in_flight else ""
         return {key: msgspec.structs.replace(h, owner=h.owner or service) for key, h in holds.items()}, added
 
-    wrap(patch, engines, "held", held)
+    wrap(patch, states, "reserved", now_reserved)
 
 
 @planted

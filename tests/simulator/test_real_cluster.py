@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 from doorward.cluster.embedded import Store
-from doorward.graph.trim import OWNER
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject, Resource
+from doorward.state.transform import OWNER
 from doorward.testing.simulator import Run, Scenario, generate
 from doorward.testing.simulator.scenario import (
     NAMESPACES,

@@ -21,7 +21,7 @@ def test_two_hundred_bad_days_end_well() -> None:
 def test_a_seed_always_makes_the_same_scenario_and_the_same_run() -> None:
     assert generate(7) == generate(7)
     one, other = play(generate(7)), play(generate(7))
-    assert one.seats[0].records == other.seats[0].records
+    assert one.replicas[0].records == other.replicas[0].records
     assert one.world.store.resource_version == other.world.store.resource_version
 
 

@@ -8,9 +8,9 @@ import msgspec
 
 from doorward.model.reference import JsonObject, Ref
 
-Verb = Literal["create", "patch", "delete", "status", "event", "look"]
+Verb = Literal["create", "patch", "delete", "status", "event", "verify"]
 
-CLOSE, LOOK, OPEN, REMOVE, REPORT = 0, 0, 1, 2, 3
+CLOSE, VERIFY, OPEN, REMOVE, REPORT = 0, 0, 1, 2, 3
 """The order of a plan, lower first: what closes, and a look that may free a host; what opens or changes; what is over;
 status and events."""
 
@@ -23,7 +23,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - ``status``: the same on the status subresource.
     - ``delete``: DELETE with ``uid`` and ``resource_version`` as preconditions.
     - ``event``: POST a Kubernetes Event; one that exists already is success.
-    - ``look``: GET the object; the outcome is what is there (Applied with object None: nothing).
+    - ``verify``: GET the object; the outcome is what is there (Applied with object None: nothing).
     """
 
     id: int
@@ -50,7 +50,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repair: bool = False
     """It undoes what somebody did to an object of ours."""
     order: int = OPEN
-    """The plan's: :data:`CLOSE`, :data:`LOOK`, :data:`OPEN`, :data:`REMOVE` or :data:`REPORT`."""
+    """The plan's: :data:`CLOSE`, :data:`VERIFY`, :data:`OPEN`, :data:`REMOVE` or :data:`REPORT`."""
 
     @property
     def place(self) -> tuple[int, int]:

@@ -10,7 +10,7 @@ and pkg/controller/certificate-shim/sync.go (buildCertificates).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from doorward.model.door import Warning
 from doorward.model.quoting import short
@@ -26,10 +26,10 @@ def certificate_of(namespace: str, secret: str) -> Ref:
     return Ref(CERTIFICATE.kind, namespace, secret)
 
 
-def expired(certificates: Iterable[Ref], needed: Mapping[Ref, JsonObject]) -> Iterator[Warning]:
+def expired(certificates: Iterable[Ref], read: Callable[[Ref], JsonObject | None]) -> Iterator[Warning]:
     """A warning for each of these Certificates whose Secret holds an expired one."""
     for ref in dict.fromkeys(certificates):
-        if why := _expiry(needed.get(ref)):
+        if why := _expiry(read(ref)):
             message = f"the certificate of Secret {ref.namespace}/{short(ref.name)} has expired: {why}"
             yield Warning("CertificateExpired", message, condition=True)
 

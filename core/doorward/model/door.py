@@ -131,12 +131,17 @@ class Claim(msgspec.Struct, frozen=True):
         """The host, and the path where it isn't all of it: as users read it, and as denied claims are named."""
         return self.host + self.prefix.rstrip("/")
 
+    @property
+    def key(self) -> str:
+        """``host/`` or ``host/a/b``: one string for host and prefix, since a host has no slash."""
+        return self.host + (self.prefix.rstrip("/") or "/")
+
 
 class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that lets requests reach one InferenceService.
 
-    ``hosts`` are those granted to this service, the primary one first (empty where it has none); ``leaving_hosts`` and
-    ``leaving_parents`` are what the same objects carried before a change and still carry while proxies catch up.
+    ``hosts`` are those granted to this service, the primary one first (empty where it has none); ``draining_hosts`` and
+    ``draining_parents`` are what the same objects carried before a change and still carry while proxies catch up.
     """
 
     namespace: str
@@ -149,11 +154,11 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     backend: str = ""
     """Name of the backend that opens the outside door; empty where there is none."""
     hosts: tuple[str, ...] = ()
-    leaving_hosts: tuple[str, ...] = ()
-    leaving_parents: tuple[str, ...] = ()
-    leaving_path_hosts: tuple[str, ...] = ()
+    draining_hosts: tuple[str, ...] = ()
+    draining_parents: tuple[str, ...] = ()
+    draining_path_hosts: tuple[str, ...] = ()
     """Hosts under which the path door's object is still served, besides the path door's own."""
-    leaving_services: tuple[str, ...] = ()
+    draining_services: tuple[str, ...] = ()
     """Former names of Service DOOR, under which it still stands."""
     path: PathDoor | None = None
     scheme: str = "http"
@@ -182,7 +187,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def all_hosts(self) -> tuple[str, ...]:
         """The hosts that the main object serves now: granted ones, then those that are leaving."""
-        return tuple(dict.fromkeys((*self.hosts, *self.leaving_hosts)))
+        return tuple(dict.fromkeys((*self.hosts, *self.draining_hosts)))
 
     @property
     def inside_hosts(self) -> tuple[str, str, str]:
@@ -243,6 +248,8 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Warning, ...] = ()
     path: bool = True
     """False where this backend can't open the path door (hosts unaffected)."""
+    refused: str = ""
+    """Why the selected backend can't open this door, for users: it is refused with ``BackendUnsupported``."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,7 +92,7 @@ class Elapsed(Event, frozen=True, tag=True, kw_only=True):
 
 
 class Remembered(Event, frozen=True, tag=True, kw_only=True):
-    """A decision about one service that only the journal can restore (see :mod:`doorward.graph.memory`)."""
+    """A decision about one service that only the journal can restore (see :mod:`doorward.state.memory`)."""
 
     uid: str
     memory: dict[str, Any]

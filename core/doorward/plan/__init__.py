@@ -1,1 +1,1 @@
-"""The difference between what stands and what should, and the order to mend it in: pure."""
+"""From what stands and what should to writes, in the order in which they may go out: pure."""

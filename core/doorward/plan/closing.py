@@ -2,56 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Container, Iterable
 
 from doorward.backends import BackendError, Backends
-from doorward.graph.facts import Fact
-from doorward.graph.trim import canonical
+from doorward.model.action import CLOSE
 from doorward.model.door import Claim
 from doorward.model.merge import merge
 from doorward.model.reference import SERVICE, JsonObject, Ref
-from doorward.model.settings import Settings
-from doorward.plan.arbitration import domain_problem
-from doorward.plan.plan import EXTERNAL
+from doorward.plan.external_name import ExternalNames
+from doorward.plan.gate import is_shut
+from doorward.plan.plan import Plan, Situation
+from doorward.plan.stages import EXTERNAL
+from doorward.plan.write import deletion_of, patch_of
+from doorward.state.facts import Fact
+from doorward.state.transform import canonical
+
+CLOSED = "the door is closed"
+LOST = "it may not have all of its hosts any more"
 
 
 class Closing:
     """Looks at the objects of one service.
 
-    ``door`` is its Service DOOR, ``closed`` that nothing may lead in, ``lost`` the hosts that belong to another now,
-    ``astray`` tells of an object that leads where no door may lead: nothing of it stays.
+    ``door`` is its Service DOOR, ``closed`` that nothing may lead in, ``lost`` what may not be served any more (claims,
+    by ``where``), ``external`` tells of an object that leads where no door may lead: nothing of it stays.
     """
 
     def __init__(
         self,
         backends: Backends,
-        settings: Settings,
         door: Ref,
         *,
         closed: bool,
-        lost: Collection[str],
-        astray: Callable[[JsonObject], object] | None = None,
+        lost: Container[str],
+        external: ExternalNames | None = None,
     ) -> None:
         self.backends = backends
-        self.settings = settings
         self.door = door
         self.closed = closed
         self.lost = lost
-        self.astray = astray
+        self.external = external
 
     def refs(self, ours: Iterable[Fact]) -> frozenset[Ref]:
         """The objects that serve what is closed, or lost."""
-        return frozenset(
-            fact.ref
-            for fact in ours
-            if (self.closed and self.leads_in(fact.ref.kind, fact.object())) or (self.lost and self._serves_lost(fact))
-        )
+        return frozenset(fact.ref for fact in ours if self.leads_in(fact.ref.kind, fact.object()))
 
     def leads_in(self, kind: str, obj: JsonObject) -> bool:
-        """Whether an object serves what is closed, or a host that is lost, or that the namespace may not have."""
+        """Whether an object serves what is closed, or lost, or leads where no door may lead."""
         if kind == SERVICE:
             return self.closed and (obj.get("spec") or {}).get("type") in EXTERNAL
-        if self.astray and self.astray(obj):
+        if self.external and self.external.through(obj):
             return True
         if kind not in self.backends.claiming:
             return self.closed
@@ -65,7 +65,7 @@ class Closing:
         """A merge patch of an object's spec that leaves what may stay; None: nothing may."""
         if ref == self.door:
             return {"type": "ClusterIP", "loadBalancerIP": None}
-        if self.astray and self.astray(obj):
+        if self.external and self.external.through(obj):
             return None
         kind = ref.kind
         try:
@@ -73,24 +73,32 @@ class Closing:
             going = {claim.host for claim in claims if self._goes(claim)}
             staying = dict.fromkeys(claim.host for claim in claims if claim.host not in going)
             spec = self.backends.narrow(kind, obj, tuple(staying))
-            return spec if spec and self._closes(kind, obj, spec) else None
+            return spec if spec and self._leaves(kind, obj, spec, staying) else None
         except BackendError:
             return None
 
-    def _closes(self, kind: str, obj: JsonObject, spec: JsonObject) -> bool:
-        """Whether a patch leaves nothing that has to go: a plugin may be wrong, and closing never waits."""
+    def close(self, s: Situation, fact: Fact, plan: Plan) -> None:
+        """An object that serves what it may not any more is left with the rest, or goes."""
+        spec, why = self.narrowed(fact.ref, fact.object()), CLOSED if self.closed else LOST
+        if not spec:
+            remove(s, fact, CLOSE, why, plan)
+        elif not fact.deleting and not is_shut(s, fact.ref, plan):
+            plan.add(patch_of(fact, {"spec": spec}, CLOSE, why))
+
+    def _leaves(self, kind: str, obj: JsonObject, spec: JsonObject, staying: Container[str]) -> bool:
+        """Whether a patch leaves nothing but what may stay: a plugin may be wrong, and closing never waits."""
         try:
             canonical(spec)
         except TypeError:  # what JSON can't hold
             return False
-        return not any(map(self._goes, self.backends.claims(kind, merge(obj, {"spec": spec}))))
+        return all(claim.host in staying for claim in self.backends.claims(kind, merge(obj, {"spec": spec})))
 
     def _goes(self, claim: Claim) -> bool:
         """Whether a claim is to be served no more."""
-        if self.closed or claim.where in self.lost:
-            return True
-        return bool(domain_problem(claim.host, self.door.namespace, self.settings))
+        return self.closed or claim.where in self.lost
 
-    def _serves_lost(self, fact: Fact) -> bool:
-        claims = self.backends.claims(fact.ref.kind, fact.object())
-        return any(claim.where in self.lost for claim in claims)
+
+def remove(s: Situation, fact: Fact, order: int, reason: str, plan: Plan) -> None:
+    """Delete an object, unless it goes already, or may not be written now."""
+    if not fact.deleting and not is_shut(s, fact.ref, plan):
+        plan.writes.append(deletion_of(fact, order, reason))

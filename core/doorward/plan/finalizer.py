@@ -7,14 +7,15 @@ there any more stays: nobody can see what it protects.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from doorward.graph.facts import Fact
-from doorward.graph.inference_service import InferenceService
-from doorward.model.action import OPEN
+from doorward.model.action import OPEN, Action
 from doorward.model.reference import Ref
-from doorward.plan.desired import preconditioned
-from doorward.plan.plan import Draft, Plan, Situation, put_off
+from doorward.plan.gate import is_shut
+from doorward.plan.plan import Plan, Situation
+from doorward.plan.write import patch_of
+from doorward.state.inference_service import InferenceService
+from doorward.state.kinds import Kinds
 
 PREFIX = "external.doorward.io/"
 FIELD = "metadata.finalizers"
@@ -25,34 +26,35 @@ def kinds_held(service: InferenceService) -> list[str]:
     return [each.removeprefix(PREFIX) for each in service.metadata.finalizers if each.startswith(PREFIX)]
 
 
-def guard(s: Situation, fact: Fact, result: Plan, external: Collection[str], spare: Collection[str]) -> None:
+def guard(s: Situation, plan: Plan, external: Collection[str], spare: Collection[str]) -> None:
     """Hold back writes of external kinds until their finalizers are on, and take off those of ``spare`` kinds."""
     standing = s.service.metadata.finalizers
     early = [
-        draft
-        for draft in result.drafts
-        if draft.ref.kind in external and draft.verb != "delete" and draft.verb != "look"
-        if PREFIX + draft.ref.kind not in standing
+        write
+        for write in plan.writes
+        if write.ref.kind in external and write.verb not in ("delete", "verify")
+        if PREFIX + write.ref.kind not in standing
     ]
     if not early and not spare:
         return
-    result.drafts = [draft for draft in result.drafts if draft not in early]
+    plan.writes = [write for write in plan.writes if write not in early]
     wanted = [each for each in standing if each.removeprefix(PREFIX) not in spare or not each.startswith(PREFIX)]
-    wanted += sorted({PREFIX + draft.ref.kind for draft in early})
-    if put_off(s, fact.ref, result):
+    wanted += sorted({PREFIX + write.ref.kind for write in early})
+    if is_shut(s, s.fact.ref, plan):
         return
-    result.drafts.append(
-        Draft(
-            verb="patch",
-            ref=fact.ref,
-            order=OPEN,
-            reason="before objects outside of the API server" if early else "nothing stands outside of the API server",
-            uid=fact.uid,
-            resource_version=str(fact.version),
-            body=preconditioned({"metadata": {"finalizers": wanted or None}}, fact),
-            fields=(FIELD,),
-        )
-    )
+    reason = "before objects outside of the API server" if early else "nothing stands outside of the API server"
+    plan.writes.append(patch_of(s.fact, {"metadata": {"finalizers": wanted or None}}, OPEN, reason))
+
+
+def spare_kinds(
+    s: Situation, external: Collection[str], kinds: Kinds, wanted: Iterable[Ref], under_way: Iterable[Action]
+) -> set[str]:
+    """The external kinds with a finalizer of which nothing stands, is wanted or may still come."""
+    held = set(kinds_held(s.service)) & set(external)
+    if not held:
+        return held
+    used = {*wanted, *(fact.ref for fact in s.ours), *(action.ref for action in under_way)}
+    return {kind for kind in held - {ref.kind for ref in used} if kinds.state(kind) == "listed"}
 
 
 def left_alone(ref: Ref, kinds: list[str]) -> str:

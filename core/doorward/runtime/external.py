@@ -18,12 +18,12 @@ import structlog
 from tenacity.wait import wait_base
 
 from doorward.backends import Backend
-from doorward.graph.trim import as_map
 from doorward.model.action import Action
 from doorward.model.answer import ApiError
 from doorward.model.event import Observed, Synced
 from doorward.model.reference import JsonObject, Ref, Resource, ref_of
 from doorward.runtime.watcher import Emit, Pauses
+from doorward.state.transform import as_map
 
 __all__ = ["EXTERNAL_EVERY", "External"]
 
@@ -76,7 +76,7 @@ class External:
             self._writing[ref] -= 1
             if not self._writing[ref]:
                 del self._writing[ref]
-            if action.verb != "look":
+            if action.verb != "verify":
                 self._written.set()
         return kept
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from doorward.cluster.protocol import ApiError, Cluster
-from doorward.graph.trim import FIELD_MANAGER
 from doorward.model.action import Action
 from doorward.model.event import Applied, Refused, Unknown
 from doorward.model.reference import JsonObject, Resource
+from doorward.state.transform import FIELD_MANAGER
 
 Outcome = Applied | Refused | Unknown
 
@@ -32,7 +32,7 @@ def request(action: Action, resource: Resource) -> tuple[str, dict[str, Any]]:
         case "delete":
             preconditions = {"uid": action.uid, "resource_version": action.resource_version}
             return "delete", {**common, "name": ref.name, **preconditions}
-        case "look":
+        case "verify":
             return "get", {**common, "name": ref.name}
 
 
@@ -44,7 +44,7 @@ def failed(action: Action, error: ApiError, at: float) -> Outcome:
     """What an error means: an answer is a refusal, the lack of one leaves it open whether anything happened."""
     if error.status == 0:
         return Unknown(at=at, action=action.id, message=error.message)
-    if action.verb == "look" and error.status == 404:
+    if action.verb == "verify" and error.status == 404:
         return Applied(at=at, action=action.id, object=None)
     if action.verb == "event" and error.reason == "AlreadyExists":
         return Applied(at=at, action=action.id, object=None)

@@ -34,7 +34,7 @@ from doorward.journal import Journal
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Elapsed, Record, Started, Unknown, issued
 from doorward.model.reference import CONFIG_MAP, Resource
-from doorward.plan.decision import BASE_KINDS
+from doorward.reconcile import BASE_KINDS
 from doorward.runtime.clock import SteadyClock
 from doorward.runtime.external import EXTERNAL_EVERY, External
 from doorward.runtime.keeper import Keeper
@@ -231,7 +231,7 @@ class Shell:
         """What was done so far."""
         done: Counter[str] = Counter()
         for (verb, outcome), count in self.counts.items():
-            if outcome in ("Applied", "Planned") and verb != "look":
+            if outcome in ("Applied", "Planned") and verb != "verify":
                 done[verb] += count
         refused = sum(count for (_, outcome), count in self.counts.items() if outcome in ("Refused", "Unknown"))
         return Summary(
@@ -322,7 +322,7 @@ class Shell:
         self._more = full or bool(actions)
         self._keep([issued(action) for action in actions])
         for action in actions:
-            if self.dry_run and action.verb != "look":
+            if self.dry_run and action.verb != "verify":
                 self.counts[action.verb, "Planned"] += 1
                 for listener in self.listeners:
                     self._tell(listener.planned, action)
@@ -343,7 +343,7 @@ class Shell:
             return left != 0.0
         settings = self.engine.settings
         patience = max(PATIENCE, settings.overlap_seconds + 1.0 if settings else 0.0)
-        return self.engine.still and (left is None or left > patience)
+        return self.engine.idle and (left is None or left > patience)
 
     # -- performing ----------------------------------------------------------------------------------------------
 

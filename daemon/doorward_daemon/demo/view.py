@@ -9,10 +9,10 @@ from time import perf_counter
 
 import msgspec
 from doorward.engine import Engine
-from doorward.graph.trim import COMPONENTS
 from doorward.model.event import Record
 from doorward.model.reference import JsonObject
 from doorward.runtime.listener import Listener
+from doorward.state.transform import COMPONENTS
 from rich.console import Console, Group
 from rich.live import Live
 from rich.padding import Padding

@@ -7,11 +7,10 @@ NodePort, the ``loadbalancer`` backend writes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.door import Door, Rendering
-from doorward.model.reference import JsonObject, Ref
 
 from doorward_cluster_local import service
 
@@ -22,10 +21,6 @@ def watches() -> Sequence[Watch]:
 
 
 @hookimpl
-def accompanies(door: Door) -> bool:
-    return service.is_ours(door) and door.backend != "cluster_local"
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:  # noqa: ARG001
-    return service.render(door)
+def render(door: Door, read: Read) -> Rendering | None:  # noqa: ARG001
+    """Every door whose Service DOOR is ours to write, whatever opens it."""
+    return service.render(door) if door.backend == "cluster_local" or service.is_ours(door) else None

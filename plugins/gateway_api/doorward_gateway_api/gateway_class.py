@@ -8,11 +8,12 @@ to ``HTTPRoute`` itself and have no name of their own.  The controllers and thei
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from importlib.resources import files
 
 import msgspec
+from doorward.hooks import Read
 from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref
 
@@ -58,9 +59,9 @@ def ref_of(gateway: JsonObject) -> Ref:
     return Ref(GATEWAY_CLASS.kind, "", str(gateway["spec"].get("gatewayClassName", "")))
 
 
-def class_of(gateway: JsonObject | None, needed: Mapping[Ref, JsonObject]) -> GatewayClass:
+def class_of(gateway: JsonObject | None, read: Read) -> GatewayClass:
     """The class of a Gateway, where both are known."""
-    found = needed.get(ref_of(gateway)) if gateway else None
+    found = read(ref_of(gateway)) if gateway else None
     if found is None:
         return UNKNOWN
     listed = frozenset(_features(found))

@@ -13,16 +13,17 @@ nothing of the port of a redirect, it is the scheme's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from doorward.hooks import Read
 from doorward.model import names
 from doorward.model.annotations import by_setting
 from doorward.model.certificates import expired
 from doorward.model.door import Door, Rendering, Route, Target, Warning, manifest
 from doorward.model.hosts import LONGEST_PATH
 from doorward.model.quoting import short
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import JsonObject
 
 from doorward_gateway_api.gateway_class import (
     BACKEND_H2C,
@@ -54,8 +55,8 @@ _API_VERSION = HTTP_ROUTE.api_version()
 _LONGEST_UNIT = 99_999
 
 
-def supports(door: Door) -> str | None:
-    """Why a door can't be opened by HTTPRoutes."""
+def refused(door: Door) -> str:
+    """Why a door can't be opened by HTTPRoutes; empty where it can."""
     if door.serverless:
         return (
             "gateway_api doesn't serve mode Serverless; leave annotation doorward.io/backend out for a VirtualService, "
@@ -63,7 +64,7 @@ def supports(door: Door) -> str | None:
         )
     if not door.settings.ome_ingress_gateway:
         return "no Gateway is known; name it in setting omeIngressGateway"
-    return None
+    return ""
 
 
 def route_names(door: Door) -> list[str]:
@@ -74,14 +75,7 @@ def route_names(door: Door) -> list[str]:
     ]
 
 
-def needs(door: Door) -> Sequence[Ref]:
-    """What stands, where hosts are spread over several HTTPRoutes: each stays in the one that has it."""
-    if len(door.all_hosts) <= MOST_HOSTS:
-        return ()
-    return [door.ref(HTTP_ROUTE.kind, name) for name in route_names(door)]
-
-
-def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str, list[str]]]:
+def _spread(door: Door, read: Read) -> Iterator[tuple[str, list[str]]]:
     """The hosts of each HTTPRoute: those that it has, then newcomers.
 
     One that moved would be in none of them between two writes.
@@ -90,7 +84,8 @@ def _spread(door: Door, needed: Mapping[Ref, JsonObject]) -> Iterator[tuple[str,
     wanted, placed = frozenset(hosts), dict[str, str]()
     free: list[str] = []
     for name in routes:
-        standing = needed.get(door.ref(HTTP_ROUTE.kind, name), {}).get("spec", {}).get("hostnames") or ()
+        route = read(door.ref(HTTP_ROUTE.kind, name)) if len(routes) > 1 else None
+        standing = (route or {}).get("spec", {}).get("hostnames") or ()
         stays = [host for host in standing[:MOST_HOSTS] if host in wanted and host not in placed]
         placed |= dict.fromkeys(stays, name)
         free += [name] * (MOST_HOSTS - len(stays))
@@ -106,16 +101,14 @@ def _path_name(door: Door) -> str:
     return names.derived(door.name, "path", names.mark(door.namespace, door.name, prefix))
 
 
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    """The HTTPRoutes of a door; nothing where :func:`supports` has a reason against it."""
-    if supports(door):
-        return Rendering()
-    gateway_class = class_of(needed.get(gateway_ref(door)), needed)
-    listeners = listeners_of(door, needed)
+def render(door: Door, read: Read) -> Rendering:
+    """The HTTPRoutes of a door."""
+    gateway_class = class_of(read(gateway_ref(door)), read)
+    listeners = listeners_of(door, read)
     passed, warnings = by_setting(door, "the HTTPRoute")
     warnings += _lost(door, gateway_class)
     routes = []
-    for number, (name, hosts) in enumerate(_spread(door, needed), 1):
+    for number, (name, hosts) in enumerate(_spread(door, read), 1):
         rules = [*_grpc_rules(door, gateway_class), *(_rule(door, route, gateway_class) for route in door.routes)]
         second = names.derived(door.name, f"redirect-{number}" if number > 1 else "redirect", door.hhhhh)
         routes.append(_Planned(name, second, hosts, "/", rules))
@@ -124,7 +117,7 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
         warnings += (problem,)
     elif door.path:
         rules = [_rule(door, route, gateway_class, door.path.prefix) for route in door.routes]
-        path_hosts = list(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))[:MOST_HOSTS]
+        path_hosts = list(dict.fromkeys((door.path.host, *door.draining_path_hosts)))[:MOST_HOSTS]
         second = names.derived(door.name, "path-redirect", names.mark(door.namespace, door.name, door.path.prefix))
         routes.append(_Planned(_path_name(door), second, path_hosts, door.path.prefix, rules))
     objects: list[JsonObject] = []
@@ -141,9 +134,9 @@ def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
             warnings += (Warning(UNSUPPORTED, message),)
     if listeners:
         hosts = [host for route in routes for host in route.hosts]
-        warnings += (*unheard(door, hosts, listeners, needed), *uncertified(door, hosts, listeners))
+        warnings += (*unheard(door, hosts, listeners, read), *uncertified(door, hosts, listeners))
         serving = listeners.for_any(hosts, tls=True) if door.scheme == "https" else ()
-        warnings += tuple(expired((ref for each in serving for ref in each.certificates), needed))
+        warnings += tuple(expired((ref for each in serving for ref in each.certificates), read))
     return Rendering(objects=tuple(objects), warnings=tuple(dict.fromkeys(warnings)), path=problem is None)
 
 
@@ -171,7 +164,7 @@ def _sections(door: Door, hosts: Sequence[str], listeners: Listeners | None) -> 
     if listeners is None or door.scheme != "https" or not all(listeners.takes(host, tls=True) for host in hosts):
         return _Sections()
     main, plain = listeners.for_any(hosts, tls=True), listeners.for_any(hosts, tls=False)
-    room = MOST_PARENTS - len(door.leaving_parents)
+    room = MOST_PARENTS - len(door.draining_parents)
     if not plain or max(len(main), len(plain)) > room:
         return _Sections()
     return _Sections(_names(main), _names(plain), main[0].port)
@@ -238,7 +231,7 @@ def _http_route(
 ) -> JsonObject:
     gateway = door.settings.ome_ingress_gateway
     parents = [{**_parent(gateway), "sectionName": section} for section in sections] or [_parent(gateway)]
-    parents += [_parent(parent) for parent in dict.fromkeys(door.leaving_parents) if parent != gateway]
+    parents += [_parent(parent) for parent in dict.fromkeys(door.draining_parents) if parent != gateway]
     spec = {"parentRefs": parents, "hostnames": list(hosts), "rules": rules}
     return manifest(_API_VERSION, HTTP_ROUTE.name, name, spec, annotations=passed)
 

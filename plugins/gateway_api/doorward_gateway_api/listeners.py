@@ -7,9 +7,10 @@ ListenerSet as their parent (ListenerSet in apis/v1/listenerset_types.go), so th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from doorward.hooks import Read
 from doorward.model.certificates import certificate_of
 from doorward.model.door import Door, Warning
 from doorward.model.quoting import short
@@ -69,9 +70,9 @@ def namespace_ref(door: Door) -> Ref:
     return Ref(NAMESPACE.kind, "", door.namespace)
 
 
-def listeners_of(door: Door, needed: Mapping[Ref, JsonObject]) -> Listeners | None:
+def listeners_of(door: Door, read: Read) -> Listeners | None:
     """The listeners that take the door's routes; None where the Gateway isn't known."""
-    gateway = needed.get(gateway_ref(door))
+    gateway = read(gateway_ref(door))
     if gateway is None:
         return None
     told = {each.get("name"): each for each in (gateway.get("status") or {}).get("listeners") or ()}
@@ -85,7 +86,7 @@ def listeners_of(door: Door, needed: Mapping[Ref, JsonObject]) -> Listeners | No
             broken=_unresolved(told.get(listener.get("name"))),
         )
         for listener in gateway["spec"].get("listeners") or ()
-        if listener["protocol"] in _PROTOCOLS and _admits(listener, door, needed)
+        if listener["protocol"] in _PROTOCOLS and _admits(listener, door, read)
     ]
     return Listeners(gateway_ref(door), tuple(taking))
 
@@ -120,16 +121,14 @@ def uncertified(door: Door, hosts: Collection[str], listeners: Listeners) -> tup
     )
 
 
-def unheard(
-    door: Door, hosts: Iterable[str], listeners: Listeners, needed: Mapping[Ref, JsonObject]
-) -> tuple[Warning, ...]:
+def unheard(door: Door, hosts: Iterable[str], listeners: Listeners, read: Read) -> tuple[Warning, ...]:
     """What to say of hosts that no listener takes, or none in the door's scheme."""
     hosts = dict.fromkeys(hosts)
     deaf = [host for host in hosts if not (listeners.takes(host, tls=True) or listeners.takes(host, tls=False))]
     warnings = []
     if deaf:
         message = f"no listener of {listeners.of} admits host {_named(deaf)} for an HTTPRoute of namespace "
-        why = _why(door, deaf[0], needed)
+        why = _why(door, deaf[0], read)
         warnings.append(Warning("NoListener", f"{message}{door.namespace}{why}", condition=True))
     tls = door.scheme == "https"
     mute = [host for host in hosts if host not in deaf and not listeners.takes(host, tls=tls)]
@@ -148,9 +147,9 @@ def unheard(
     return tuple(warnings)
 
 
-def _why(door: Door, host: str, needed: Mapping[Ref, JsonObject]) -> str:
+def _why(door: Door, host: str, read: Read) -> str:
     """What keeps a host from the listeners that have its name, in words that go on a sentence."""
-    gateway = needed[gateway_ref(door)]
+    gateway = read(gateway_ref(door)) or {"spec": {}}
     named = [each for each in gateway["spec"].get("listeners") or () if _matches(each.get("hostname") or "*", host)]
     speaking = [each for each in named if each["protocol"] in _PROTOCOLS]
     if closed := [each for each in speaking if not _takes_routes(each)]:
@@ -169,9 +168,9 @@ def _named(hosts: list[str]) -> str:
     return ", ".join(hosts[:_FEW]) + (f" and {len(hosts) - _FEW} more" if len(hosts) > _FEW else "")
 
 
-def _admits(listener: JsonObject, door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
+def _admits(listener: JsonObject, door: Door, read: Read) -> bool:
     """Whether it takes HTTPRoutes from the door's namespace."""
-    return _takes_routes(listener) and _takes_namespace(listener, door, needed)
+    return _takes_routes(listener) and _takes_namespace(listener, door, read)
 
 
 def _takes_routes(listener: JsonObject) -> bool:
@@ -179,13 +178,13 @@ def _takes_routes(listener: JsonObject) -> bool:
     return any(each["kind"] == HTTP_ROUTE.name and each.get("group", GROUP) == GROUP for each in kinds)
 
 
-def _takes_namespace(listener: JsonObject, door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
+def _takes_namespace(listener: JsonObject, door: Door, read: Read) -> bool:
     """A selector is taken to admit a namespace whose labels aren't known."""
     namespaces = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
     origin = namespaces.get("from", "Same")
     if origin != "Selector":
         return origin == "All" or (origin == "Same" and gateway_ref(door).namespace == door.namespace)
-    namespace = needed.get(namespace_ref(door))
+    namespace = read(namespace_ref(door))
     return namespace is None or selects(namespaces.get("selector"), namespace["metadata"].get("labels") or {})
 
 

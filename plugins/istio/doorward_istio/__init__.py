@@ -6,16 +6,21 @@ Knative's local gateway, and the VirtualService takes them on to the component b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.door import Claim, Door, Rendering
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
 
 from doorward_istio import claimed, virtual_service
 from doorward_istio.servers import GATEWAY
 from doorward_istio.virtual_service import VIRTUAL_SERVICE
+
+DISABLED = (
+    "VirtualServices are disabled for this service "
+    "(annotation ome.io/ingress-disable-istio-virtualhost, or setting disableIstioVirtualHost)"
+)
 
 
 @hookimpl
@@ -41,28 +46,12 @@ def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
 
 
 @hookimpl
-def supports(door: Door) -> str | None:
-    if door.virtual_services:
-        return None
-    return (
-        "VirtualServices are disabled for this service "
-        "(annotation ome.io/ingress-disable-istio-virtualhost, or setting disableIstioVirtualHost)"
-    )
-
-
-@hookimpl
-def accompanies(door: Door) -> bool:
-    return door.serverless and door.virtual_services and door.in_cluster != "none" and door.backend != "istio"
-
-
-@hookimpl
-def needs(door: Door) -> Sequence[Ref]:
-    return virtual_service.needs(door)
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    return virtual_service.render(door, needed)
+def render(door: Door, read: Read) -> Rendering | None:
+    """A door that this backend opens, or that is Serverless."""
+    if door.backend == "istio" and not door.virtual_services:
+        return Rendering(refused=DISABLED)
+    accompanies = door.serverless and door.virtual_services and door.in_cluster != "none"
+    return virtual_service.render(door, read) if door.backend == "istio" or accompanies else None
 
 
 @hookimpl

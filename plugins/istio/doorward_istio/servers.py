@@ -7,11 +7,12 @@ of them end TLS: ``IsHTTPServer`` in istio/istio, pkg/config/gateway/gateway.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from doorward.hooks import Read
 from doorward.model.door import Door, Warning
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import Ref, Resource
 
 GATEWAY = Resource("Gateway.networking.istio.io", "gateways", ("v1", "v1beta1"))
 
@@ -64,10 +65,10 @@ def gateway_ref(door: Door) -> Ref:
     return Ref(GATEWAY.kind, namespace, name)
 
 
-def servers_of(door: Door, needed: Mapping[Ref, JsonObject]) -> Servers | None:
+def servers_of(door: Door, read: Read) -> Servers | None:
     """The servers that speak HTTP; None where the Gateway isn't known."""
     ref = gateway_ref(door)
-    if (gateway := needed.get(ref)) is None:
+    if (gateway := read(ref)) is None:
         return None
     speaking = []
     for server in (gateway.get("spec") or {}).get("servers") or ():

@@ -18,17 +18,18 @@ else's Service keeps its own traffic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from doorward.hooks import Read
 from doorward.model import names
 from doorward.model.annotations import by_setting
 from doorward.model.door import Door, PathDoor, Rendering, Route, Target, manifest
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import JsonObject, Resource
 
 from doorward_istio.gateways import MESH, qualified
 from doorward_istio.matches import any_of, in_cluster
-from doorward_istio.servers import Servers, gateway_ref, servers_of, unheard
+from doorward_istio.servers import Servers, servers_of, unheard
 
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
 KIND = VIRTUAL_SERVICE.kind
@@ -36,32 +37,18 @@ KIND = VIRTUAL_SERVICE.kind
 _API_VERSION = VIRTUAL_SERVICE.api_version()
 
 
-def needs(door: Door) -> Sequence[Ref]:
-    """What stands, while a gateway is leaving; and Service DOOR, where it is somebody's who is tied to the service."""
-    refs = []
-    if door.leaving_parents:
-        refs.append(door.ref(KIND))
-    if door.in_cluster == "tied" and door.serverless:
-        refs.append(door.service_ref)
-    if _opens(door):
-        refs.append(gateway_ref(door))
-    return refs
-
-
 def _opens(door: Door) -> bool:
     """Whether a VirtualService is the outside door."""
-    return door.exposure == "outside" and door.backend == "istio" and door.virtual_services
+    return door.exposure == "outside" and door.backend == "istio"
 
 
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    """The VirtualServices of a door that this backend opens or accompanies; none where they are disabled."""
-    if not door.virtual_services:
-        return Rendering()
+def render(door: Door, read: Read) -> Rendering:
+    """The VirtualServices of a door that this backend opens or accompanies."""
     outside = _outside_gateways(door)
-    servers = servers_of(door, needed) if _opens(door) else None
+    servers = servers_of(door, read) if _opens(door) else None
     passed, warnings = by_setting(door, "the VirtualService")
     objects = []
-    if spec := _hosts_spec(door, outside, needed, servers):
+    if spec := _hosts_spec(door, outside, read, servers):
         objects.append(_virtual_service(door.name, spec, passed))
     if door.path and outside:
         name = names.derived(door.name, "path", names.mark(door.namespace, door.name, door.path.prefix))
@@ -79,21 +66,21 @@ def _outside_gateways(door: Door) -> list[str]:
     """The gateways that the outside hosts and the path door are served on; none for a closed door.
 
     Behind another backend they are on the local gateway, unless that backend leads elsewhere or opens none; hosts that
-    are leaving for such a backend stay where they were.
+    are draining for such a backend stay where they were.
     """
     settings = door.settings
     if door.exposure != "outside":
         return []
     if door.backend == "istio":
-        return _distinct((settings.ingress_gateway, settings.local_gateway, *_leaving(door)))
-    if door.leaving_hosts or (door.serverless and door.backend):
-        return _distinct((settings.local_gateway, *_leaving(door)))
+        return _distinct((settings.ingress_gateway, settings.local_gateway, *_draining(door)))
+    if door.draining_hosts or (door.serverless and door.backend):
+        return _distinct((settings.local_gateway, *_draining(door)))
     return []
 
 
-def _leaving(door: Door) -> list[str]:
-    """The leaving gateways; an Ingress of the same door may be leaving a class, which has no slash."""
-    return [parent for parent in door.leaving_parents if "/" in parent]
+def _draining(door: Door) -> list[str]:
+    """The draining gateways; an Ingress of the same door may be draining a class, which has no slash."""
+    return [parent for parent in door.draining_parents if "/" in parent]
 
 
 def _distinct(items: Iterable[str]) -> list[str]:
@@ -108,9 +95,7 @@ class _Match(NamedTuple):
     by_path: bool
 
 
-def _hosts_spec(
-    door: Door, outside: list[str], needed: Mapping[Ref, JsonObject], servers: Servers | None
-) -> JsonObject | None:
+def _hosts_spec(door: Door, outside: list[str], read: Read, servers: Servers | None) -> JsonObject | None:
     hosts: tuple[str, ...] = ()
     gateways: list[str] = []
     matches: list[_Match] = []
@@ -118,10 +103,10 @@ def _hosts_spec(
         hosts = all_hosts
         gateways += outside
         matches.append(_Match(any_of(hosts), outside, True))
-    for service in _services(door, needed):
+    for service in _services(door, read):
         inside_hosts = door.inside_hosts_of(service)
         name = in_cluster(inside_hosts, bare=not door.serverless)
-        inside = _distinct((door.settings.local_gateway, MESH, *_leaving_inside(door, name, needed)))
+        inside = _distinct((door.settings.local_gateway, MESH, *_draining_inside(door, name, read)))
         hosts += inside_hosts
         gateways += inside
         matches.append(_Match(name, inside, door.serverless))
@@ -148,25 +133,25 @@ def _acceptable(hosts: Iterable[str]) -> list[str]:
     return [host for host in _distinct(hosts) if not host.rpartition(".")[2].isdigit()]
 
 
-def _services(door: Door, needed: Mapping[Ref, JsonObject]) -> tuple[str, ...]:
+def _services(door: Door, read: Read) -> tuple[str, ...]:
     """The Services whose in-cluster names are carried."""
-    now = (door.door_service,) if _carries_inside(door, needed) else ()
-    return (*now, *(name for name in door.leaving_services if name != door.door_service))
+    now = (door.door_service,) if _carries_inside(door, read) else ()
+    return (*now, *(name for name in door.draining_services if name != door.door_service))
 
 
-def _carries_inside(door: Door, needed: Mapping[Ref, JsonObject]) -> bool:
+def _carries_inside(door: Door, read: Read) -> bool:
     if door.in_cluster != "tied" or not door.serverless:
         return door.in_cluster == "ours"
-    service = needed.get(door.service_ref, {}).get("spec", {})
+    service = (read(door.service_ref) or {}).get("spec", {})
     leads_to = service.get("externalName") if service.get("type") == "ExternalName" else None
     return bool(leads_to == door.settings.local_gateway_service)
 
 
-def _leaving_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> list[str]:
-    """The leaving gateways that in-cluster hosts are served on; what stands tells them from those of the outside."""
-    if not door.leaving_parents:
+def _draining_inside(door: Door, name: str, read: Read) -> list[str]:
+    """The draining gateways that in-cluster hosts are served on; what stands tells them from those of the outside."""
+    if not door.draining_parents:
         return []
-    standing = needed.get(door.ref(KIND), {}).get("spec", {})
+    standing = (read(door.ref(KIND)) or {}).get("spec", {})
     inside = {
         qualified(gateway, door.namespace)
         for http in standing.get("http") or ()
@@ -174,7 +159,7 @@ def _leaving_inside(door: Door, name: str, needed: Mapping[Ref, JsonObject]) -> 
         if match.get("authority") == {"regex": name}
         for gateway in match.get("gateways") or ()
     }
-    return [gateway for gateway in _leaving(door) if gateway in inside]
+    return [gateway for gateway in _draining(door) if gateway in inside]
 
 
 def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
@@ -189,7 +174,7 @@ def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
 
 
 def _path_hosts(door: Door) -> list[str]:
-    return _distinct((door.path.host, *door.leaving_path_hosts)) if door.path else []
+    return _distinct((door.path.host, *door.draining_path_hosts)) if door.path else []
 
 
 def _redirects(door: Door, hosts: Iterable[str], prefix: str, servers: Servers | None) -> list[JsonObject]:

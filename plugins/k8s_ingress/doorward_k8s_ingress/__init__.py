@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
 
 from doorward_k8s_ingress import claimed, ingress
@@ -44,18 +44,8 @@ def select(door: Door, settings: Settings) -> str | None:
 
 
 @hookimpl
-def supports(door: Door) -> str | None:
-    return ingress.supports(door)
-
-
-@hookimpl
-def needs(door: Door) -> Sequence[Ref]:
-    return ingress.needs(door)
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    return ingress.render(door, needed)
+def render(door: Door, read: Read) -> Rendering | None:
+    return ingress.render(door, read) if door.backend == "k8s_ingress" else None
 
 
 @hookimpl

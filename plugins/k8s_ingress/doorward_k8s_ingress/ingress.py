@@ -6,9 +6,10 @@ gateway, with host and path as they came: the VirtualService that accompanies th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from doorward.hooks import Read
 from doorward.model.certificates import expired
 from doorward.model.door import Door, PathDoor, Rendering, Route, Warning, manifest
 from doorward.model.quoting import short
@@ -17,17 +18,20 @@ from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
 from doorward_k8s_ingress import naming, rewriting, tls
 from doorward_k8s_ingress.annotations import carried
 from doorward_k8s_ingress.controllers import ISSUERS_ASKING, Controller, of_class
-from doorward_k8s_ingress.naming import INGRESS, KIND
+from doorward_k8s_ingress.naming import INGRESS
 
 INGRESS_CLASS = Resource("IngressClass.networking.k8s.io", "ingressclasses", namespaced=False)
 
 NGINX = "ingress-nginx"
 
 
-def supports(door: Door) -> str | None:
-    """Serverless passes through Service DOOR and the VirtualService: both have to be there."""
+def refused(door: Door) -> str:
+    """Why a door can't be opened by Ingresses; empty where it can.
+
+    Serverless passes through Service DOOR and the VirtualService: both have to be there.
+    """
     if not door.serverless:
-        return None
+        return ""
     if not door.virtual_services or door.in_cluster == "none":
         return (
             "an Ingress can't reach a Serverless service while VirtualServices are disabled for it (annotation "
@@ -38,25 +42,7 @@ def supports(door: Door) -> str | None:
             f"an Ingress reaches a Serverless service through Service {door.namespace}/{door.door_service}, and that "
             "one belongs to somebody else; remove it, or choose another name with setting doorService"
         )
-    return None
-
-
-def needs(door: Door) -> Sequence[Ref]:
-    """Its own Ingresses under both of their names, its class, a Service DOOR that is somebody's, and backends.
-
-    Backends only for a class that can't lead to Services of every type.
-    """
-    refs = [door.ref(KIND, name) for name in naming.main_names(door)]
-    if door.path:
-        refs += (door.ref(KIND, name) for name in naming.path_names(door, door.path.prefix))
-    if door.ingress_class:
-        refs.append(_class_ref(door))
-    refs += tls.certificates(door, _first_names(door))
-    if door.serverless and door.in_cluster == "tied":
-        refs.append(door.service_ref)
-    elif not door.serverless and of_class(door.ingress_class, None).backends:
-        refs += _component_refs(door)
-    return refs
+    return ""
 
 
 def _first_names(door: Door) -> list[str]:
@@ -69,47 +55,47 @@ def _class_ref(door: Door) -> Ref:
     return Ref(INGRESS_CLASS.kind, "", door.ingress_class)
 
 
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:
-    """The Ingresses of a door; nothing where :func:`supports` has a reason against it."""
-    if supports(door):
-        return Rendering()
-    ingress_class = needed.get(_class_ref(door))
+def render(door: Door, read: Read) -> Rendering:
+    """The Ingresses of a door, or :func:`refused`."""
+    if why := refused(door):
+        return Rendering(refused=why)
+    ingress_class = read(_class_ref(door)) if door.ingress_class else None
     controller = of_class(door.ingress_class, ingress_class["spec"].get("controller", "") if ingress_class else None)
     common, issuers, warnings = carried(door, controller)
     if controller.by_annotation:
         common[naming.CLASS_ANNOTATION] = door.ingress_class
-    warnings += _unreachable(door, controller, needed)
+    warnings += _unreachable(door, controller, read)
     given = tls.given_secret(door)
     objects = []
     if hosts := door.all_hosts:
         candidates = naming.main_names(door)
-        name = naming.choose(door, candidates, needed)
-        asking = {} if naming.sibling_has(door, candidates, name, ISSUERS_ASKING, needed) else issuers
+        name = naming.choose(door, candidates, read)
+        asking = {} if naming.sibling_has(door, candidates, name, ISSUERS_ASKING, read) else issuers
         secret, no_certificate = tls.secret(
             door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
         )
         warnings += no_certificate
-        objects.append(_ingress(door, controller, name, {**common, **asking}, hosts, secret, _paths(door, needed)))
+        objects.append(_ingress(door, controller, name, {**common, **asking}, hosts, secret, _paths(door, read)))
     opened = True
     if door.path:
         opened, told = _can_open_path(door, door.path, controller)
         warnings += told
     if door.path and opened:
         candidates = naming.path_names(door, door.path.prefix)
-        name = naming.choose(door, candidates, needed)
+        name = naming.choose(door, candidates, read)
         # Two Ingresses that ask for one Secret would take turns to write it.
-        spent = bool(given and objects) or naming.sibling_has(door, candidates, name, ISSUERS_ASKING, needed)
+        spent = bool(given and objects) or naming.sibling_has(door, candidates, name, ISSUERS_ASKING, read)
         secret, no_certificate = tls.secret(
             door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
         )
         if not objects:
             warnings += no_certificate
-        hosts = tuple(dict.fromkeys((door.path.host, *door.leaving_path_hosts)))
+        hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
-        objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, needed)))
+        objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, read)))
     secrets = {entry["secretName"] for each in objects for entry in each["spec"].get("tls", ())}
     serving = (ref for ref in tls.certificates(door, _first_names(door)) if ref.name in secrets)
-    return Rendering(objects=tuple(objects), warnings=(*warnings, *expired(serving, needed)), path=opened)
+    return Rendering(objects=tuple(objects), warnings=(*warnings, *expired(serving, read)), path=opened)
 
 
 def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[bool, tuple[Warning, ...]]:
@@ -135,13 +121,18 @@ def _component_refs(door: Door) -> list[Ref]:
     return [door.ref(SERVICE, name) for name in dict.fromkeys(door.target(r.component).service for r in door.routes)]
 
 
-def _unreachable(door: Door, controller: Controller, needed: Mapping[Ref, JsonObject]) -> tuple[Warning, ...]:
+def _component(door: Door, ref: Ref, read: Read) -> JsonObject | None:
+    """A Service that the Ingress leads to; Service DOOR only where it is somebody's, since ours is as it is."""
+    return read(ref) if not door.serverless or door.in_cluster == "tied" else None
+
+
+def _unreachable(door: Door, controller: Controller, read: Read) -> tuple[Warning, ...]:
     """A warning where the controller can't lead to a Service of the type that one of the backends has."""
     if not controller.backends:
         return ()
     refused = []
     for ref in [door.service_ref] if door.serverless else _component_refs(door):
-        type_ = _type(door, needed.get(ref), controller)
+        type_ = _type(door, _component(door, ref, read), controller)
         if type_ and type_ not in controller.backends:
             refused.append(f"{ref.name} ({type_})")
     if not refused:
@@ -192,15 +183,15 @@ class _Path(NamedTuple):
         return {"path": self.path, "pathType": self.type, "backend": backend}
 
 
-def _paths(door: Door, needed: Mapping[Ref, JsonObject]) -> list[_Path]:
+def _paths(door: Door, read: Read) -> list[_Path]:
     if door.serverless:
-        return [_Path("/", "Prefix", door.door_service, _door_port(door, needed))]
+        return [_Path("/", "Prefix", door.door_service, _door_port(door, read))]
     return [_Path(route.prefix, "Prefix", *_backend(door, route)) for route in door.routes]
 
 
-def _path_paths(door: Door, path: PathDoor, needed: Mapping[Ref, JsonObject]) -> list[_Path]:
+def _path_paths(door: Door, path: PathDoor, read: Read) -> list[_Path]:
     if door.serverless:
-        return [_Path(path.prefix, "Prefix", door.door_service, _door_port(door, needed))]
+        return [_Path(path.prefix, "Prefix", door.door_service, _door_port(door, read))]
     return [
         _Path(rewriting.pattern(path.prefix, route.prefix), "ImplementationSpecific", *_backend(door, route))
         for route in door.routes
@@ -212,9 +203,9 @@ def _backend(door: Door, route: Route) -> tuple[str, int]:
     return target.service, target.port
 
 
-def _door_port(door: Door, needed: Mapping[Ref, JsonObject]) -> int:
+def _door_port(door: Door, read: Read) -> int:
     """80 on our Service DOOR; on one that is tied, its port named ``http``, else its first."""
-    ports = needed.get(door.service_ref, {}).get("spec", {}).get("ports") if door.in_cluster == "tied" else None
+    ports = (read(door.service_ref) or {}).get("spec", {}).get("ports") if door.in_cluster == "tied" else None
     if not ports:
         return 80
     return int(next((port for port in ports if port.get("name") == "http"), ports[0])["port"])

@@ -6,11 +6,12 @@ and the new one keeps its name.  So there are never two of one class, which ingr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from doorward.hooks import Read
 from doorward.model import names
 from doorward.model.door import ANY_CLASS, Door
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import JsonObject, Resource
 
 INGRESS = Resource("Ingress.networking.k8s.io", "ingresses")
 KIND = INGRESS.kind
@@ -47,13 +48,13 @@ def ways_of(ingress: JsonObject) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(each) for each in (field, annotation) if each)) or (ANY_CLASS,)
 
 
-def choose(door: Door, candidates: tuple[str, str], needed: Mapping[Ref, JsonObject]) -> str:
+def choose(door: Door, candidates: tuple[str, str], read: Read) -> str:
     """The name for an Ingress of the door's class.
 
     That of ours which has this class already; else one that none of ours bears; else that of the older, which is then
     changed in place.  An object of somebody else's doesn't make us move aside: it is a conflict, and told as one.
     """
-    standing = _standing(door, candidates, needed)
+    standing = _standing(door, candidates, read)
     for name, ours in standing:
         if class_of(ours) == door.ingress_class:
             return name
@@ -64,20 +65,16 @@ def choose(door: Door, candidates: tuple[str, str], needed: Mapping[Ref, JsonObj
     return candidates[0]
 
 
-def sibling_has(
-    door: Door, candidates: tuple[str, str], chosen: str, keys: Iterable[str], needed: Mapping[Ref, JsonObject]
-) -> bool:
+def sibling_has(door: Door, candidates: tuple[str, str], chosen: str, keys: Iterable[str], read: Read) -> bool:
     """Whether our Ingress under the other of the two names still has one of these annotations."""
     return any(
         name != chosen and not set(keys).isdisjoint(ours["metadata"].get("annotations") or ())
-        for name, ours in _standing(door, candidates, needed)
+        for name, ours in _standing(door, candidates, read)
     )
 
 
-def _standing(
-    door: Door, candidates: tuple[str, str], needed: Mapping[Ref, JsonObject]
-) -> list[tuple[str, JsonObject]]:
-    found = ((name, needed.get(door.ref(KIND, name))) for name in candidates)
+def _standing(door: Door, candidates: tuple[str, str], read: Read) -> list[tuple[str, JsonObject]]:
+    found = ((name, read(door.ref(KIND, name))) for name in candidates)
     return [(name, ingress) for name, ingress in found if ingress and _ours(door, ingress)]
 
 

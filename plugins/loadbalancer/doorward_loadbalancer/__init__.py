@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorward.hooks import Watch, hookimpl
+from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.door import Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
@@ -27,13 +27,10 @@ def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
 
 
 @hookimpl
-def accompanies(door: Door) -> bool:
-    return bool(door.service_type) and door.exposure != "cluster-local" and door.backend != "loadbalancer"
-
-
-@hookimpl
-def render(door: Door, needed: Mapping[Ref, JsonObject]) -> Rendering:  # noqa: ARG001
-    return service.render(door)
+def render(door: Door, read: Read) -> Rendering | None:  # noqa: ARG001
+    """A door that this backend opens, or that is to have such a Service beside its ingress."""
+    accompanies = bool(door.service_type) and door.exposure != "cluster-local"
+    return service.render(door) if door.backend == "loadbalancer" or accompanies else None
 
 
 @hookimpl

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from doorward.graph.configuration import parse
-from doorward.graph.facts import controller_of
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject
+from doorward.settings.configuration import parse
+from doorward.state.facts import controller_of
 from doorward.testing.simulator import requests
-from doorward.testing.simulator.asks import Ask, Host, ask
 from doorward.testing.simulator.invariants import Invariants, Violation
-from doorward.testing.simulator.seat import Seat
+from doorward.testing.simulator.oracle import Ask, Host, ask
+from doorward.testing.simulator.replica import Replica
 from doorward.testing.simulator.world import NOBODYS_CLASS, SETTINGS, World, owner
 
 
-def check(world: World, seat: Seat, invariants: Invariants) -> None:
+def check(world: World, replica: Replica, invariants: Invariants) -> None:
     """Raises Violation where the cluster isn't what the inputs ask for."""
-    settings_are_in_force(world, seat)
-    settings = seat.engine.settings
+    settings_are_in_force(world, replica)
+    settings = replica.engine.settings
     one_owner_per_host(world, invariants, decided=settings is not None)
     if settings is None:
         return
@@ -38,9 +38,9 @@ def check(world: World, seat: Seat, invariants: Invariants) -> None:
             raise Violation("convergence", f"{_name(obj)} of a service that is gone still stands")
 
 
-def settings_are_in_force(world: World, seat: Seat) -> None:
+def settings_are_in_force(world: World, replica: Replica) -> None:
     """Those of the ConfigMap where they are good, else some that were."""
-    settings = seat.engine.settings
+    settings = replica.engine.settings
     if settings is not None and settings not in world.good:
         raise Violation("settings", f"these were never asked for: {settings.model_dump(exclude_defaults=True)}")
     obj = world.entry(CONFIG_MAP, *SETTINGS)

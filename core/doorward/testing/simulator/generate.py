@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from random import Random
 
-from doorward.testing.simulator import asks
+from doorward.testing.simulator import oracle
 from doorward.testing.simulator import scenario as s
 
 _DOOR_KINDS: tuple[s.DoorKind, ...] = ("Service", "VirtualService", "Ingress", "HTTPRoute")
@@ -17,9 +17,9 @@ _COUNTS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20)
 _COMPONENTS = (("engine",), ("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
 
 ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
-    asks.MODE: ("Serverless", "RawDeployment", "RawDeployment", "MultiNode", "Bogus", None),
-    asks.CLASS: ("nginx", "traefik", "istio", None),
-    asks.TEMPLATE: (
+    oracle.MODE: ("Serverless", "RawDeployment", "RawDeployment", "MultiNode", "Bogus", None),
+    oracle.CLASS: ("nginx", "traefik", "istio", None),
+    oracle.TEMPLATE: (
         "shared.example.com",
         "{{.Name}}.shared.test",
         "Not_A_Host",
@@ -28,15 +28,15 @@ ANNOTATIONS: dict[str, tuple[str | None, ...]] = {
         "shared.team.svc.models.test",
         None,
     ),
-    asks.DOMAIN: ("other.test", "models.test", None),
-    asks.MORE_DOMAINS: ("alt.test", "alt.test, spare.test", None),
-    asks.PATH: ("/m/{{.Name}}", "/m/same", "/m/same/below", "/m/{{.Namespace}}", "", None),
-    asks.DISABLE: ("true", "false", None),
-    asks.NO_VIRTUAL: ("true", None),
-    asks.TYPE: ("LoadBalancer", "NodePort", None),
-    asks.BACKEND: ("istio", "k8s_ingress", "gateway_api", "bogus", None),
-    asks.SCHEME: ("https", "http", "gopher", None),
-    asks.POISON: ("raise", "rubbish", "render", "rubbish manifest", None),
+    oracle.DOMAIN: ("other.test", "models.test", None),
+    oracle.MORE_DOMAINS: ("alt.test", "alt.test, spare.test", None),
+    oracle.PATH: ("/m/{{.Name}}", "/m/same", "/m/same/below", "/m/{{.Namespace}}", "", None),
+    oracle.DISABLE: ("true", "false", None),
+    oracle.NO_VIRTUAL: ("true", None),
+    oracle.TYPE: ("LoadBalancer", "NodePort", None),
+    oracle.BACKEND: ("istio", "k8s_ingress", "gateway_api", "bogus", None),
+    oracle.SCHEME: ("https", "http", "gopher", None),
+    oracle.POISON: ("raise", "rubbish", "render", "rubbish manifest", None),
     "!visibility": ("cluster-local", None),
 }
 """What users write, by key; None: they take it off again."""
@@ -76,8 +76,8 @@ _BAD: tuple[dict[str, str], ...] = (
 
 
 _CONTENDED: dict[str, tuple[str | None, ...]] = {
-    asks.TEMPLATE: ("shared.example.com", "shared.example.com", "second.example.com", None),
-    asks.PATH: ("/m/same", "/m/same", "/m/same/below", None),
+    oracle.TEMPLATE: ("shared.example.com", "shared.example.com", "second.example.com", None),
+    oracle.PATH: ("/m/same", "/m/same", "/m/same/below", None),
 }
 
 
@@ -157,7 +157,7 @@ class _Day:
 
     def _make(self, service: int) -> s.Make:
         random = self.random
-        annotations = {asks.MODE: "RawDeployment"} if self.raw and random.random() < 0.7 else {}
+        annotations = {oracle.MODE: "RawDeployment"} if self.raw and random.random() < 0.7 else {}
         for _ in range(random.choice((0, 0, 1, 1, 2, 3))):
             key, value = self._annotation()
             if value is not None and not key.startswith("!"):
@@ -167,11 +167,11 @@ class _Day:
     def _annotation(self) -> tuple[str, str | None]:
         random = self.random
         if self.contended and random.random() < 0.6:
-            key = random.choice((asks.TEMPLATE, asks.TEMPLATE, asks.PATH))
+            key = random.choice((oracle.TEMPLATE, oracle.TEMPLATE, oracle.PATH))
             return key, random.choice(_CONTENDED[key])
         while True:
             key = random.choices(list(ANNOTATIONS), _WEIGHTS)[0]
-            if key != asks.POISON or self.poisoning:
+            if key != oracle.POISON or self.poisoning:
                 return key, random.choice(ANNOTATIONS[key])
 
     def _good(self) -> dict[str, str]:
@@ -218,23 +218,23 @@ class _Day:
         namespace, name = s.place(victim)
         steps: list[s.AnyStep] = []
         if self.tenant.random() < 0.5:
-            steps.append(s.Edit(attacker, asks.TEMPLATE, f"{name}.{namespace}.example.com"))
+            steps.append(s.Edit(attacker, oracle.TEMPLATE, f"{name}.{namespace}.example.com"))
         if self.tenant.random() < 0.8:
             steps.append(s.Forge(self.tenant.choice(_FORGERY), attacker, victim))
         self.tenant.shuffle(steps)
         return steps
 
     def _blindness(self) -> s.AnyStep:
-        random, kind, seat = self.random, self.random.randrange(16), self._seat()
+        random, kind, replica = self.random, self.random.randrange(16), self._seat()
         match random.choice(_BLINDNESS):
             case "stop":
-                return s.Stop(kind, seat)
+                return s.Stop(kind, replica)
             case "resume":
-                return s.Resume(kind, seat)
+                return s.Resume(kind, replica)
             case "list":
-                return s.Resume(kind, seat, listed=True)
+                return s.Resume(kind, replica, listed=True)
             case "stale":
-                return s.Resume(kind, seat, listed=True, stale=random.choice((1, 5, 20)))
+                return s.Resume(kind, replica, listed=True, stale=random.choice((1, 5, 20)))
             case "forget":
                 return s.Forget()
             case "forbid":
@@ -250,19 +250,19 @@ class _Day:
         return s.Jump(self.random.choice((-3600.0, -5.0, 5.0, 3600.0)), self._seat())
 
     def _move(self) -> s.AnyStep:
-        random, seat = self.random, self._seat()
+        random, replica = self.random, self._seat()
         match random.choices(("deliver", "act", "perform", "answer", "commit", "land"), (10, 5, 6, 6, 1, 0.5))[0]:
             case "deliver":
-                return s.Deliver(random.randrange(16), seat, random.random() < 0.05)
+                return s.Deliver(random.randrange(16), replica, random.random() < 0.05)
             case "act":
-                return s.Act(seat)
+                return s.Act(replica)
             case "perform":
                 fault: s.Fault = ""
                 if random.random() < self.lossy:
                     fault = random.choice(("409", "429", "500", "403", "lost before", "lost after", "late"))
-                return s.Perform(random.randrange(8), fault, seat)
+                return s.Perform(random.randrange(8), fault, replica)
             case "answer":
-                return s.Answer(random.randrange(8), seat)
+                return s.Answer(random.randrange(8), replica)
             case "commit":
-                return s.Commit(seat)
+                return s.Commit(replica)
         return s.Land(random.randrange(8))

@@ -11,16 +11,16 @@ from collections.abc import Iterable
 import msgspec
 
 from doorward.engine import Engine
-from doorward.graph.claims import key_of
-from doorward.graph.facts import controller_of
-from doorward.graph.trim import HOSTS
 from doorward.model.action import Action
+from doorward.model.door import Claim
 from doorward.model.event import Applied, Configured, Deleted, Observed, Synced
 from doorward.model.reference import INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
+from doorward.state.facts import controller_of
+from doorward.state.transform import HOSTS
 from doorward.testing.simulator import requests
-from doorward.testing.simulator.asks import Ask, Host, ask, inside_door, is_forbidden
-from doorward.testing.simulator.seat import Outcome, Seat, fold
+from doorward.testing.simulator.oracle import Ask, Host, ask, inside_door, is_forbidden
+from doorward.testing.simulator.replica import Outcome, Replica, fold
 from doorward.testing.simulator.world import DOORS, World, owner
 
 
@@ -69,30 +69,30 @@ class Invariants:
 
     # -- when actions are handed out
 
-    def acted(self, seat: Seat, actions: list[Action]) -> None:
+    def acted(self, replica: Replica, actions: list[Action]) -> None:
         for action in actions:
-            uid, engine = action.service, seat.engine
+            uid, engine = action.service, replica.engine
             services = frozenset(ref.name for ref, _ in engine.objects(uid) if ref.kind == SERVICE)
-            self._views[seat.serial, action.id] = View(engine.service(uid), engine.settings, services, self._version)
-            self.has_a_cause(seat, action)
-        self.closed_at_once(seat)
-        self.keeps_good_settings(seat)
+            self._views[replica.serial, action.id] = View(engine.service(uid), engine.settings, services, self._version)
+            self.has_a_cause(replica, action)
+        self.closed_at_once(replica)
+        self.keeps_good_settings(replica)
 
-    def keeps_good_settings(self, seat: Seat) -> None:
+    def keeps_good_settings(self, replica: Replica) -> None:
         """Settings in force give way to other good ones of the ConfigMap, and to nothing else."""
-        before, now = self._settings.get(seat.serial), seat.engine.settings
+        before, now = self._settings.get(replica.serial), replica.engine.settings
         if now is before:
             return
         if before is not None and now != before and now not in self.world.good[1:]:
             told = now.model_dump(exclude_defaults=True) if now else None
             raise Violation("settings", f"good ones gave way to {told}, which no ConfigMap asked for")
-        self._settings[seat.serial] = now
+        self._settings[replica.serial] = now
 
-    def has_a_cause(self, seat: Seat, action: Action) -> None:
+    def has_a_cause(self, replica: Replica, action: Action) -> None:
         """Every write's chain of causes ends at something that was observed."""
-        number, last = action.cause, seat.records[-1].number
-        while number > seat.since or number == 0:
-            record = seat.records[number - last - 1] if 0 < number <= last else None
+        number, last = action.cause, replica.records[-1].number
+        while number > replica.since or number == 0:
+            record = replica.records[number - last - 1] if 0 < number <= last else None
             if record is None or record.number != number:
                 raise Violation("cause", f"{action.verb} {action.ref} ({action.reason}): no record {number}")
             if record.cause == 0:
@@ -103,13 +103,15 @@ class Invariants:
                 raise Violation("cause", f"record {number} has cause {record.cause}")
             number = record.cause
 
-    def closed_at_once(self, seat: Seat) -> None:
+    def closed_at_once(self, replica: Replica) -> None:
         """Whatever of a door must be closed is on its way to be, as soon as the engine knows."""
-        engine = seat.engine
+        engine = replica.engine
         settings = engine.settings
         if settings is None or any(kind in engine.unsynced for kind in ("ConfigMap", INFERENCE_SERVICE, "Service")):
             return
-        under_way = {action.ref for action in seat.issued} | {action.ref for action, _ in seat.answers} | seat.troubled
+        under_way = (
+            {action.ref for action in replica.issued} | {action.ref for action, _ in replica.answers} | replica.troubled
+        )
         for uid, service in self.world.services().items():
             if engine.seen(uid) != service["metadata"]["resourceVersion"]:
                 continue
@@ -135,19 +137,19 @@ class Invariants:
     # -- around a write
 
     def wrote(
-        self, seat: Seat, action: Action, before: JsonObject | None, around: list[JsonObject], outcome: Outcome
+        self, replica: Replica, action: Action, before: JsonObject | None, around: list[JsonObject], outcome: Outcome
     ) -> None:
         """``before`` is the object, ``around`` those of the service, right before the write."""
-        if action.verb in ("look", "event") or not isinstance(outcome, Applied):
+        if action.verb in ("verify", "event") or not isinstance(outcome, Applied):
             return
         self.touches_only_ours(action, before)
         if action.ref.kind in DOORS:
             after = self.world.of(action.service)
-            self.goes_on_serving(seat, action, around, after)
-            self.goes_on_inside(seat, action, around, after)
+            self.goes_on_serving(replica, action, around, after)
+            self.goes_on_inside(replica, action, around, after)
             if action.verb in ("create", "patch"):
                 self._write_over(action)
-                self.one_owner(seat, action)
+                self.one_owner(replica, action)
 
     def _write_over(self, action: Action) -> None:
         """What the engine has written of an object is no forgery any more."""
@@ -194,7 +196,7 @@ class Invariants:
 
     def goes_on_serving(
         self,
-        seat: Seat,
+        replica: Replica,
         action: Action,
         around: list[JsonObject],
         after: list[JsonObject],
@@ -208,10 +210,10 @@ class Invariants:
             return
         if uid not in self.world.services():
             return  # its doors go with it, whether or not the engine knows yet
-        since = View(seat.engine.service(uid), seat.engine.settings).ask()
+        since = View(replica.engine.service(uid), replica.engine.settings).ask()
         if since is not None and since.state == "closed":
             return
-        view = self._views.get((seat.serial, action.id))
+        view = self._views.get((replica.serial, action.id))
         asked = view.ask() if view else None
         if view is None or view.service is None or asked is None or asked.state == "closed":
             if asked is None and view and view.service is not None:
@@ -227,7 +229,7 @@ class Invariants:
             raise Violation("continuity", f"{what} though the door is held")
         for host in lost:
             if host in asked.hosts:
-                if not self._rivals(uid, host) and not self._given_up_since(seat, action, host):
+                if not self._rivals(uid, host) and not self._given_up_since(replica, action, host):
                     raise Violation("continuity", f"{what} though it is asked for")
                 continue
             new = (h for h in self._since[uid] if h in asked.hosts and not self._was_anothers(uid, h, view))
@@ -235,14 +237,16 @@ class Invariants:
             if newest is not None and newest + view.settings.overlap_seconds > now + 0.001 and not self.jumped:
                 raise Violation("continuity", f"{what} {now - newest:.1f}s after the new was served")
 
-    def goes_on_inside(self, seat: Seat, action: Action, around: list[JsonObject], after: list[JsonObject]) -> None:
+    def goes_on_inside(
+        self, replica: Replica, action: Action, around: list[JsonObject], after: list[JsonObject]
+    ) -> None:
         """Service DOOR leads to the service from inside, and does so under its former name until the new one has had
         its time, unless that leads in from outside too."""
         uid, now, was = action.service, self.world.clock.now, requests.inside(around)
         open_ = {obj["metadata"]["name"] for obj in around if obj["kind"] == "Service" and requests.outside(obj)}
         still, known = requests.inside(after), self._inside.get(uid, {})
         since = self._inside[uid] = {name: known.get(name, now) for name in still}
-        view = self._views.get((seat.serial, action.id))
+        view = self._views.get((replica.serial, action.id))
         if view is None or view.service is None or view.settings is None:
             return
         door = inside_door(view.service, view.settings)
@@ -254,7 +258,7 @@ class Invariants:
             return
         if not door or self._is_anothers(Ref(SERVICE, action.ref.namespace, door), uid):
             return
-        by_now = View(seat.engine.service(uid), seat.engine.settings)
+        by_now = View(replica.engine.service(uid), replica.engine.settings)
         if by_now.service and by_now.settings and not inside_door(by_now.service, by_now.settings):
             return  # there is to be none since
         what = f"{action.verb} {action.ref} ({action.reason}) takes {sorted(lost)} away inside"
@@ -267,24 +271,24 @@ class Invariants:
         obj = self.world.entry(*ref)
         return obj is not None and owner(obj) != uid
 
-    def one_owner(self, seat: Seat, action: Action) -> None:
+    def one_owner(self, replica: Replica, action: Action) -> None:
         """One host, one owner: a write never puts a service's object on another's host, as far as it may be known."""
         if self.uncertain or action.service in self.world.disturbed:
             return
         obj = self._now(action)
         for host in self.claims(obj) if obj else ():
             for rival in self._rivals(action.service, host):
-                if owner(rival) in self.world.disturbed or seat.is_blind_to(rival):
+                if owner(rival) in self.world.disturbed or replica.is_blind_to(rival):
                     continue
                 what = f"{rival['kind']} {rival['metadata']['namespace']}/{rival['metadata']['name']}"
                 raise Violation("owner", f"{action.verb} {action.ref} ({action.reason}): {host} is served by {what}")
 
     # -- at restarts
 
-    def same_as_fold(self, seat: Seat) -> Engine:
+    def same_as_fold(self, replica: Replica) -> Engine:
         """The fold of the journal is the engine's state; the fold."""
-        folded = fold(seat.records)
-        ours, theirs = seat.engine.fingerprint(), folded.fingerprint()
+        folded = fold(replica.records)
+        ours, theirs = replica.engine.fingerprint(), folded.fingerprint()
         for part, value in ours.items():
             if value != theirs[part]:
                 raise Violation("fold", f"{part}: {difference(value, theirs[part])}")
@@ -301,9 +305,9 @@ class Invariants:
         overlapping = (last for other, last in self._until.items() if requests.overlap(host, other))
         return any(who != uid and until > view.version for who, until in overlapping)
 
-    def _given_up_since(self, seat: Seat, action: Action, host: Host) -> bool:
+    def _given_up_since(self, replica: Replica, action: Action, host: Host) -> bool:
         """Whether a later action of the service, which may be performed earlier, was decided without that host."""
-        later = (view for (serial, id_), view in self._views.items() if serial == seat.serial and id_ > action.id)
+        later = (view for (serial, id_), view in self._views.items() if serial == replica.serial and id_ > action.id)
         asks = [view.ask() for view in later if view.service and view.service["metadata"]["uid"] == action.service]
         return any(ask is not None and host not in ask.hosts for ask in asks)
 
@@ -334,7 +338,7 @@ class Invariants:
             return
         for uid, service in self.world.services().items():
             told = ((service.get("status") or {}).get("annotations") or {}).get(HOSTS, "").split()
-            served = {key_of(*host) for obj in self.world.of(uid) for host in self.claims(obj)}
+            served = {Claim(*host).key for obj in self.world.of(uid) for host in self.claims(obj)}
             if not served <= set(told):
                 self.world.disturbed[uid] = self.world.clock.now
 

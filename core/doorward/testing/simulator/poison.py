@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from doorward.backends import Backends
-from doorward.hooks import hookimpl
+from doorward.hooks import Read, hookimpl
 from doorward.model.door import Door
-from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
-from doorward.testing.simulator.asks import POISON
+from doorward.testing.simulator.oracle import POISON
 
 
 class Poison:
@@ -29,7 +27,9 @@ class Poison:
         return None
 
     @hookimpl
-    def render(self, door: Door, needed: Mapping[Ref, JsonObject]) -> Any:  # noqa: ARG002
+    def render(self, door: Door, read: Read) -> Any:  # noqa: ARG002
+        if door.backend != "poison":
+            return None
         if door.annotations.get(POISON) == "render":
             raise RuntimeError("poisoned")
         return ["rubbish"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from doorward.graph.configuration import parse
 from doorward.model.action import Action
 from doorward.model.event import Applied
 from doorward.model.reference import CONFIG_MAP
+from doorward.settings.configuration import parse
 from doorward.testing.simulator import expectations
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.invariants import Invariants, Violation
-from doorward.testing.simulator.seat import Seat
+from doorward.testing.simulator.replica import Replica
 from doorward.testing.simulator.world import DOORS, SETTINGS, World, kinds
 
 LONGEST = 3 * 3600.0
@@ -26,7 +26,7 @@ class Run:
         self.scenario = scenario
         self.world = world or World()
         self.invariants = Invariants(self.world)
-        self.seats = [Seat(self.world, [])]
+        self.replicas = [Replica(self.world, [])]
         self.late: list[Action] = []
         self.faults: Counter[str] = Counter()
         self.writes = 0
@@ -40,7 +40,7 @@ class Run:
             self.step += 1
         self._calm()
         self._rest("doesn't come to rest", bound=60 + 40 * len(self.world.services()))
-        expectations.check(self.world, self.seats[0], self.invariants)
+        expectations.check(self.world, self.replicas[0], self.invariants)
         self._stays()
 
     # -- the steps
@@ -84,82 +84,86 @@ class Run:
                 self.faults["kind withdrawn"] += not step.installed
                 world.withdraw(step.kind, step.installed)
             case s.Rival():
-                if len(self.seats) == 1:
+                if len(self.replicas) == 1:
                     self.faults["two leaders"] += 1
                     self.invariants.uncertain = self.invariants.rivalled = True
-                    self.seats.append(Seat(world, []))
+                    self.replicas.append(Replica(world, []))
             case _:
                 self._engine_step(step)
 
     def _engine_step(self, step: s.AnyStep) -> None:
-        number = getattr(step, "seat", 0) % len(self.seats)
-        seat = self.seats[number]
+        number = getattr(step, "replica", 0) % len(self.replicas)
+        replica = self.replicas[number]
         match step:
             case s.Deliver():
                 self.faults["event doubled"] += step.twice
-                seat.deliver(step.which, twice=step.twice)
+                replica.deliver(step.which, twice=step.twice)
             case s.Act():
-                self._act(seat)
+                self._act(replica)
             case s.Perform():
-                self._perform(seat, step.which, step.fault)
+                self._perform(replica, step.which, step.fault)
             case s.Answer():
-                seat.answer(step.which)
+                replica.answer(step.which)
             case s.Settle():
-                self._settle(seat)
+                self._settle(replica)
             case s.Pass():
                 self.world.clock.now += step.seconds
-                seat.wake()
+                replica.wake()
             case s.Commit():
-                seat.on_disk = len(seat.records)
+                replica.on_disk = len(replica.records)
             case s.Crash():
                 self._crash(number, step)
             case s.Stop():
                 self.faults["watch stopped"] += 1
-                seat.watches[step.kind % len(seat.watches)].stopped = True
+                replica.watches[step.kind % len(replica.watches)].stopped = True
             case s.Resume():
-                watch = seat.watches[step.kind % len(seat.watches)]
+                watch = replica.watches[step.kind % len(replica.watches)]
                 watch.stopped = False
                 if step.listed:
                     self.faults["listed anew"] += 1
                     if step.stale:
                         self.faults["stale list"] += 1
                         self.invariants.uncertain = True
-                    seat.relist(watch, step.stale)
+                    replica.relist(watch, step.stale)
             case s.Jump():
                 self.faults["clock jumped"] += 1
                 self.invariants.jumped = True
-                seat.skew += step.seconds
-                seat.wake()
+                replica.skew += step.seconds
+                replica.wake()
 
     def _crash(self, number: int, step: s.Crash) -> None:
-        seat = self.seats[number]
+        replica = self.replicas[number]
         self.faults[f"crash, journal: {step.journal}"] += 1
-        folded = self.invariants.same_as_fold(seat) if number == 0 else None
-        records = seat.records
+        folded = self.invariants.same_as_fold(replica) if number == 0 else None
+        records = replica.records
         if step.journal == "disk":
-            records = records[: seat.on_disk]
-            self.invariants.uncertain |= bool(seat.issued or seat.answers) or seat.on_disk < len(seat.records)
+            records = records[: replica.on_disk]
+            self.invariants.uncertain |= bool(replica.issued or replica.answers) or replica.on_disk < len(
+                replica.records
+            )
         elif step.journal == "snapshot":
-            records = seat.engine.snapshot()
+            records = replica.engine.snapshot()
         elif step.journal == "none":
-            self.invariants.uncertain |= bool(seat.issued)
+            self.invariants.uncertain |= bool(replica.issued)
             self.invariants.unproven()
             records = []
         # Requests that are on their way arrive or don't; nobody hears of it.
-        self.late += seat.issued
-        self.seats[number] = Seat(self.world, records, seat.skew, folded=folded if records is seat.records else None)
+        self.late += replica.issued
+        self.replicas[number] = Replica(
+            self.world, records, replica.skew, folded=folded if records is replica.records else None
+        )
 
     # -- actions
 
-    def _act(self, seat: Seat) -> bool:
-        actions = seat.act()
-        self.invariants.acted(seat, actions)
+    def _act(self, replica: Replica) -> bool:
+        actions = replica.act()
+        self.invariants.acted(replica, actions)
         return bool(actions)
 
-    def _perform(self, seat: Seat, which: int, fault: s.Fault) -> bool:
-        if not seat.issued:
+    def _perform(self, replica: Replica, which: int, fault: s.Fault) -> bool:
+        if not replica.issued:
             return False
-        action = seat.issued[which % len(seat.issued)]
+        action = replica.issued[which % len(replica.issued)]
         if fault:
             self.faults[fault] += 1
         if fault == "late":
@@ -167,35 +171,35 @@ class Run:
             self.late.append(action)
         before = self.world.entry(*action.ref)
         around = self.world.of(action.service) if action.service and action.ref.kind in DOORS else []
-        done = seat.perform(which, fault)
+        done = replica.perform(which, fault)
         assert done is not None
-        if action.verb != "look":
+        if action.verb != "verify":
             self.writes += 1
         hidden = fault == "lost after"
         outcome = Applied(at=0.0, action=action.id) if hidden and self._took_effect(action, before) else done[1]
-        self.invariants.wrote(seat, action, before, around, outcome)
+        self.invariants.wrote(replica, action, before, around, outcome)
         return True
 
     def _took_effect(self, action: Action, before: object) -> bool:
         return self.world.entry(*action.ref) is not before
 
     def _land(self, action: Action) -> None:
-        if action.verb != "look":
-            outcome = Seat.carry_out(self.world, action)
+        if action.verb != "verify":
+            outcome = Replica.carry_out(self.world, action)
             if isinstance(outcome, Applied):
                 self.invariants.landed(action.service)
 
-    def _settle(self, seat: Seat, limit: int = 400) -> bool:
+    def _settle(self, replica: Replica, limit: int = 400) -> bool:
         """Turn until nothing happens any more without time going by."""
         for turn in range(limit):
-            busy = seat.deliver_all()
-            busy |= self._act(seat)
-            while self._perform(seat, 0, ""):
+            busy = replica.deliver_all()
+            busy |= self._act(replica)
+            while self._perform(replica, 0, ""):
                 busy = True
-            while seat.answer(0):
+            while replica.answer(0):
                 busy = True
-            if not busy and seat.engine.wait() == 0.0:
-                seat.wake()
+            if not busy and replica.engine.wait() == 0.0:
+                replica.wake()
                 busy = True
             if not busy:
                 return turn > 0
@@ -213,13 +217,13 @@ class Run:
         world.forbidden.clear()
         for kind in ("VirtualService", "HTTPRoute"):
             world.withdraw(kind, installed=True)
-        for seat in self.seats:
-            self.late += seat.issued if seat is not self.seats[0] else []
+        for replica in self.replicas:
+            self.late += replica.issued if replica is not self.replicas[0] else []
         for action in self.late:
             self._land(action)
         self.late.clear()
-        del self.seats[1:]
-        for watch in self.seats[0].watches:
+        del self.replicas[1:]
+        for watch in self.replicas[0].watches:
             watch.stopped = False
         if self.scenario.calm:
             standing = world.entry(CONFIG_MAP, *SETTINGS)
@@ -231,55 +235,55 @@ class Run:
                     world.ready(s.Ready(number, component, "True"))
 
     def _rest(self, what: str, bound: int) -> None:
-        seat, clock = self.seats[0], self.world.clock
+        replica, clock = self.replicas[0], self.world.clock
         end, most = clock.now + LONGEST, self.writes + bound
         while True:
             version = self.world.store.resource_version
-            self._settle(seat)
+            self._settle(replica)
             self._accept()
             self.world.collect()
             if self.writes > most:
                 raise Violation("convergence", f"more than {bound} writes after faults stopped")
             if self.world.store.resource_version != version:
                 continue
-            wait = seat.engine.wait()
+            wait = replica.engine.wait()
             if wait is None:
                 return
             if clock.now + wait > end:
                 raise Violation("convergence", what)
             clock.now += wait
-            seat.wake()
+            replica.wake()
 
     def _stays(self) -> None:
         """No change is no write: an hour later, after new lists, and after restarts with a journal and without."""
-        seat = self.seats[0]
+        replica = self.replicas[0]
         writes = self.writes
-        for watch in seat.watches:
-            seat.relist(watch)
-        self._quiet(seat, "after a resync")
+        for watch in replica.watches:
+            replica.relist(watch)
+        self._quiet(replica, "after a resync")
         self.world.clock.now += HOUR
-        seat.wake()
-        self._quiet(seat, "an hour later")
+        replica.wake()
+        self._quiet(replica, "an hour later")
         assert self.writes == writes
-        folded = self.invariants.same_as_fold(seat)
+        folded = self.invariants.same_as_fold(replica)
         # What a tenant forged while we watched may count as having stood before, and be named as such.
-        after = Seat(self.world, seat.records, seat.skew, folded=folded)
+        after = Replica(self.world, replica.records, replica.skew, folded=folded)
         self._quiet(after, "after a restart", forgetful=bool(self.world.hostile))
-        if not seat.engine.problems and self.world.entry(CONFIG_MAP, *SETTINGS) is not None:
-            self._quiet(Seat(self.world, [], seat.skew), "after a restart without a journal", forgetful=True)
+        if not replica.engine.problems and self.world.entry(CONFIG_MAP, *SETTINGS) is not None:
+            self._quiet(Replica(self.world, [], replica.skew), "after a restart without a journal", forgetful=True)
 
-    def _quiet(self, seat: Seat, when: str, *, forgetful: bool = False) -> None:
+    def _quiet(self, replica: Replica, when: str, *, forgetful: bool = False) -> None:
         for _ in range(20):
-            seat.deliver_all()
-            actions = [a for a in seat.act() if self._changes_something(a, forgetful)]
+            replica.deliver_all()
+            actions = [a for a in replica.act() if self._changes_something(a, forgetful)]
             if actions:
                 told = "; ".join(f"{a.verb} {a.ref} ({a.reason})" for a in actions[:4])
                 raise Violation("stability", f"{when}: {told}")
-            wait = seat.engine.wait()
+            wait = replica.engine.wait()
             if wait is None:
                 return
             self.world.clock.now += wait
-            seat.wake()
+            replica.wake()
         raise Violation("stability", f"{when}: the engine keeps being woken")
 
     def _changes_something(self, action: Action, forgetful: bool) -> bool:

@@ -116,14 +116,14 @@ class Deliver(Step, frozen=True):
     """One event arrives, of one of the kinds that have any."""
 
     which: int
-    seat: int = 0
+    replica: int = 0
     twice: bool = False
 
 
 class Act(Step, frozen=True):
     """The engine's actions are taken, and are on their way."""
 
-    seat: int = 0
+    replica: int = 0
 
 
 class Perform(Step, frozen=True):
@@ -131,33 +131,33 @@ class Perform(Step, frozen=True):
 
     which: int
     fault: Fault = ""
-    seat: int = 0
+    replica: int = 0
 
 
 class Answer(Step, frozen=True):
     """One outcome reaches the engine."""
 
     which: int
-    seat: int = 0
+    replica: int = 0
 
 
 class Settle(Step, frozen=True):
     """Everything that can be delivered, performed and answered is, while time stands still."""
 
-    seat: int = 0
+    replica: int = 0
 
 
 class Pass(Step, frozen=True):
     """Time goes by, and the engine is woken."""
 
     seconds: float
-    seat: int = 0
+    replica: int = 0
 
 
 class Commit(Step, frozen=True):
     """The journal reaches the disk."""
 
-    seat: int = 0
+    replica: int = 0
 
 
 # -- bad luck
@@ -170,7 +170,7 @@ class Crash(Step, frozen=True):
     """
 
     journal: Literal["all", "disk", "snapshot", "none"] = "all"
-    seat: int = 0
+    replica: int = 0
 
 
 class Rival(Step, frozen=True):
@@ -181,14 +181,14 @@ class Stop(Step, frozen=True):
     """The watch of a kind falls silent."""
 
     kind: int
-    seat: int = 0
+    replica: int = 0
 
 
 class Resume(Step, frozen=True):
     """The watch of a kind goes on, from where it was or from a list, which may be ``stale``."""
 
     kind: int
-    seat: int = 0
+    replica: int = 0
     listed: bool = False
     stale: int = 0
 
@@ -215,7 +215,7 @@ class Jump(Step, frozen=True):
     """A clock jumps."""
 
     seconds: float
-    seat: int = 0
+    replica: int = 0
 
 
 class Land(Step, frozen=True):

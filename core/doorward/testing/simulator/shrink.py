@@ -96,7 +96,7 @@ def _plain(step: s.AnyStep) -> Iterator[s.AnyStep]:
             yield replace(step, components=("engine",))
             yield replace(step, service=0)
         case s.Deliver() | s.Act() | s.Perform() | s.Answer():
-            yield s.Settle(step.seat)
+            yield s.Settle(step.replica)
             if not isinstance(step, s.Act):
                 yield replace(step, which=0)
         case s.Configure() if step.data:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from doorward.testing.simulator import scenario as s
-from doorward.testing.simulator.seat import watched
+from doorward.testing.simulator.replica import watched
 from doorward.testing.simulator.world import kinds
 
 _FAULTS = {
@@ -48,9 +48,9 @@ def tell(scenario: s.Scenario) -> Iterator[str]:
 
 
 def _told(step: s.AnyStep) -> str:
-    seat = getattr(step, "seat", None)
-    text = _world(step) if seat is None else _engine(step)
-    return f"[process {seat}] {text}" if seat else text
+    replica = getattr(step, "replica", None)
+    text = _world(step) if replica is None else _engine(step)
+    return f"[process {replica}] {text}" if replica else text
 
 
 def _world(step: s.AnyStep) -> str:

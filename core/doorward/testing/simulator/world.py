@@ -9,11 +9,11 @@ import orjson
 from doorward.cluster.embedded import Store
 from doorward.cluster.embedded.discovery import Kind
 from doorward.cluster.protocol import ApiError
-from doorward.graph.configuration import parse
-from doorward.graph.trim import OWNER, ROUTED
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Resource
 from doorward.model.settings import Settings
 from doorward.runtime.offline import Clock
+from doorward.settings.configuration import parse
+from doorward.state.transform import OWNER, ROUTED
 from doorward.testing.simulator import requests
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.poison import backends

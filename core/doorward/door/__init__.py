@@ -1,0 +1,1 @@
+"""From an InferenceService to the door that it asks for: pure."""

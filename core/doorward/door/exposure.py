@@ -1,0 +1,97 @@
+"""Whether a service is to be reached from outside, and what it says about that (docs/doors.md, Exposure)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal, cast
+
+from doorward.door.addresses import stays_in_cluster
+from doorward.door.components import GRPC
+from doorward.model.door import Exposure, Warning
+from doorward.model.quoting import quoted
+from doorward.model.refusal import Refusal
+from doorward.model.settings import Settings
+from doorward.state.inference_service import InferenceService
+
+BACKEND = "doorward.io/backend"
+SERVICE_TYPE = "ome.io/service-type"
+DISABLE_CREATION = "ome.io/ingress-disable-creation"
+DISABLE_INGRESS = "ome.io/disable-ingress"
+DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
+AUTH = "doorward.io/auth"
+AUTH_SECRET = "doorward.io/auth-secret"
+VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
+_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE, GRPC)
+
+
+def exposure_of(service: InferenceService, settings: Settings, hostless: Collection[str]) -> Exposure:
+    """Whether the service is to be reached from outside, through ingress or a Service of its own.
+
+    ``hostless``: the backends that need no host.
+    """
+    labels = service.metadata.labels
+    for key in VISIBILITY:
+        if labels.get(key) == "cluster-local":
+            return "cluster-local"
+    if not service_type(service):
+        if ingress_is_off(service, settings):
+            return "disabled"
+        if lacks_hosts(service, settings, hostless):
+            return "cluster-local"
+    return "unguarded" if asks_for_a_guard(service) else "outside"
+
+
+def asks_for_a_guard(service: InferenceService) -> bool:
+    """Whether its annotation says anything but ``none``: what can't be read asks for one too."""
+    return AUTH in service.metadata.annotations and service.annotation(AUTH).lower() != "none"
+
+
+def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
+    """Any of the switches; an explicit false on the service beats the cluster's."""
+    own = [flag for key in (DISABLE_CREATION, DISABLE_INGRESS) if (flag := service.flag(key)) is not None]
+    return any(own) if own else settings.disable_ingress_creation
+
+
+def lacks_hosts(service: InferenceService, settings: Settings, hostless: Collection[str]) -> bool:
+    """Whether an ingress would have no host to serve, by the settings alone; some backends need none."""
+    return service.annotation(BACKEND) not in hostless and stays_in_cluster(service, settings)
+
+
+def service_type(service: InferenceService) -> Literal["", "LoadBalancer", "NodePort"]:
+    value = service.annotation(SERVICE_TYPE)
+    return cast(Literal["LoadBalancer", "NodePort"], value) if value in ("LoadBalancer", "NodePort") else ""
+
+
+def no_guard(service: InferenceService) -> Refusal:
+    value = quoted(service.annotation(AUTH))
+    message = (
+        f"annotation {AUTH}: {value} isn't supported yet, and without a guard the outside door stays closed; remove "
+        "the annotation, or write none, to open it to everybody"
+    )
+    return Refusal("AuthUnsupported", message)
+
+
+def misread(service: InferenceService, exposure: Exposure) -> list[Warning]:
+    """What the service says about closing or guarding its door, and is not taken as it may have been meant."""
+    warnings = []
+    annotations, labels = service.metadata.annotations, service.metadata.labels
+    for key in _FLAGS:
+        if key in annotations and service.flag(key) is None:
+            message = f'{quoted(annotations[key])} is neither "true" nor "false"; it counts as not there'
+            warnings.append(Warning("InvalidFlag", f"annotation {key}: {message}"))
+    for key in VISIBILITY:
+        if exposure == "outside" and key in labels:
+            message = f"{quoted(labels[key])} isn't cluster-local, and the door stays open; write cluster-local"
+            warnings.append(Warning("UnknownVisibility", f"label {key}: {message} to close it, or remove the label"))
+    if exposure in ("cluster-local", "disabled") and asks_for_a_guard(service):
+        message = f"annotation {AUTH}: {quoted(service.annotation(AUTH))} isn't supported yet"
+        warnings.append(Warning("AuthUnsupported", f"{message}; the door inside the cluster has no guard"))
+    if AUTH_SECRET in annotations and AUTH not in annotations:
+        opens = ", and the outside door is open to everybody" if exposure == "outside" else ""
+        warnings.append(Warning("AuthSecretUnused", f"annotation {AUTH_SECRET} guards nothing without {AUTH}{opens}"))
+    return warnings
+
+
+def flag_of(service: InferenceService, annotation: str, setting: bool) -> bool:
+    own = service.flag(annotation)
+    return setting if own is None else own

@@ -1,0 +1,47 @@
+"""Which deployment mode a service is in (docs/doors.md, Deployment mode)."""
+
+from __future__ import annotations
+
+from doorward.model.door import Mode
+from doorward.model.quoting import quoted
+from doorward.model.refusal import Refusal
+from doorward.model.settings import Settings
+from doorward.state.inference_service import MODE_ANNOTATIONS, InferenceService
+from doorward.state.transform import COMPONENTS
+
+_MODES: dict[str, Mode] = {
+    "Serverless": "Serverless",
+    "RawDeployment": "RawDeployment",
+    "MultiNode": "MultiNode",
+    "MultiNodeRayVLLM": "MultiNode",
+}
+
+
+def mode_of(service: InferenceService, settings: Settings) -> Mode:
+    """The first that applies of annotations, shape of the components, and settings.
+
+    Raises Refusal ``InvalidDeploymentMode``, with the value and the choices.
+    """
+    engine = service.spec.engine
+    for where, notes in (
+        ("metadata.annotations", service.metadata.annotations),
+        ("spec.engine.annotations", engine.annotations if engine else {}),
+    ):
+        for key in MODE_ANNOTATIONS:
+            value = notes.get(key)
+            if value is not None and value.strip():
+                mode = _MODES.get(value.strip())
+                if mode is None:
+                    choices = ", ".join(_MODES)
+                    raise Refusal(
+                        "InvalidDeploymentMode",
+                        f"{where}[{key}]: {quoted(value)} is no deployment mode; choose one of {choices}",
+                    )
+                return mode
+    for name in COMPONENTS:
+        component = service.component(name)
+        if component and (component.leader is not None or component.worker is not None):
+            return "MultiNode"
+    if engine and engine.minReplicas == 0:
+        return "Serverless"
+    return settings.default_deployment_mode

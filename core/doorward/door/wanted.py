@@ -1,0 +1,225 @@
+"""The door that a service asks for, or the reason why it can have none.
+
+The order in which things are decided is that of docs/doors.md, Doors: what closes a door comes first, since it beats
+everything that could be wrong with the rest.
+
+    exposure   label cluster-local, switches, guard         ->  outside, cluster-local, disabled, unguarded
+    mode       annotations, components, settings            ->  or Refusal
+    components spec and status, their Services, readiness   ->  targets, entry, routes; or what to wait for
+    backend    annotation, a plugin's choice, mode          ->  or Refusal
+    addresses  templates and domains                        ->  hosts, path; or Refusal
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from doorward.backends import Backends
+from doorward.door import components
+from doorward.door.addresses import Addresses, addresses, door_service
+from doorward.door.choice import backend_of, by_hook, typed
+from doorward.door.components import GRPC, Service
+from doorward.door.exposure import (
+    DISABLE_VIRTUAL_SERVICE,
+    SERVICE_TYPE,
+    flag_of,
+    ingress_is_off,
+    lacks_hosts,
+    misread,
+    no_guard,
+    service_type,
+)
+from doorward.door.mode import mode_of
+from doorward.door.routes import routed_to, table
+from doorward.model.door import Door, Exposure, InCluster, Target, Warning
+from doorward.model.quoting import quoted
+from doorward.model.reference import SERVICE, Ref
+from doorward.model.refusal import Refusal
+from doorward.model.settings import Settings
+from doorward.state.facts import Fact
+from doorward.state.inference_service import InferenceService
+from doorward.state.kinds import Kinds
+from doorward.state.reading import Reader
+
+INGRESS_CLASS = "ome.io/ingress-class"
+LOAD_BALANCER_IP = "ome.io/load-balancer-ip"
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_CLASS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+
+
+class WantedDoor(msgspec.Struct, frozen=True, kw_only=True):
+    """The door that a service asks for, before claims are settled, and what stands in its way."""
+
+    door: Door
+    url: str = ""
+    """Where it is reached, when that isn't by its hosts: the entry's own URL."""
+    address: str = ""
+    """``status.address.url``."""
+    waiting: Refusal | None = None
+    """A component that isn't ready: nothing opens, or a standing door stays without it."""
+    refused: Refusal | None = None
+    """Why there is no outside door, though one is asked for; the door inside the cluster is as ever."""
+    opens: bool = True
+    """False while the door has to wait as a whole."""
+    warnings: tuple[Warning, ...] = ()
+
+
+def wanted(
+    service: InferenceService,
+    settings: Settings,
+    exposure: Exposure,
+    reader: Reader,
+    kinds: Kinds,
+    ours: Collection[Fact],
+    backends: Backends,
+) -> WantedDoor:
+    """The door that a service asks for; ``ours``: what stands of it.
+
+    Raises Refusal where the service can't have the door that it asks for.
+    """
+    stands = bool(ours)
+    mode = mode_of(service, settings)
+    serverless = mode == "Serverless"
+    found = components.existing(service, reader)
+    if "engine" not in found:
+        _refuse_without_engine(service)
+    if exposure == "outside" and not ingress_is_off(service, settings):
+        _check_class(service)
+    targets = {name: components.target(service, name, known, settings) for name, known in found.items()}
+    if not serverless:
+        for target in targets.values():
+            _refuse_external(service, target, reader)
+    entry, routed_now, waiting = routed_to(service, settings, reader, kinds, targets, serverless, stands, _routed(ours))
+    virtual_services = not flag_of(service, DISABLE_VIRTUAL_SERVICE, settings.disable_istio_virtual_host)
+    door = Door(
+        namespace=service.namespace,
+        name=service.name,
+        uid=service.metadata.uid,
+        labels=service.metadata.labels,
+        annotations=service.metadata.annotations,
+        mode=mode,
+        exposure=exposure,
+        entry=entry,
+        routes=table(entry, routed_now),
+        targets=tuple(targets[name] for name in routed_now),
+        ingress_class=service.annotation(INGRESS_CLASS) or settings.ingress_class_name,
+        service_type=service_type(service) if exposure == "outside" else "",
+        load_balancer_ip=service.annotation(LOAD_BALANCER_IP),
+        ingress=not (ingress_is_off(service, settings) or lacks_hosts(service, settings, backends.hostless)),
+        virtual_services=virtual_services,
+        door_service=door_service(service, settings),
+        settings=settings,
+    )
+    backend = backend_of(service, settings, door, backends) if exposure == "outside" else ""
+    if backend in backends.hostless and not door.service_type:
+        door = typed(door, backend, settings, backends)
+    in_cluster, address = _in_cluster(service, door, targets[entry], reader, settings)
+    asked = Addresses(hosts=(), path=None, scheme="http")
+    if backend and backend not in backends.hostless:
+        own = door.inside_hosts if in_cluster in ("ours", "tied") else ()
+        asked = addresses(service, settings, reader, serverless=serverless, entry=entry, own=own)
+        if not asked.hosts and not asked.path:
+            door = msgspec.structs.replace(door, ingress=False)
+            backend = by_hook(door, settings, backends) if door.service_type else ""
+            exposure = exposure if backend else "cluster-local"
+    status = service.status.components.get(entry)
+    url = status.url if status and serverless and not virtual_services and not backend else ""
+    door = msgspec.structs.replace(
+        door,
+        exposure=exposure,
+        backend=backend,
+        in_cluster=in_cluster,
+        hosts=asked.hosts,
+        path=asked.path,
+        scheme=asked.scheme,
+    )
+    return WantedDoor(
+        door=door,
+        url=url,
+        address=address,
+        waiting=waiting,
+        refused=no_guard(service) if exposure == "unguarded" else None,
+        opens=waiting is None or stands,
+        warnings=(*asked.warnings, *_warnings(service, door), *_no_grpc(service, targets[entry], found[entry])),
+    )
+
+
+def _routed(ours: Iterable[Fact]) -> tuple[str, ...]:
+    """The components that what stands routes to."""
+    return tuple(dict.fromkeys(part for fact in ours for part in fact.routed.split(",") if part))
+
+
+def _refuse_without_engine(service: InferenceService) -> None:
+    if service.spec.runtime is not None or service.spec.model is not None:
+        raise Refusal(
+            "EngineNotReady", "no spec.engine, and the serving runtime hasn't brought an engine yet", "Unknown"
+        )
+    raise Refusal("EngineRequired", "no engine: add spec.engine (it may be empty), or spec.model or spec.runtime")
+
+
+def _check_class(service: InferenceService) -> None:
+    name = service.annotation(INGRESS_CLASS)
+    if name and (len(name) > 253 or not _CLASS_NAME.fullmatch(name)):
+        what = f"annotation {INGRESS_CLASS}: {quoted(name)} can't be the name of an IngressClass"
+        remedy = "write a lower-case name such as nginx or istio, or remove the annotation"
+        raise Refusal("InvalidIngressClass", f"{what}; {remedy}")
+
+
+def _refuse_external(service: InferenceService, target: Target, reader: Reader) -> None:
+    """Refuse to lead through a component's Service that is a name of something else."""
+    if leads_to := components.external_name(reader.get(Ref(SERVICE, service.namespace, target.service))):
+        raise components.is_external(service.namespace, target.service, target.component, leads_to)
+
+
+def _in_cluster(
+    service: InferenceService, door: Door, entry: Target, reader: Reader, settings: Settings
+) -> tuple[InCluster, str]:
+    """Whose Service DOOR is, and the in-cluster URL that goes with it."""
+    own = f"http://{entry.service}.{door.namespace}.svc.{settings.cluster_domain}{_port(entry.port)}"
+    if door.serverless and not door.virtual_services:
+        status = service.status.components.get(door.entry)
+        return "none", (status.address.url if status else "") or own
+    url = f"http://{door.door_service}.{door.namespace}.svc.{settings.cluster_domain}"
+    fact = reader.get(Ref(SERVICE, door.namespace, door.door_service))
+    if fact is None or fact.is_of(door.uid):
+        return "ours", url
+    known: Service = components.read_service(fact)
+    if fact.owner and fact.owner != door.uid:
+        former = known.metadata.labels.get("ome.io/inferenceservice") == service.label
+        return ("ours", url) if former else ("conflict", own)
+    if known.tied_to(service):
+        return "tied", url + _port(known.port.port)
+    return "conflict", own
+
+
+def _port(port: int) -> str:
+    return "" if port == 80 else f":{port}"
+
+
+def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
+    warnings = misread(service, door.exposure)
+    asked = service.annotation(SERVICE_TYPE)
+    if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
+        message = f"annotation {SERVICE_TYPE}: {quoted(asked)} is neither LoadBalancer nor NodePort; it is ignored"
+        warnings.append(Warning("InvalidServiceType", message))
+    if door.in_cluster == "conflict":
+        message = (
+            f"Service {door.namespace}/{door.door_service} isn't this InferenceService's, and is left alone; "
+            "requests inside the cluster go to the entry component's Service. Rename one, or set doorService"
+        )
+        warnings.append(Warning("ObjectConflict", message))
+    return tuple(warnings)
+
+
+def _no_grpc(service: InferenceService, entry: Target, known: Service | None) -> list[Warning]:
+    """What to say where gRPC is to go to a port of its own, and the entry has none."""
+    if not service.flag(GRPC) or known is None or entry.grpc is not None:
+        return []
+    message = (
+        f"annotation {GRPC}: Service {entry.service} has no port for gRPC beside the one for HTTP; name one grpc, or "
+        "give it appProtocol kubernetes.io/h2c"
+    )
+    return [Warning("NoGRPCPort", message)]

@@ -1,1 +1,0 @@
-"""Facts, and the doors that follow from them: pure."""

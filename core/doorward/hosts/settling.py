@@ -1,0 +1,97 @@
+"""Which of the hosts that a door asks for it gets (docs/host-ownership.md, Who gets it)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from doorward.backends import Backends
+from doorward.hosts.domains import domain_problem
+from doorward.hosts.ownership import Ownership
+from doorward.model.door import Claim, Door, Warning, meet
+from doorward.model.settings import Settings
+from doorward.render.rendering import Rendered
+from doorward.state.reservations import How, Reservation
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """A host or path that a service asks for and doesn't get."""
+
+    where: str
+    reason: Literal["HostConflict", "DomainNotAllowed"]
+    message: str
+
+
+class Settled(msgspec.Struct, kw_only=True):
+    """What a door may have."""
+
+    door: Door
+    denied: list[Denied] = []
+    wanted: dict[str, How] = {}
+    """The claims that it goes on to want, by their keys."""
+    sole: set[str] = set()
+    """What was granted and nobody else has a hand in, by the claims' keys."""
+    warnings: list[Warning] = []
+
+
+def settle(ownership: Ownership, door: Door, rendered: Rendered, backends: Backends, settings: Settings) -> Settled:
+    """The door with what it may have; ``rendered``: what it would be if it got everything."""
+    path = rendered.opens_path(door.backend)
+    asked = [Claim(host) for host in door.hosts]
+    if door.path and path:
+        asked.append(Claim(door.path.host, door.path.prefix))
+    settled = Settled(door=door)
+    granted: set[Claim] = set()
+    for claim in asked:
+        if problem := domain_problem(claim.host, door.namespace, settings):
+            settled.denied.append(Denied(claim.where, "DomainNotAllowed", problem))
+        elif owner := _owner(ownership, claim, door, rendered, backends, settled):
+            settled.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {owner}"))
+        else:
+            granted.add(claim)
+    if settled.denied:
+        hosts = tuple(host for host in door.hosts if Claim(host) in granted)
+        has_path = door.path and (not path or Claim(door.path.host, door.path.prefix) in granted)
+        settled.door = msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None)
+    return settled
+
+
+def _owner(
+    ownership: Ownership, claim: Claim, door: Door, rendered: Rendered, backends: Backends, settled: Settled
+) -> str:
+    """Who owns a claim that this service wants, empty where it may have it; notes how it goes on to want it.
+
+    One that others have, and this service has nothing of, stands in nobody's way.
+    """
+    contest = ownership.contest(claim)
+    settled.wanted[claim.key] = "waits" if contest.rivals and not contest.own else "asks"
+    if winner := contest.winner(ownership.age, ownership.age_of):
+        return f"{ownership.name(winner)} ({winner.ref})"
+    foreign = _foreign(ownership, claim, rendered, backends) if door.backend else None
+    if foreign and not contest.own:
+        settled.wanted[claim.key] = "waits"
+        return f"{foreign.ref}, which isn't doorward's"
+    if foreign:
+        message = (
+            f"{foreign.ref}, which isn't doorward's, names {claim.host} too; requests may go to either, remove one"
+        )
+        settled.warnings.append(Warning("HostShared", message))
+    if not contest.own and ownership.asked_before(claim):
+        # Without a name: whoever is the first may change, and thousands may wait behind it.
+        return "an earlier InferenceService, which asked for it first"
+    if contest.is_sole and not foreign:
+        settled.sole.add(claim.key)
+    return ""
+
+
+def _foreign(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Backends) -> Reservation | None:
+    """The first foreign object that serves a host by a class or gateway by which this door would.
+
+    One that stands under a name that this door needs is a conflict of names, which tells more.
+    """
+    strangers = ownership.foreign(claim)
+    if not strangers:
+        return None
+    ways = rendered.ways(claim.host, backends)
+    return next((each for each in strangers if meet(ways, each.via) and each.ref not in rendered.desired), None)

@@ -1,0 +1,155 @@
+"""Desired against observed: what to write so that everything wanted stands.
+
+    what stands           differs   then
+    --------------------  --------  -----------------------------------------------------------
+    nothing                         create
+    ours                  no        nothing: no change is no write
+    ours                  yes       patch, under the uid and resourceVersion that were looked at
+    ours, being deleted             wait until it is gone, then create
+    a former service's              wait until it is collected, then create
+    OME's, to be adopted            patch in our annotation; the rest follows as drift
+    somebody's                      ObjectConflict; it is never touched
+
+What is ours and not wanted closes (:mod:`doorward.plan.closing`) or drains (:mod:`doorward.plan.draining`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from doorward.model.action import CLOSE, OPEN
+from doorward.model.reference import SERVICE, JsonObject, Ref
+from doorward.plan.closing import Closing
+from doorward.plan.correction import correction, fields
+from doorward.plan.gate import backs_off, is_shut
+from doorward.plan.plan import Plan, Situation
+from doorward.plan.stages import EXTERNAL, EXTERNAL_NAME, stages
+from doorward.plan.write import Write, patch_of
+from doorward.render.desired import Desired
+from doorward.state.facts import Fact
+from doorward.state.garbage import is_garbage
+from doorward.state.memory import LastApplied, key_of
+from doorward.state.owned import LABEL, owner_of
+from doorward.state.transform import OWNER
+
+ATTEMPTS = 3
+"""Writes of one manifest that don't stick, before NotSticking."""
+
+
+class Aim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a door that isn't held is to be."""
+
+    desired: Mapping[Ref, Desired]
+    closed: bool
+    """There is to be no outside door: what takes it away waits for nothing, and goes out first."""
+    closing: Closing
+    going: Collection[Ref]
+    """Objects of ours that serve what they may not any more: they change at once, or go where they aren't wanted."""
+    adopt: bool
+
+
+def diff(s: Situation, aim: Aim) -> Plan:
+    """Compare stage by stage, and say what to do."""
+    plan = Plan(memory=s.memory)
+    for stage in stages(s, aim.desired):
+        waits = not plan.applied
+        for desired in stage:
+            _want(s, aim, desired, waits, plan)
+    return plan
+
+
+def _want(s: Situation, aim: Aim, desired: Desired, waits: bool, plan: Plan) -> None:
+    """Bring one object about; ``waits``: not yet by a change of one that stands."""
+    fact = s.reader.get(desired.ref)
+    if is_shut(s, desired.ref, plan):
+        return
+    if fact is None:
+        _create(s, desired, plan)
+    elif not fact.is_of(s.fact.uid):
+        _meet(s, aim, desired, fact, plan)
+    elif fact.deleting:
+        plan.wait()
+        plan.collecting.append(f"{fact.ref} is being deleted")
+    else:
+        _compare(s, aim, desired, fact, waits, plan)
+
+
+def _create(s: Situation, desired: Desired, plan: Plan) -> None:
+    last = s.memory.last_applied.get(key_of(desired.ref))
+    repair = last is not None and last.digest == desired.digest
+    if repair and backs_off(s, desired.ref, "", plan):
+        return
+    reason = "drift: somebody deleted it" if repair else "the door opens"
+    write = Write(
+        verb="create",
+        ref=desired.ref,
+        order=OPEN,
+        reason=reason,
+        body=desired.manifest,
+        digest=desired.digest,
+        repair=repair,
+    )
+    plan.add(write)
+
+
+def _compare(s: Situation, aim: Aim, desired: Desired, fact: Fact, waits: bool, plan: Plan) -> None:
+    last = s.last_applied(fact)
+    drifted = last if last and last.digest == desired.digest else None
+    """Our last write made this very manifest, so that whatever differs is somebody's doing."""
+    if drifted and drifted.difference:
+        if drifted.attempts >= ATTEMPTS:
+            plan.applied = False
+            plan.not_sticking.append(f"{fact.ref}: {', '.join(drifted.difference)}")
+            return
+        drifted = None
+    if drifted and drifted.body == fact.body:
+        return
+    observed = fact.object()
+    if aim.closed and fact.ref.kind == SERVICE and _turns_inwards(observed, desired.manifest):
+        aim.closing.close(s, fact, plan)
+        return
+    patch = correction(_target(desired, drifted), observed, desired.watch)
+    if not patch:
+        return
+    if waits and not drifted:
+        plan.applied = False
+        return
+    if drifted and backs_off(s, fact.ref, observed["metadata"].get("otherManager", ""), plan):
+        return
+    reason = f"drift: {', '.join(fields(patch))}" if drifted else "the door changes"
+    order = CLOSE if aim.closed or fact.ref in aim.going else OPEN
+    plan.add(patch_of(fact, patch, order, reason, digest=desired.digest, repair=drifted is not None))
+
+
+def _turns_inwards(observed: JsonObject, target: JsonObject) -> bool:
+    """Whether a Service that opens the door itself is to lead elsewhere: it closes now, and turns in its stage."""
+    now, then = observed["spec"].get("type"), target["spec"].get("type")
+    return now in EXTERNAL and then == EXTERNAL_NAME
+
+
+def _target(desired: Desired, drifted: LastApplied | None) -> JsonObject:
+    """What an object is compared with: the manifest, its spec as the server returned it where that is known."""
+    if drifted is None:
+        return desired.manifest
+    return {"metadata": desired.manifest["metadata"], "spec": msgspec.json.decode(drifted.body).get("spec") or {}}
+
+
+def _meet(s: Situation, aim: Aim, desired: Desired, fact: Fact, plan: Plan) -> None:
+    """Somebody else's object stands under a name that we need."""
+    plan.applied = False
+    uid = s.fact.uid
+    former = fact.owner and fact.owner != uid and not desired.watch.external  # which nobody collects
+    if (
+        former
+        and (fact.deleting or is_garbage(fact))
+        and fact.object()["metadata"].get("labels", {}).get(LABEL) == s.service.label
+    ):
+        plan.under_way = True
+        plan.collecting.append(f"{fact.ref} belongs to an InferenceService of this name that was deleted")
+    elif aim.adopt and desired.watch.adoptable and not fact.owner and fact.controller == uid:
+        plan.add(patch_of(fact, {"metadata": {"annotations": {OWNER: uid}}}, OPEN, "adopted from OME's ingress"))
+    else:
+        whose = owner_of(fact)
+        plan.conflicts.append(f"{fact.ref}, {whose}, has the name that this door needs; rename or delete it")

@@ -1,0 +1,1 @@
+"""From a door to the objects that should stand, by its backends: pure."""

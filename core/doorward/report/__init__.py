@@ -1,0 +1,1 @@
+"""How a door stands, told to its users: condition, status and Events: pure."""

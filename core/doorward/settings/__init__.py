@@ -1,0 +1,1 @@
+"""From the ConfigMap to settings that count: pure."""

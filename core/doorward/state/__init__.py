@@ -1,0 +1,1 @@
+"""What the engine knows: the fold of all events, and the tables that it is kept in: pure."""

@@ -1,0 +1,169 @@
+"""An InferenceService as a door needs it, typed; everything that users can get wrong in its fields is refused here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from doorward.model import names
+from doorward.model.reference import JsonObject, Ref
+from doorward.model.refusal import Refusal
+from doorward.model.settings import LONGEST_TIMEOUT
+from doorward.state.facts import Fact
+from doorward.state.transform import COMPONENTS
+
+MODE_ANNOTATIONS = ("ome.io/deployment-mode", "ome.io/deploymentMode")
+
+
+class Metadata(msgspec.Struct, frozen=True, gc=False):
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    generation: int = 0
+    creationTimestamp: str = ""
+    deletionTimestamp: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    finalizers: tuple[str, ...] = ()
+
+
+class ComponentSpec(msgspec.Struct, frozen=True, gc=False):
+    minReplicas: int | None = None
+    timeoutSeconds: int | None = None
+    leader: dict[str, Any] | None = None
+    worker: dict[str, Any] | None = None
+    annotations: dict[str, str] = {}
+    malformed: str = ""
+
+
+class Spec(msgspec.Struct, frozen=True, gc=False):
+    engine: ComponentSpec | None = None
+    router: ComponentSpec | None = None
+    decoder: ComponentSpec | None = None
+    runtime: dict[str, Any] | None = None
+    model: dict[str, Any] | None = None
+
+
+class Address(msgspec.Struct, frozen=True, gc=False):
+    url: str = ""
+
+
+class ComponentStatus(msgspec.Struct, frozen=True, gc=False):
+    url: str = ""
+    address: Address = Address()
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    url: str = ""
+    address: Address = Address()
+    observedGeneration: int | None = None
+    annotations: dict[str, str] = {}
+    conditions: list[dict[str, Any]] = []
+    components: dict[str, ComponentStatus] = {}
+
+
+class InferenceService(msgspec.Struct, frozen=True, gc=False):
+    """The trimmed object (see :mod:`doorward.state.transform`), with what doors ask of it."""
+
+    metadata: Metadata
+    spec: Spec = Spec()
+    status: Status = Status()
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def namespace(self) -> str:
+        return self.metadata.namespace
+
+    @property
+    def label(self) -> str:
+        """The value of the label ``ome.io/inferenceservice`` on everything that belongs to this service."""
+        return names.cut(self.metadata.name)
+
+    @property
+    def age(self) -> tuple[str, str, str]:
+        """Earlier sorts first (docs/host-ownership.md, Who gets it)."""
+        return self.metadata.creationTimestamp, self.metadata.namespace, self.metadata.name
+
+    def annotation(self, key: str) -> str:
+        """An annotation, stripped; empty where it isn't there."""
+        return self.metadata.annotations.get(key, "").strip()
+
+    def flag(self, key: str) -> bool | None:
+        """A boolean annotation: ``true`` or ``false`` in any case; None for everything else, and where it isn't there.
+
+        What can't be read neither opens nor closes a door.
+        """
+        return {"true": True, "false": False}.get(self.annotation(key).lower())
+
+    def component(self, name: str) -> ComponentSpec | None:
+        return getattr(self.spec, name)  # type: ignore[no-any-return]
+
+    def condition(self, *types: str) -> dict[str, Any] | None:
+        """The first condition of one of these types, in their order."""
+        for type_ in types:
+            for condition in self.status.conditions:
+                if condition.get("type") == type_:
+                    return condition
+        return None
+
+
+_decoder = msgspec.json.Decoder(InferenceService)
+
+
+def parse(fact: Fact) -> InferenceService:
+    """The InferenceService of a fact.
+
+    Raises Refusal ``InvalidSpec`` where a field that matters has a type that its API doesn't allow, or a value that no
+    door can have.
+    """
+    try:
+        service = _decoder.decode(fact.body)
+    except msgspec.ValidationError as error:
+        raise _malformed(fact.ref, str(error)) from None
+    for component in COMPONENTS:
+        spec = service.component(component)
+        if spec and spec.malformed:
+            raise _malformed(fact.ref, f"Expected `object`, got `{spec.malformed}` - at `$.spec.{component}`")
+        seconds = spec.timeoutSeconds if spec else None
+        if seconds is not None and not 0 <= seconds <= LONGEST_TIMEOUT:
+            wanted = f"Expected 1 to {LONGEST_TIMEOUT} seconds, or 0 for none, got `{seconds}`"
+            raise _malformed(fact.ref, f"{wanted} - at `$.spec.{component}.timeoutSeconds`")
+    return service
+
+
+def legible(obj: JsonObject) -> InferenceService:
+    """What can be read of a service (trimmed) that can't be read whole: its metadata and what is reported on it."""
+    whole = obj.get("status")
+    status: JsonObject = whole if isinstance(whole, dict) else {}
+    address, conditions, components = status.get("address"), status.get("conditions"), status.get("components")
+    kept: JsonObject = {}
+    if isinstance(status.get("url"), str):
+        kept["url"] = status["url"]
+    if isinstance(address, dict) and isinstance(address.get("url"), str):
+        kept["address"] = {"url": address["url"]}
+    if isinstance(components, dict):
+        kept["components"] = {
+            name: {"url": each["url"]}
+            for name, each in components.items()
+            if isinstance(each, dict) and isinstance(each.get("url"), str)
+        }
+    if isinstance(conditions, list):
+        kept["conditions"] = [condition for condition in conditions if isinstance(condition, dict)]
+    if annotations := status.get("annotations"):
+        kept["annotations"] = annotations
+    metadata = obj["metadata"]
+    try:
+        return msgspec.convert({"metadata": metadata, "status": kept}, InferenceService)
+    except msgspec.ValidationError:
+        bare = {key: value for key, value in metadata.items() if key not in ("labels", "annotations")}
+        return msgspec.convert({"metadata": bare, "status": kept}, InferenceService)
+
+
+def _malformed(ref: Ref, problem: str) -> Refusal:
+    what, _, where = problem.partition(" - at ")
+    field = where.strip("`").removeprefix("$.") or "the object"
+    return Refusal("InvalidSpec", f"{ref}: {field}: {what[:1].lower() + what[1:]}; correct this field")

@@ -1,0 +1,231 @@
+"""Who reserves a host (docs/host-ownership.md, Who gets it).
+
+A claim is a host from a path prefix downwards.  Objects that stand *hold* claims; doors that are ready to open *want*
+them.  Two claims overlap when they name the same host and one prefix is below the other.
+
+    somebody else's object holds it, ours doesn't   ->  not ours
+    ours holds it, a write of another's is in doubt ->  ours
+    ours holds it, and what a deleted service left  ->  ours
+    both hold it, and one is known to be written    ->  that one's
+    both hold it alike (after an adoption)          ->  the earliest service's
+    nobody of doorward's holds it, somebody foreign ->  not ours, unless ours held it before
+    nobody holds it                                 ->  the earliest of the services that want it, and could have it
+
+What an object holds for its service is told by :mod:`doorward.state.reserved`, from what we are known to have
+written.
+
+Look-ups cost what overlaps, not what shares the host: twenty thousand path doors on one base domain never see each
+other.  Of services that want the same host only the first is told of a rival: thousands may want it, and those who
+lost decide again when it is free.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, TypeVar
+
+import msgspec
+
+from doorward.model.reference import Ref
+
+Age = tuple[str, str, str]
+"""creationTimestamp, namespace, name: earlier wins."""
+
+NOBODY: Age = ("", "", "")
+"""The age of a holder whose service is gone: it holds until its last object is."""
+
+How = Literal["asks", "waits", "listens"]
+"""``asks``: would take the claim; ``waits``: somebody else has it; ``listens``: a held door, which takes nothing, and
+hears when the claim is taken or free."""
+
+
+V = TypeVar("V")
+
+
+class Reservation(msgspec.Struct, frozen=True, gc=False):
+    """One object serves a claim."""
+
+    ref: Ref
+    owner: str
+    """UID of the service that holds the claim by it; empty for a foreign object, and for what somebody added."""
+    controller: str = ""
+    """UID of the controlling owner of a foreign object, or of the service to whose object somebody added the claim."""
+    via: tuple[str, ...] = ()
+    unknown: bool = False
+    """It serves the claim only if a write has happened of which nobody knows what became."""
+    written: bool = True
+    """We are known to have written the claim; False: it stood when we came, and bears our annotation."""
+
+
+class Want(msgspec.Struct, frozen=True, gc=False):
+    """A door wants a claim."""
+
+    age: Age
+    service: Ref
+    how: How = "asks"
+
+
+class Reservations:
+    """The tables of holds and wants.  Every change returns the services whose claims it can decide."""
+
+    def __init__(self) -> None:
+        self._reserved: dict[str, dict[Ref, Reservation]] = {}
+        self._of: dict[Ref, dict[str, Reservation]] = {}
+        self._wants: dict[str, dict[Ref, Want]] = {}
+        self._wanted: dict[Ref, dict[str, Want]] = {}
+        self._asking: dict[str, list[tuple[Age, Ref]]] = {}
+        """Of each claim, those who ask for it, the first one first."""
+        self._below: dict[str, dict[str, int]] = {}
+
+    def reserve(self, ref: Ref, reserved: Mapping[str, Reservation]) -> set[Ref]:
+        """Object ``ref`` now reserves exactly these claims, by their keys."""
+        old = self._of.get(ref, {})
+        affected: set[Ref] = set()
+        for key, before in old.items():
+            if reserved.get(key) == before:
+                continue
+            affected |= self._concerned(key)
+            if key not in reserved:
+                _discard(self._reserved, key, ref)
+                self._count(key, -1)
+        for key, reservation in reserved.items():
+            before_ = old.get(key)
+            if before_ == reservation:
+                continue
+            self._reserved.setdefault(key, {})[ref] = reservation
+            if before_ is None:
+                self._count(key, 1)
+                affected |= self._concerned(key)
+        if reserved:
+            self._of[ref] = dict(reserved)
+        else:
+            self._of.pop(ref, None)
+        return affected
+
+    def want(self, service: Ref, age: Age, claims: Mapping[str, How]) -> set[Ref]:
+        """The door of this service wants exactly these claims, by their keys; none while it isn't ready."""
+        new = {key: Want(age, service, how) for key, how in claims.items()}
+        old = self._wanted.get(service, {})
+        if old == new:
+            return set()
+        affected: set[Ref] = set()
+        for key in {**old, **new}:
+            before, now = old.get(key), new.get(key)
+            if before == now:
+                continue
+            asked = before is not None and before.how == "asks"
+            asks = now is not None and now.how == "asks"
+            if before and asked:
+                self._stop_asking(key, before)
+            if now is None:
+                _discard(self._wants, key, service)
+                self._count(key, -1)
+            else:
+                self._wants.setdefault(key, {})[service] = now
+                if before is None:
+                    self._count(key, 1)
+            if asked != asks:
+                affected |= self._outdone(key, age)
+            if now and asks:
+                insort(self._asking.setdefault(key, []), (now.age, now.service))
+        if new:
+            self._wanted[service] = new
+        else:
+            del self._wanted[service]
+        affected.discard(service)
+        return affected
+
+    def drop(self, service: Ref) -> set[Ref]:
+        """A service is gone, and wants nothing any more."""
+        return self.want(service, NOBODY, {})
+
+    def own(self, uid: str, key: str) -> list[Reservation]:
+        """The objects of this service that serve the claim, itself or something above it."""
+        return [each for above in _above(key) for each in self._at(above) if each.owner == uid]
+
+    def rivals(self, uid: str, key: str) -> list[Reservation]:
+        """What other services have that overlaps a claim."""
+        return [each for other in self._overlapping(key) for each in self._at(other) if each.owner not in ("", uid)]
+
+    def foreign(self, key: str) -> list[Reservation]:
+        """Foreign objects that name exactly that host and cover the prefix, in the order in which they were seen."""
+        return [each for above in _above(key) for each in self._at(above) if not each.owner]
+
+    def first(self, service: Ref, key: str) -> Age | None:
+        """The age of the earliest other service that asks for something that overlaps the claim."""
+        found: Age | None = None
+        for other in self._overlapping(key):
+            for age, asking in self._asking.get(other, ())[:2]:
+                if asking != service:
+                    found = age if found is None or age < found else found
+                    break
+        return found
+
+    def of(self, ref: Ref) -> Mapping[str, Reservation]:
+        """What an object reserves, by the claims' keys."""
+        return self._of.get(ref, {})
+
+    def _at(self, key: str) -> Iterable[Reservation]:
+        return self._reserved.get(key, {}).values()
+
+    def _outdone(self, key: str, age: Age) -> set[Ref]:
+        """Whose claims it may decide that a service of this age begins to ask for one, or stops asking.
+
+        Of those who ask, the first had it, or gets it now; the others have lost to that one already.  A door that
+        listens hears of either.
+        """
+        affected: set[Ref] = set()
+        for other in self._overlapping(key):
+            asking = self._asking.get(other)
+            if asking and age < asking[0][0]:
+                affected.add(asking[0][1])
+            wants = self._wants.get(other, {})
+            if len(wants) > len(asking or ()):
+                affected.update(service for service, want in wants.items() if want.how == "listens")
+        return affected
+
+    def _stop_asking(self, key: str, want: Want) -> None:
+        asking = self._asking[key]
+        del asking[bisect_left(asking, (want.age, want.service))]
+        if not asking:
+            del self._asking[key]
+
+    def _overlapping(self, key: str) -> Iterator[str]:
+        yield from _above(key)
+        for below in self._below.get(key, ()):
+            if below != key:
+                yield below
+
+    def _concerned(self, key: str) -> set[Ref]:
+        return {service for other in self._overlapping(key) for service in self._wants.get(other, ())}
+
+    def _count(self, key: str, step: int) -> None:
+        """Keep, for each prefix above a claim, which claims lie below it."""
+        for above in _above(key):
+            if above == key:
+                continue
+            below = self._below.setdefault(above, {})
+            count = below.get(key, 0) + step
+            if count:
+                below[key] = count
+            else:
+                del below[key]
+                if not below:
+                    del self._below[above]
+
+
+def _discard(table: dict[str, dict[Ref, V]], key: str, ref: Ref) -> None:
+    row = table[key]
+    del row[ref]
+    if not row:
+        del table[key]
+
+
+def _above(key: str) -> Iterator[str]:
+    """A key and those of the prefixes above it: ``h/a/b``, ``h/a``, ``h/``."""
+    yield key
+    host, _, path = key.partition("/")
+    while path:
+        path = path.rpartition("/")[0]
+        yield f"{host}/{path}"
