@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Literal, cast
 
 from doorward.door.addresses import stays_in_cluster
+from doorward.door.components import GRPC
 from doorward.model.door import Exposure, Warning
 from doorward.model.quoting import quoted
 from doorward.model.refusal import Refusal
@@ -20,7 +21,7 @@ DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
 AUTH = "doorward.io/auth"
 AUTH_SECRET = "doorward.io/auth-secret"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
-_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE)
+_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE, GRPC)
 
 
 def exposure_of(service: InferenceService, settings: Settings, hostless: Collection[str]) -> Exposure:

@@ -27,6 +27,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _GATEWAY = rf"{_LABEL}/{_SUBDOMAIN}"
 _QUALIFIED = rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+_BACKEND = r"[A-Za-z0-9_]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9_])?"
 _PATTERN = r"[-a-z0-9*?]+"
 _LONGEST = 253 + 1 + 63
 _LOCAL_GATEWAY_SERVICE = "knative-local-gateway.istio-system.svc.cluster.local"
@@ -91,6 +92,9 @@ NameTemplate = Annotated[str, AfterValidator(_template(NAME_FIELDS))]
 Gateway = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME")]
 GatewayOrNone = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/NAME", optional=True)]
 ClassName = Annotated[str, *_matches(_SUBDOMAIN, "name of a class", "write the name of an IngressClass, such as nginx")]
+BackendName = Annotated[
+    str, *_matches(_BACKEND, "name of a backend", "write the name of one that is installed, such as istio")
+]
 Key = Annotated[
     str, *_matches(_QUALIFIED, "annotation key", "write a whole key, such as nginx.ingress.kubernetes.io/limit-rps")
 ]
@@ -104,7 +108,7 @@ NamespacePattern = Annotated[
 
 def _alias(name: str) -> str:
     """OME's spelling of a field."""
-    return to_camel(name).replace("GatewayApi", "GatewayAPI")
+    return to_camel(name).replace("GatewayApi", "GatewayAPI").replace("HttpRoute", "HTTPRoute")
 
 
 class Settings(BaseModel):
@@ -151,6 +155,8 @@ class Settings(BaseModel):
     """Destination of the VirtualService of a Serverless door; empty: localGatewayService, as in KServe."""
     ome_ingress_gateway: Annotated[GatewayOrNone, Field(validate_default=True)] = ""
     """Gateway that HTTPRoutes attach to, NAMESPACE/NAME."""
+    disable_http_route_timeout: bool = False
+    """No timeouts in any HTTPRoute."""
     ingress_service: str = ""
     """Kept for OME's sake; unused."""
 
@@ -163,6 +169,10 @@ class Settings(BaseModel):
     """DNS domain of the cluster."""
     request_timeout_seconds: int | None = Field(default=None, gt=0, le=LONGEST_TIMEOUT)
     """Seconds that one request may take where its component names no timeout; absent: as long as it likes."""
+    default_backend: dict[Literal["Serverless", "RawDeployment", "MultiNode"], BackendName] = {}
+    """Mode to the backend that opens doors of services which name neither a backend nor a class."""
+    grpc: bool = False
+    """Whether gRPC requests go to the gRPC port of a component that has one beside its port for HTTP."""
     adopt: bool = False
     """Whether to take over what OME's built-in ingress made."""
     tls_secret_template: NameTemplate = ""

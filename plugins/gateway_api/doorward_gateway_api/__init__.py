@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from doorward.hooks import Read, Watch, hookimpl
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
 
-from doorward_gateway_api import acceptance, claimed, http_route, listeners
-from doorward_gateway_api.http_route import HTTP_ROUTE
+from doorward_gateway_api import acceptance, claimed, http_route
+from doorward_gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE
 
 
 @hookimpl
@@ -23,7 +24,7 @@ def watches() -> Sequence[Watch]:
             guarded=("external-dns.alpha.kubernetes.io/",),
             adoptable=True,
         ),
-        Watch(resource=listeners.GATEWAY),
+        *(Watch(resource=read) for read in (GATEWAY, GATEWAY_CLASS, NAMESPACE, CERTIFICATE)),
     )
 
 
@@ -39,11 +40,7 @@ def render(door: Door, read: Read) -> Rendering | None:
         return None
     if why := http_route.refused(door):
         return Rendering(refused=why)
-    rendering = http_route.render(door, read)
-    if gateway := read(listeners.gateway_ref(door)):
-        unheard = listeners.unheard(door, rendering.objects, gateway)
-        return Rendering(objects=rendering.objects, warnings=rendering.warnings + unheard, path=rendering.path)
-    return rendering
+    return http_route.render(door, read)
 
 
 @hookimpl

@@ -11,7 +11,7 @@ from doorward.model.door import Claim
 from doorward.model.hosts import segment_prefix
 from doorward.model.reference import JsonObject
 
-from doorward_gateway_api.http_route import GROUP, HTTP_ROUTE
+from doorward_gateway_api.kinds import GROUP, HTTP_ROUTE
 from doorward_gateway_api.parents import gateway_of
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from doorward.model.door import ANY_GATEWAY
 from doorward.model.reference import JsonObject
 
-from doorward_gateway_api.http_route import GROUP
+from doorward_gateway_api.kinds import GROUP
 
 _LISTENER_SETS = ("ListenerSet", "XListenerSet")
 """They add listeners to a Gateway that the route doesn't name."""

@@ -14,6 +14,7 @@ from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
 
 from doorward_istio import claimed, virtual_service
+from doorward_istio.servers import GATEWAY
 from doorward_istio.virtual_service import VIRTUAL_SERVICE
 
 DISABLED = (
@@ -32,6 +33,7 @@ def watches() -> Sequence[Watch]:
             guarded=("external-dns.alpha.kubernetes.io/",),
             adoptable=True,
         ),
+        Watch(resource=GATEWAY),
     )
 
 
