@@ -138,6 +138,17 @@ def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: ob
     return lambda *arguments: subset(**dict(zip(names, arguments, strict=True)))
 
 
+def _default(door: Door, settings: Settings) -> str:
+    """The backend that setting ``defaultBackend`` gives a door; empty where it gives none.
+
+    A service that names a class has that one.  Where VirtualServices are disabled, Knative's own URL is the door of a
+    Serverless service as ever.
+    """
+    if not door.ingress or door.annotations.get("ome.io/ingress-class", "").strip():
+        return ""
+    return "" if door.serverless and not door.virtual_services else settings.default_backend.get(door.mode, "")
+
+
 class Backends:
     """All backends.
 
@@ -156,6 +167,7 @@ class Backends:
         pairs = sorted(self.manager.list_name_plugin())
         self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs if plugin is not None}
         self._selecting = self._in_hook_order("select")
+        self._last = frozenset(i.plugin_name for i in self.manager.hook.select.get_hookimpls() if i.trylast)
         self.watches: dict[str, Watch] = {}
         self._described: dict[str, list[Watch]] = {name: [] for name in self.by_name}
         self.claiming: dict[str, Backend] = {}
@@ -208,11 +220,17 @@ class Backends:
         self.external[kind] = self.by_name[name]
 
     def select(self, door: Door, settings: Settings) -> str | None:
-        """What a plugin says opens this door; None where none has an opinion."""
+        """What a plugin says opens this door; None where none has an opinion.
+
+        Setting ``defaultBackend`` comes after those that decide, and before those that are asked last.
+        """
+        default = _default(door, settings)
         for backend in self._selecting:
+            if default and backend.name in self._last:
+                return default
             if answer := backend.select(door, settings):
                 return answer
-        return None
+        return default or None
 
     def renderers(self, selected: str) -> list[Backend]:
         """All of them; the one that opens the door last, since the door leads through what the others put beside it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import string
 from typing import Any
 
-from doorward.model.door import Door, PathDoor, Route, Target
+import msgspec
+from doorward.model.door import Door, GRPCPort, PathDoor, Route, Target
 from doorward.model.hosts import segment_prefix
 from doorward.model.settings import Settings
 from hypothesis import strategies as st
@@ -72,6 +73,16 @@ PATHS = (
 
 COMPONENTS = (("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
 
+GRPC = GRPCPort(port=9000, target_port="grpc", name="grpc", app_protocol="kubernetes.io/h2c")
+SPOKEN: tuple[dict[str, Any], ...] = (
+    {},
+    {},
+    {"port_name": "grpc"},
+    {"app_protocol": "kubernetes.io/h2c"},
+    {"grpc": GRPC},
+)
+"""What the ports of a component may speak."""
+
 _label = st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 _domain = st.sampled_from(("example.com", "your-cluster.com", "ml.corp.test", "a.b-c.example.org"))
 _segment = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=8).filter(
@@ -95,8 +106,9 @@ def doors(draw: st.DrawFn, mode: str | None = None, backend: str | None = None) 
         path = PathDoor("example.com", f"{prefix}/{name}")
     exposure = draw(st.sampled_from(("outside", "outside", "outside", "cluster-local", "disabled")))
     closed = exposure != "outside"
-    return make(
-        draw(st.sampled_from(COMPONENTS)),
+    components = draw(st.sampled_from(COMPONENTS))
+    made = make(
+        components,
         name=name,
         namespace=namespace,
         mode=mode,
@@ -123,3 +135,5 @@ def doors(draw: st.DrawFn, mode: str | None = None, backend: str | None = None) 
             )
         ),
     )
+    targets = [msgspec.structs.replace(each, **draw(st.sampled_from(SPOKEN))) for each in made.targets]
+    return msgspec.structs.replace(made, targets=tuple(targets))

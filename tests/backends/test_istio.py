@@ -34,7 +34,8 @@ def served(rendered: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def test_it_watches_virtual_services_and_owns_their_spec() -> None:
-    ((watch, *others),) = call("istio", "watches")
+    ((watch, read, *others),) = call("istio", "watches")
+    assert (read.resource.kind, read.owned) == ("Gateway.networking.istio.io", "nothing")
     assert {other.owned for other in others} == {"nothing"}
     assert watch.resource.kind == "VirtualService.networking.istio.io"
     assert watch.resource.versions == ("v1", "v1beta1")

@@ -136,6 +136,8 @@ def _virtualservice(objects, host, path, gateway, authority):
         if gateway not in (spec.get("gateways") or ["mesh"]) or not any(host_matches(h, host) for h in spec["hosts"]):
             continue
         for http in spec.get("http") or []:
+            if "redirect" in http:  # to https, where the same rules hold
+                continue
             for match in http.get("match") or [{}]:
                 if match.get("gateways") and gateway not in match["gateways"]:
                     continue

@@ -13,7 +13,8 @@ from doorward.model.reference import JsonObject
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.backends.doors import doors
-from tests.backends.opened import open_door
+from tests.backends.gateways import gateway, gateway_class, http, https, istio_gateway
+from tests.backends.opened import facts, open_door
 from tests.controlplane.providers import ApiServer
 from tests.e2e.place import Place, place
 from tests.e2e.world import World, resources
@@ -22,6 +23,27 @@ ENOUGH = 1_000
 DOORS = 500
 """So many have that many objects."""
 CONCURRENCY = 8
+
+FEATURES = (
+    "HTTPRouteRequestTimeout",
+    "HTTPRoutePathRewrite",
+    "HTTPRouteSchemeRedirect",
+    "HTTPRoutePortRedirect",
+    "HTTPRoute308RedirectStatusCode",
+)
+CLUSTER = facts(
+    gateway(http(), https(), https(name="other", port=8443, hostname="*.example.com")),
+    gateway_class(features=FEATURES),
+    istio_gateway(
+        {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]},
+        {
+            "port": {"number": 8443, "name": "https", "protocol": "HTTPS"},
+            "hosts": ["*"],
+            "tls": {"mode": "SIMPLE", "credentialName": "star"},
+        },
+    ),
+)
+"""Gateways with TLS and without, of a class that can do everything."""
 
 
 @pytest.fixture(scope="module", name="place")
@@ -44,7 +66,8 @@ def rendered(namespace: str) -> list[JsonObject]:
     )
     @given(doors())
     def collect(door: Door) -> None:
-        found.extend(open_door(msgspec.structs.replace(door, namespace=namespace)))
+        placed = msgspec.structs.replace(door, namespace=namespace)
+        found.extend(open_door(placed, CLUSTER if door.scheme == "https" else None))
 
     collect()
     return found

@@ -538,3 +538,91 @@ def test_a_closed_door_is_not_opened_by_the_repair_of_an_edit_that_hid_it(monkey
     scene.settle()
     assert scene.reaches("http://m.a.example.com/") == "m-engine"
     assert scene.verdict() == ("True", "")
+
+
+# -- the backend of a mode -------------------------------------------------------------------------------------------
+
+BY_MODE = "defaultBackend: {RawDeployment: istio, MultiNode: gateway_api}"
+
+
+def kinds_of(scene: Scene) -> set[str]:
+    return {name.partition("/")[0] for name in scene.ours()} - {"Service"}
+
+
+def test_a_mode_has_the_backend_that_the_cluster_gives_it() -> None:
+    gateway = {"omeIngressGateway": "ingress/ome"}
+    raw = Scene(settings(gateway, doorward=BY_MODE), *service(raw=True))
+    assert kinds_of(raw) == {"VirtualService"}
+    assert raw.reaches("http://m.a.example.com/") == "m-engine"
+    multi = Scene(settings(gateway, doorward=BY_MODE), *service(annotations={"ome.io/deployment-mode": "MultiNode"}))
+    assert kinds_of(multi) == {"HTTPRoute"}
+    assert kinds_of(Scene(settings(gateway, doorward=BY_MODE), *service())) == {"VirtualService"}
+    knative = Scene(settings(doorward="defaultBackend: {Serverless: k8s_ingress}"), *service())
+    assert kinds_of(knative) == {"Ingress", "VirtualService"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "kind"),
+    [({"doorward.io/backend": "k8s_ingress"}, "Ingress"), ({"ome.io/ingress-class": "nginx"}, "Ingress")],
+)
+def test_a_service_that_names_a_backend_or_a_class_has_that(annotations: dict[str, str], kind: str) -> None:
+    scene = Scene(settings(doorward=BY_MODE), *service(raw=True, annotations=annotations))
+    assert kinds_of(scene) == {kind}
+
+
+def test_a_class_that_a_plugin_claims_comes_before_the_backend_of_a_mode() -> None:
+    class Claiming:
+        @staticmethod
+        @hookimpl
+        def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG004
+            return "claiming" if door.ingress_class == "mine" else None
+
+        @staticmethod
+        @hookimpl
+        def render(door: Door, read: Read) -> Rendering | None:  # noqa: ARG004
+            return Rendering(refused="it only claims") if door.backend == "claiming" else None
+
+    plugins = Backends({**dict(Backends().manager.list_name_plugin()), "claiming": Claiming})
+    scene = Scene(settings({"ingressClassName": "mine"}, doorward=BY_MODE), *service(raw=True), plugins=plugins)
+    assert scene.verdict() == ("False", "BackendUnsupported")
+
+
+def test_the_backend_of_a_mode_is_changed_without_a_gap() -> None:
+    scene = Scene(settings(), *service(raw=True))
+    assert kinds_of(scene) == {"Ingress"}
+    scene.configure(doorward=BY_MODE)
+    assert kinds_of(scene) == {"Ingress", "VirtualService"}
+    scene.advance(11)
+    assert kinds_of(scene) == {"VirtualService"}
+
+
+def test_a_backend_of_a_mode_that_isnt_installed_holds_what_stands() -> None:
+    scene = Scene(settings(), *service(raw=True))
+    scene.configure(doorward="defaultBackend: {RawDeployment: nobody}")
+    assert scene.verdict() == ("False", "UnknownBackend")
+    assert kinds_of(scene) == {"Ingress"}
+
+
+@pytest.mark.parametrize("off", [{"ome.io/ingress-disable-istio-virtualhost": "true"}, {}])
+def test_another_class_for_serverless_without_virtual_services_is_refused(off: dict[str, str]) -> None:
+    cluster = settings({"disableIstioVirtualHost": not off})
+    scene = Scene(cluster, *service(annotations={**off, "ome.io/ingress-class": "nginx"}))
+    assert scene.verdict() == ("False", "BackendUnsupported")
+    assert "VirtualServices are disabled" in scene.message()
+    assert kinds_of(scene) == set()
+    istio = Scene(cluster, *service(annotations={**off, "ome.io/ingress-class": "istio"}))
+    assert istio.verdict()[0] == "True"
+    default = Scene(settings({"disableIstioVirtualHost": not off}, doorward="defaultBackend: {Serverless: istio}"))
+    for each in service(annotations=off):
+        default.create(each)
+    default.settle()
+    assert default.verdict()[0] == "True"
+
+
+def test_a_door_that_stands_is_held_when_virtual_services_are_disabled_under_its_class() -> None:
+    scene = Scene(settings(), *service(annotations={"ome.io/ingress-class": "nginx"}))
+    stood = scene.ours()
+    scene.edit(annotations={"ome.io/ingress-disable-istio-virtualhost": "true"})
+    scene.advance(11)
+    assert scene.verdict() == ("False", "BackendUnsupported")
+    assert scene.ours() == stood

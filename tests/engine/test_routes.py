@@ -102,7 +102,19 @@ def test_the_settings_timeout_holds_where_a_component_has_none() -> None:
 
 
 def test_the_proxies_own_timeouts_are_lifted() -> None:
-    scene = Scene(settings({"enableGatewayAPI": True, "omeIngressGateway": "gw/shared"}), *service(raw=True))
+    api = "gateway.networking.k8s.io/v1"
+    contour = {"controllerName": "projectcontour.io/gateway-controller"}
+    scene = Scene(
+        settings({"enableGatewayAPI": True, "omeIngressGateway": "gw/shared"}),
+        {"apiVersion": api, "kind": "GatewayClass", "metadata": {"name": "contour"}, "spec": contour},
+        {
+            "apiVersion": api,
+            "kind": "Gateway",
+            "metadata": {"name": "shared", "namespace": "gw"},
+            "spec": {"gatewayClassName": "contour", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+        },
+        *service(raw=True),
+    )
     (rule,) = scene.get(HTTP_ROUTE, "a", "m")["spec"]["rules"]
     assert rule["timeouts"] == {"request": "0s"}
     notes = opened(annotations={"ome.io/ingress-class": "nginx"}).get(INGRESS, "a", "m")["metadata"]["annotations"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from doorward.model.reference import JsonObject
 from doorward_k8s_ingress.controllers import ISSUERS, of_class
 from doorward_loadbalancer.clouds import PASSED, PREFIXES
 
@@ -329,3 +330,24 @@ def test_gkes_class_is_kept_by_its_annotation_through_edits_and_changes() -> Non
     (left,) = [o for o in scene.objects() if o["kind"] == "Ingress"]
     assert left["metadata"]["annotations"]["kubernetes.io/ingress.class"] == "gce"
     assert "ingressClassName" not in left["spec"]
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        {"name": "grpc", "appProtocol": "a\n}"},
+        {"name": "grpc", "appProtocol": "kubernetes.io/h2c; return 200"},
+        {"name": "grpc", "appProtocol": "x" * 400},
+        {"name": "grpc\n}", "appProtocol": "grpc"},
+        {"name": "grpc" + "x" * 100},
+        {"name": "GRPC;"},
+    ],
+)
+def test_what_a_components_port_says_is_carried_on_only_where_an_api_server_would_take_it(port: JsonObject) -> None:
+    """The API server checks ports; nothing is built on that alone."""
+    made, engine = service(raw=True, annotations={"ome.io/ingress-class": "f5"})
+    engine["spec"]["ports"] = [{"port": 80, **port}]
+    scene = Scene(settings(), made, engine)
+    (ours,) = scene.get(SERVICE, "a", "m")["spec"]["ports"]
+    assert ours["name"] in ("http", "grpc")
+    assert ours.get("appProtocol", "grpc") == "grpc"

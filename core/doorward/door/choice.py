@@ -29,7 +29,9 @@ def by_hook(door: Door, settings: Settings, backends: Backends) -> str:
     chosen = backends.select(door, settings)
     if chosen is not None:
         if chosen not in backends.by_name:
-            raise Refusal("UnknownBackend", f"a plugin selects backend {chosen!r}, which isn't installed")
+            named = settings.default_backend.get(door.mode) == chosen
+            by = "setting defaultBackend names" if named else "a plugin selects"
+            raise Refusal("UnknownBackend", f"{by} backend {chosen!r}, which isn't installed")
         return chosen
     if door.serverless and not door.virtual_services and door.ingress:
         return ""

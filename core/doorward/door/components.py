@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from doorward.model import names
-from doorward.model.door import Target
+from doorward.model.door import GRPCPort, Target, protocol_of
 from doorward.model.quoting import quoted
 from doorward.model.reference import ENDPOINT_SLICE, KNATIVE_SERVICE, SERVICE, Ref
 from doorward.model.refusal import Refusal
@@ -24,6 +25,12 @@ READY_CONDITIONS = {
     "decoder": ("DecoderReady",),
 }
 EXTERNAL_NAME = "ExternalName"
+GRPC = "doorward.io/grpc"
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_APP_PROTOCOL = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_OF_HTTP2 = re.compile(r"(h2c|http2|grpc)([-a-z0-9]*[a-z0-9])?")
+_LONGEST_LABEL = 63
+_LONGEST_NAME = 253 + 1 + 63
 _KNATIVE_REVISION = "serving.knative.dev/revision"
 
 
@@ -31,6 +38,22 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     port: int = 80
     name: str = ""
     targetPort: int | str | None = None
+    appProtocol: str | None = None
+
+    @property
+    def target(self) -> int | str:
+        return self.targetPort if self.targetPort is not None else self.port
+
+    @property
+    def app_protocol(self) -> str:
+        """Empty where it has none, or nothing that an API server would take."""
+        told = self.appProtocol or ""
+        return told if len(told) <= _LONGEST_NAME and _APP_PROTOCOL.fullmatch(told) else ""
+
+    @property
+    def told_name(self) -> str:
+        """Its name where that tells of HTTP/2, else ``http``."""
+        return self.name if len(self.name) <= _LONGEST_LABEL and _OF_HTTP2.fullmatch(self.name) else "http"
 
 
 class ServiceSpec(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +78,12 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     def port(self) -> Port:
         """The port named ``http``, else the first."""
         return next((p for p in self.spec.ports if p.name == "http"), self.spec.ports[0] if self.spec.ports else Port())
+
+    @property
+    def grpc_port(self) -> Port | None:
+        """The first port beside that one which speaks gRPC; HTTP/2 will do, as for KServe."""
+        beside = (p for p in self.spec.ports if p is not self.port)
+        return next((p for p in beside if protocol_of(p.told_name, p.app_protocol)), None)
 
     def tied_to(self, service: InferenceService) -> bool:
         """Labelled as this service's, or owned by it."""
@@ -152,10 +181,26 @@ def target(service: InferenceService, component: str, known: Service | None, set
         component=component,
         service=known.metadata.name,
         port=port.port,
-        target_port=port.targetPort if port.targetPort is not None else port.port,
+        target_port=port.target,
         selector=tuple(sorted(known.spec.selector.items())),
         timeout=timeout,
+        port_name=port.told_name,
+        app_protocol=port.app_protocol,
+        grpc=_grpc(known) if wants_grpc(service, settings) else None,
     )
+
+
+def wants_grpc(service: InferenceService, settings: Settings) -> bool:
+    """Whether gRPC requests are to go to a port of their own."""
+    own = service.flag(GRPC)
+    return settings.grpc if own is None else own
+
+
+def _grpc(known: Service) -> GRPCPort | None:
+    if (port := known.grpc_port) is None or port.port == known.port.port:
+        return None
+    name = port.told_name if protocol_of(port.told_name, "") else "grpc"
+    return GRPCPort(port=port.port, target_port=port.target, name=name, app_protocol=port.app_protocol)
 
 
 def ready(

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Literal, cast
 
 from doorward.door.addresses import stays_in_cluster
+from doorward.door.components import GRPC
 from doorward.door.guarding import AUTH, AUTH_SECRET, Unguarded, asks_for_a_guard, guard_of
 from doorward.model.door import Exposure, Warning
 from doorward.model.quoting import quoted
@@ -18,7 +19,7 @@ DISABLE_CREATION = "ome.io/ingress-disable-creation"
 DISABLE_INGRESS = "ome.io/disable-ingress"
 DISABLE_VIRTUAL_SERVICE = "ome.io/ingress-disable-istio-virtualhost"
 VISIBILITY = ("networking.knative.dev/visibility", "networking.ome.io/visibility")
-_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE)
+_FLAGS = (DISABLE_CREATION, DISABLE_INGRESS, DISABLE_VIRTUAL_SERVICE, GRPC)
 
 
 def exposure_of(service: InferenceService, settings: Settings, hostless: Collection[str]) -> Exposure:

@@ -21,7 +21,7 @@ from doorward.backends import Backends
 from doorward.door import components
 from doorward.door.addresses import Addresses, addresses, door_service
 from doorward.door.choice import backend_of, by_hook, typed
-from doorward.door.components import Service
+from doorward.door.components import GRPC, Service
 from doorward.door.exposure import (
     DISABLE_VIRTUAL_SERVICE,
     SERVICE_TYPE,
@@ -154,7 +154,7 @@ def wanted(
         waiting=waiting,
         refused=unguarded,
         opens=waiting is None or stands,
-        warnings=(*asked.warnings, *_warnings(service, door)),
+        warnings=(*asked.warnings, *_warnings(service, door), *_no_grpc(service, targets[entry], found[entry])),
     )
 
 
@@ -223,3 +223,14 @@ def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
         )
         warnings.append(Warning("ObjectConflict", message))
     return tuple(warnings)
+
+
+def _no_grpc(service: InferenceService, entry: Target, known: Service | None) -> list[Warning]:
+    """What to say where gRPC is to go to a port of its own, and the entry has none."""
+    if not service.flag(GRPC) or known is None or entry.grpc is not None:
+        return []
+    message = (
+        f"annotation {GRPC}: Service {entry.service} has no port for gRPC beside the one for HTTP; name one grpc, or "
+        "give it appProtocol kubernetes.io/h2c"
+    )
+    return [Warning("NoGRPCPort", message)]

@@ -17,6 +17,16 @@ Exposure = Literal["outside", "cluster-local", "disabled", "unguarded"]
 GuardKind = Literal["api-key", "basic"]
 InCluster = Literal["ours", "tied", "conflict", "none"]
 ComponentName = Literal["engine", "router", "decoder"]
+Protocol = Literal["", "h2c", "grpc"]
+
+
+class GRPCPort(msgspec.Struct, frozen=True, kw_only=True):
+    """The port of a component that speaks gRPC beside one that speaks HTTP."""
+
+    port: int
+    target_port: int | str
+    name: str
+    app_protocol: str = ""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +40,46 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The selector of that Service, sorted; empty before the Service is known."""
     timeout: int | None = None
     """Seconds that one request may take; None: as long as it likes."""
+    port_name: str = "http"
+    """The name of its port where that tells of HTTP/2 (``h2c…``, ``http2…``, ``grpc…``), else ``http``."""
+    app_protocol: str = ""
+    """``appProtocol`` of its port; empty where it has none."""
+    grpc: GRPCPort | None = None
+    """Where gRPC requests go, if its Service has another port for them and that was asked for."""
+
+    @property
+    def protocol(self) -> Protocol:
+        """What its port speaks, as far as it tells: HTTP/2 without TLS, gRPC over that, or empty for anything else."""
+        return protocol_of(self.port_name, self.app_protocol)
+
+    def ports(self) -> list[JsonObject]:
+        """The ports of a Service over its pods: 80, and beside it that of gRPC under its own number."""
+        ports = [_port(self.port_name, 80, self.target_port, self.app_protocol)]
+        if self.grpc and self.grpc.port != 80 and self.grpc.name != self.port_name:
+            ports.append(_port(self.grpc.name, self.grpc.port, self.grpc.target_port, self.grpc.app_protocol))
+        return ports
+
+
+def _port(name: str, number: int, target: int | str, app_protocol: str) -> JsonObject:
+    told: JsonObject = {"appProtocol": app_protocol} if app_protocol else {}
+    return {"name": name, **told, "port": number, "protocol": "TCP", "targetPort": target}
+
+
+def protocol_of(name: str, app_protocol: str) -> Protocol:
+    """What a port of a Service speaks, by its ``appProtocol``, else by its name up to a ``-``.
+
+    Source: ServicePort ``appProtocol`` (KEP-3726), ``ConvertProtocol`` in istio/istio, pkg/config/kube/conversion.go;
+    ``h2c`` as a name is Knative's (networking.ServicePortNameH2C).
+    """
+    told = app_protocol or name
+    if told == "grpc-web" or told.startswith("grpc-web-"):
+        return ""
+    if told == "kubernetes.io/h2c":
+        return "h2c"
+    return _PROTOCOLS.get(told.partition("-")[0], "")
+
+
+_PROTOCOLS: Mapping[str, Protocol] = {"grpc": "grpc", "h2c": "h2c", "http2": "h2c"}
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -194,6 +244,8 @@ class Warning(msgspec.Struct, frozen=True):
 
     reason: str
     message: str
+    condition: bool = False
+    """Whether the door's condition says it too, as long as it lasts: requests don't arrive, or clients turn away."""
 
 
 class Rendering(msgspec.Struct, frozen=True, kw_only=True):

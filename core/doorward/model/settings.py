@@ -27,6 +27,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _GATEWAY = rf"{_LABEL}/{_SUBDOMAIN}"
 _QUALIFIED = rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+_BACKEND = r"[A-Za-z0-9_]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9_])?"
 _PATTERN = r"[-a-z0-9*?]+"
 _AUTH_SERVICE = rf"{_LABEL}/{_LABEL}:[1-9][0-9]{{0,4}}"
 _HEADER = r"[A-Za-z][-A-Za-z0-9]{0,63}"
@@ -107,6 +108,9 @@ GatewayOrNone = Annotated[str, *_matches(_GATEWAY, "Gateway", "write NAMESPACE/N
 PolicyOrNone = Annotated[str, *_matches(_GATEWAY, "AuthorizationPolicy", "write NAMESPACE/NAME", optional=True)]
 AuthService = Annotated[str, *_matches(_AUTH_SERVICE, "Service", "write NAMESPACE/NAME:PORT", optional=True)]
 ClassName = Annotated[str, *_matches(_SUBDOMAIN, "name of a class", "write the name of an IngressClass, such as nginx")]
+BackendName = Annotated[
+    str, *_matches(_BACKEND, "name of a backend", "write the name of one that is installed, such as istio")
+]
 Key = Annotated[
     str, *_matches(_QUALIFIED, "annotation key", "write a whole key, such as nginx.ingress.kubernetes.io/limit-rps")
 ]
@@ -120,7 +124,7 @@ NamespacePattern = Annotated[
 
 def _alias(name: str) -> str:
     """OME's spelling of a field."""
-    return to_camel(name).replace("GatewayApi", "GatewayAPI")
+    return to_camel(name).replace("GatewayApi", "GatewayAPI").replace("HttpRoute", "HTTPRoute")
 
 
 class Settings(BaseModel):
@@ -167,6 +171,8 @@ class Settings(BaseModel):
     """Destination of the VirtualService of a Serverless door; empty: localGatewayService, as in KServe."""
     ome_ingress_gateway: Annotated[GatewayOrNone, Field(validate_default=True)] = ""
     """Gateway that HTTPRoutes attach to, NAMESPACE/NAME."""
+    disable_http_route_timeout: bool = False
+    """No timeouts in any HTTPRoute."""
     ingress_service: str = ""
     """Kept for OME's sake; unused."""
 
@@ -179,6 +185,10 @@ class Settings(BaseModel):
     """DNS domain of the cluster."""
     request_timeout_seconds: int | None = Field(default=None, gt=0, le=LONGEST_TIMEOUT)
     """Seconds that one request may take where its component names no timeout; absent: as long as it likes."""
+    default_backend: dict[Literal["Serverless", "RawDeployment", "MultiNode"], BackendName] = {}
+    """Mode to the backend that opens doors of services which name neither a backend nor a class."""
+    grpc: bool = False
+    """Whether gRPC requests go to the gRPC port of a component that has one beside its port for HTTP."""
     adopt: bool = False
     """Whether to take over what OME's built-in ingress made."""
     tls_secret_template: NameTemplate = ""

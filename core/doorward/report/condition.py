@@ -49,11 +49,21 @@ def report_on(
     if want.waiting:
         message = f"{want.waiting.message}; until then requests go on as before"
         return Report(status=status_of(want.waiting), reason=want.waiting.reason, message=message, **told)
+    said = _said(door, rendered)
+    message = "; ".join(filter(None, (standing.message, *(warning.message for warning in said))))
+    if standing.state == "pending" and said:
+        return Report(status="False", reason=said[0].reason, message=message, **told)
     if standing.state != "accepted":
         reason = standing.reason or ("RouteNotAccepted" if standing.state == "refused" else "Pending")
-        return Report(status="False", reason=reason, message=standing.message, **told)
+        return Report(status="False", reason=reason, message=message, **told)
     reason = {"cluster-local": "ClusterLocal", "disabled": "IngressDisabled"}.get(door.exposure, standing.reason)
-    return Report(status="True", reason=reason, message=standing.message, **told)
+    return Report(status="True", reason=reason, message=message, **told)
+
+
+def _said(door: Door, rendered: Rendered) -> list[Warning]:
+    """What the backend that opens the door has the condition say."""
+    rendering = rendered.renderings.get(door.backend)
+    return [warning for warning in rendering.warnings if warning.condition] if rendering else []
 
 
 def report_of(refusal: Refusal, *, kept: bool = False) -> Report:

@@ -34,6 +34,7 @@ HOSTS = "doorward.io/hosts"
 FIELD_MANAGER = "doorward"
 COMPONENTS = ("engine", "router", "decoder")
 
+_GATEWAY = "Gateway.gateway.networking.k8s.io"
 _BULKY = "kubectl.kubernetes.io/last-applied-configuration"
 _SETTINGS_KEYS = ("ingress", "deploy", "doorward")
 
@@ -141,6 +142,15 @@ def _service(obj: JsonObject) -> JsonObject:
     return kept
 
 
+def _gateway(obj: JsonObject) -> JsonObject:
+    """Without the number of its routes: each that comes or goes would have every door of the Gateway decided anew."""
+    kept = _whole(obj)
+    if listeners := as_list(as_map(kept.get("status")).get("listeners")):
+        counted = ({k: v for k, v in as_map(each).items() if k != "attachedRoutes"} for each in listeners)
+        kept["status"] = {**kept["status"], "listeners": list(counted)}
+    return kept
+
+
 def _knative_service(obj: JsonObject) -> JsonObject:
     status = as_map(obj.get("status"))
     ready = [c for c in as_list(status.get("conditions")) if as_map(c).get("type") == "Ready"]
@@ -238,4 +248,5 @@ _TRIMMERS: dict[str, Callable[[JsonObject], JsonObject]] = {
     ENDPOINT_SLICE: _endpoint_slice,
     CONFIG_MAP: _config_map,
     SECRET: credentials.summary,
+    _GATEWAY: _gateway,
 }

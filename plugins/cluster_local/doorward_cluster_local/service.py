@@ -52,7 +52,7 @@ def _cluster_ip(door: Door) -> JsonObject:
     spec = {
         "type": "ClusterIP",
         "selector": {**dict(entry.selector), "ome.io/inferenceservice": names.cut(door.name), "component": door.entry},
-        "ports": [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": entry.target_port}],
+        "ports": entry.ports(),
     }
     return manifest("v1", "Service", door.door_service, spec)
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering, Standing
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
-from msgspec.structs import replace
 
-from doorward_gateway_api import acceptance, claimed, guard, http_route, listeners
-from doorward_gateway_api.http_route import HTTP_ROUTE
+from doorward_gateway_api import acceptance, claimed, guard, http_route
+from doorward_gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE
 
 
 @hookimpl
@@ -31,8 +31,7 @@ def watches() -> Sequence[Watch]:
             owned="spec",
             guards=True,
         ),
-        Watch(resource=listeners.GATEWAY),
-        Watch(resource=AUTHORIZATION_POLICY),
+        *(Watch(resource=read) for read in (GATEWAY, GATEWAY_CLASS, NAMESPACE, CERTIFICATE, AUTHORIZATION_POLICY)),
     )
 
 
@@ -48,11 +47,7 @@ def render(door: Door, read: Read) -> Rendering | None:
         return None
     if why := http_route.refused(door):
         return Rendering(refused=why)
-    rendering = http_route.render(door, read)
-    if gateway := read(listeners.gateway_ref(door)):
-        unheard = listeners.unheard(door, rendering.objects, gateway)
-        return replace(rendering, warnings=rendering.warnings + unheard)
-    return rendering
+    return http_route.render(door, read)
 
 
 @hookimpl

@@ -6,14 +6,15 @@ with the generation that it tells of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from doorward.model.door import Door, Standing
 from doorward.model.reference import JsonObject, Ref
 
 from doorward_gateway_api import guard
-from doorward_gateway_api.http_route import HTTP_ROUTE, route_names
+from doorward_gateway_api.http_route import route_names
+from doorward_gateway_api.kinds import HTTP_ROUTE
 from doorward_gateway_api.parents import gateway_of
 
 REASON = "RouteNotAccepted"
@@ -36,7 +37,8 @@ def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
         if proof.state != "accepted":
             reason = guard.REFUSED if proof.state == "refused" else guard.PENDING
             return Standing(state=proof.state, reason=reason, message=proof.message)
-    answers = [_answer(door, name, observed.get(door.ref(HTTP_ROUTE.kind, name))) for name in route_names(door)]
+    names = dict.fromkeys((*route_names(door), *(ref.name for ref in observed)))
+    answers = [_answer(door, name, observed.get(door.ref(HTTP_ROUTE.kind, name))) for name in names]
     worst = max(answers, key=lambda answer: _WORST[answer.state], default=_Answer("accepted"))
     if worst.state == "accepted":
         return Standing()
@@ -44,19 +46,32 @@ def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
 
 
 def _answer(door: Door, name: str, route: JsonObject | None) -> _Answer:
-    gateway = door.settings.ome_ingress_gateway
+    """Of the listeners that a route attaches to, the one that is furthest from accepting it."""
     if route is None:
         return _Answer("pending", f"HTTPRoute {name} isn't there yet")
-    answers = [_verdict(name, gateway, route, parent) for parent in _parents(door, route)]
+    parents = _of_gateway(door, (route.get("spec") or {}).get("parentRefs"))
+    ours = [str(parent.get("sectionName") or "") for parent in parents]
+    answers = [_of_section(door, name, route, section) for section in dict.fromkeys(ours or ("",))]
+    return max(answers, key=lambda answer: _WORST[answer.state])
+
+
+def _of_section(door: Door, name: str, route: JsonObject, section: str) -> _Answer:
+    gateway = door.settings.ome_ingress_gateway
+    told = (route.get("status") or {}).get("parents") or ()
+    answers = [
+        _verdict(name, gateway, route, parent)
+        for parent in told
+        if _of_gateway(door, (ref := parent.get("parentRef") or {},))
+        and (not section or ref.get("sectionName", section) == section)
+    ]
     # More than one controller may answer for a parent; the one that it belongs to accepts.
     best = min(answers, key=lambda answer: _WORST[answer.state], default=None)
     return best or _Answer("pending", f"Gateway {gateway} hasn't answered for HTTPRoute {name}")
 
 
-def _parents(door: Door, route: JsonObject) -> Iterator[JsonObject]:
-    for parent in (route.get("status") or {}).get("parents") or ():
-        if gateway_of(parent.get("parentRef") or {}, door.namespace) == door.settings.ome_ingress_gateway:
-            yield parent
+def _of_gateway(door: Door, refs: Iterable[JsonObject] | None) -> list[JsonObject]:
+    gateway = door.settings.ome_ingress_gateway
+    return [ref for ref in refs or () if gateway_of(ref, door.namespace) == gateway]
 
 
 def _verdict(name: str, gateway: str, route: JsonObject, parent: JsonObject) -> _Answer:

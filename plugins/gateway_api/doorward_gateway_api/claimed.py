@@ -11,8 +11,8 @@ from doorward.model.door import Claim
 from doorward.model.hosts import segment_prefix
 from doorward.model.reference import JsonObject
 
-from doorward_gateway_api.http_route import HTTP_ROUTE
-from doorward_gateway_api.parents import GROUP, gateway_of
+from doorward_gateway_api.kinds import GROUP, HTTP_ROUTE
+from doorward_gateway_api.parents import gateway_of
 
 
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:

@@ -27,7 +27,8 @@ from doorward.model import authorization_policy
 from doorward.model.door import Door, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 
-from doorward_gateway_api.parents import GROUP, gateway_of
+from doorward_gateway_api.kinds import GROUP
+from doorward_gateway_api.parents import gateway_of
 
 SECURITY_POLICY = Resource("SecurityPolicy.gateway.envoyproxy.io", "securitypolicies", ("v1alpha1",))
 HTTP_ROUTE_KIND = "HTTPRoute.gateway.networking.k8s.io"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from doorward.model.door import ANY_GATEWAY
 from doorward.model.reference import JsonObject
 
-GROUP = "gateway.networking.k8s.io"
+from doorward_gateway_api.kinds import GROUP
+
 _LISTENER_SETS = ("ListenerSet", "XListenerSet")
 """They add listeners to a Gateway that the route doesn't name."""
 

@@ -16,6 +16,7 @@ from doorward.model.settings import Settings
 from msgspec.structs import replace
 
 from doorward_istio import claimed, guard, virtual_service
+from doorward_istio.servers import GATEWAY
 from doorward_istio.virtual_service import VIRTUAL_SERVICE
 
 DISABLED = (
@@ -34,7 +35,7 @@ def watches() -> Sequence[Watch]:
             guarded=("external-dns.alpha.kubernetes.io/",),
             adoptable=True,
         ),
-        Watch(resource=guard.GATEWAY),
+        Watch(resource=GATEWAY),
         Watch(resource=AUTHORIZATION_POLICY),
     )
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from doorward.hooks import Read
 from doorward.model import authorization_policy
 from doorward.model.door import Door
-from doorward.model.reference import Ref, Resource
+from doorward.model.reference import Ref
 
-GATEWAY = Resource("Gateway.networking.istio.io", "gateways", ("v1", "v1beta1"))
+from doorward_istio.servers import GATEWAY
 
 
 def problem(door: Door, read: Read) -> str:

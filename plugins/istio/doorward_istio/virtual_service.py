@@ -9,6 +9,9 @@ Where the requests of a Serverless door come in, and where they go on:
 RawDeployment and MultiNode go to the component's Service.  Their Service DOOR can't see paths, so that in-cluster hosts
 lead to the entry alone here too: a pod gets the same answer with a sidecar and without one.
 
+With scheme https, where the Gateway has TLS for a host and a plain server too, requests from the latter are sent to
+https; those that a proxy before the Gateway had by TLS (``x-forwarded-proto``, where the Gateway trusts it) are served.
+
 In-cluster hosts are carried only where Service DOOR is ours, or a tied one that leads to the local gateway: anybody
 else's Service keeps its own traffic.
 """
@@ -26,6 +29,7 @@ from doorward.model.reference import JsonObject, Resource
 
 from doorward_istio.gateways import MESH, qualified
 from doorward_istio.matches import any_of, in_cluster
+from doorward_istio.servers import Servers, servers_of, unheard
 
 VIRTUAL_SERVICE = Resource("VirtualService.networking.istio.io", "virtualservices", ("v1", "v1beta1"))
 KIND = VIRTUAL_SERVICE.kind
@@ -33,17 +37,25 @@ KIND = VIRTUAL_SERVICE.kind
 _API_VERSION = VIRTUAL_SERVICE.api_version()
 
 
+def _opens(door: Door) -> bool:
+    """Whether a VirtualService is the outside door."""
+    return door.exposure == "outside" and door.backend == "istio"
+
+
 def render(door: Door, read: Read) -> Rendering:
     """The VirtualServices of a door that this backend opens or accompanies."""
     outside = _outside_gateways(door)
-    passed, held_back = by_setting(door, "the VirtualService")
+    servers = servers_of(door, read) if _opens(door) else None
+    passed, warnings = by_setting(door, "the VirtualService")
     objects = []
-    if spec := _hosts_spec(door, outside, read):
+    if spec := _hosts_spec(door, outside, read, servers):
         objects.append(_virtual_service(door.name, spec, passed))
     if door.path and outside:
         name = names.derived(door.name, "path", names.mark(door.namespace, door.name, door.path.prefix))
-        objects.append(_virtual_service(name, _path_spec(door, door.path, outside), passed))
-    return Rendering(objects=tuple(objects), warnings=held_back if objects else ())
+        objects.append(_virtual_service(name, _path_spec(door, door.path, outside, servers), passed))
+    if servers:
+        warnings += unheard(door, (*door.all_hosts, *_path_hosts(door)), servers)
+    return Rendering(objects=tuple(objects), warnings=warnings if objects else ())
 
 
 def _virtual_service(name: str, spec: JsonObject, passed: dict[str, str]) -> JsonObject:
@@ -83,7 +95,7 @@ class _Match(NamedTuple):
     by_path: bool
 
 
-def _hosts_spec(door: Door, outside: list[str], read: Read) -> JsonObject | None:
+def _hosts_spec(door: Door, outside: list[str], read: Read, servers: Servers | None) -> JsonObject | None:
     hosts: tuple[str, ...] = ()
     gateways: list[str] = []
     matches: list[_Match] = []
@@ -101,10 +113,12 @@ def _hosts_spec(door: Door, outside: list[str], read: Read) -> JsonObject | None
     if not hosts:
         return None
     last = door.routes[-1]
-    http = []
+    http = _redirects(door, door.all_hosts if outside else (), "/", servers)
     for route in door.routes:
         # In a plain Service's place everything goes to the entry: only the last route.
         if own := [match for match in matches if match.by_path or route is last]:
+            if route is last:
+                http += _grpc(door, route, _below(route.prefix, own))
             http.append(_http(door, route, _below(route.prefix, own)))
     return {"hosts": _acceptable(hosts), "gateways": _distinct(gateways), "http": http}
 
@@ -159,10 +173,38 @@ def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
     ]
 
 
-def _path_spec(door: Door, path: PathDoor, gateways: list[str]) -> JsonObject:
-    hosts = _distinct((path.host, *door.draining_path_hosts))
+def _path_hosts(door: Door) -> list[str]:
+    return _distinct((door.path.host, *door.draining_path_hosts)) if door.path else []
+
+
+def _redirects(door: Door, hosts: Iterable[str], prefix: str, servers: Servers | None) -> list[JsonObject]:
+    """From the Gateway's plain servers to those with TLS, which have to serve the host as well.
+
+    308 keeps method and body.  A rule per port of the servers with TLS, as a rule one.
+    """
+    if servers is None or door.scheme != "https":
+        return []
+    rules: dict[int, list[JsonObject]] = {}
+    gateways = [door.settings.ingress_gateway]
+    for plain, plain_hosts in servers.to_redirect(hosts).items():
+        for port in dict.fromkeys(map(servers.port, plain_hosts)):
+            regex = any_of([host for host in plain_hosts if servers.port(host) == port])
+            match = [
+                {**each, "port": plain, "scheme": {"exact": "http"}}
+                for each in _below(prefix, [_Match(regex, gateways, True)])
+            ]
+            rules.setdefault(port, []).extend(match)
+    return [{"match": match, "redirect": _to_https(port)} for port, match in rules.items()]
+
+
+def _to_https(port: int) -> JsonObject:
+    return {"scheme": "https", "redirectCode": 308, **({"port": port} if port != 443 else {})}
+
+
+def _path_spec(door: Door, path: PathDoor, gateways: list[str], servers: Servers | None) -> JsonObject:
+    hosts = _path_hosts(door)
     regex = any_of(hosts)
-    http = []
+    http = _redirects(door, hosts, path.prefix, servers)
     for route in door.routes:
         below = route.prefix.rstrip("/")
         itself = {"uri": {"exact": path.prefix + below}, "authority": {"regex": regex}}
@@ -196,6 +238,16 @@ def _http(door: Door, route: Route, match: list[JsonObject], rewrite: str = "") 
     if timeout := _timeout(door, target):
         http["timeout"] = f"{timeout}s"
     return http
+
+
+def _grpc(door: Door, route: Route, match: list[JsonObject]) -> list[JsonObject]:
+    """The same for gRPC requests, to the port that the component has for them; Knative's gateway has one for all."""
+    grpc = door.target(route.component).grpc
+    if grpc is None or door.serverless:
+        return []
+    http = _http(door, route, [{**each, "headers": {"content-type": {"prefix": "application/grpc"}}} for each in match])
+    http["route"][0]["destination"]["port"] = {"number": grpc.port}
+    return [http]
 
 
 def _timeout(door: Door, target: Target) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from doorward.hooks import Read, Watch, hookimpl
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
@@ -25,6 +26,7 @@ def watches() -> Sequence[Watch]:
             adoptable=True,
         ),
         Watch(resource=ingress.INGRESS_CLASS),
+        Watch(resource=CERTIFICATE),
     )
 
 
@@ -35,7 +37,7 @@ def select(door: Door, settings: Settings) -> str | None:
         return None
     if door.serverless:
         asked = door.annotations.get("ome.io/ingress-class", "").strip() or "istio"
-        mine = door.virtual_services and asked != "istio"
+        mine = asked != "istio"
     else:
         mine = not settings.enable_gateway_api
     return "k8s_ingress" if mine else None

@@ -6,6 +6,7 @@ from doorward.model.annotations import HeldBack, told, value_problem
 from doorward.model.door import Door, Warning
 
 from doorward_k8s_ingress.controllers import ISSUERS, ON_SERVICES, PREFIXES, Controller
+from doorward_k8s_ingress.protocols import spoken
 
 
 def timeout(door: Door) -> int | None:
@@ -17,7 +18,9 @@ def timeout(door: Door) -> int | None:
 
 def carried(door: Door, controller: Controller) -> tuple[dict[str, str], dict[str, str], tuple[Warning, ...]]:
     """Annotations for each Ingress, those for the one that a certificate is issued for, and what was held back."""
-    common = controller.defaults(timeout(door))
+    protocols, warnings = spoken(door, controller)
+    common = controller.defaults(timeout(door)) | protocols
+    headers = {} if door.serverless else dict(controller.headers)
     issuers: dict[str, str] = {}
     held_back = []
     extra = door.settings.pass_annotations
@@ -26,13 +29,17 @@ def carried(door: Door, controller: Controller) -> tuple[dict[str, str], dict[st
         if key not in extra and form is None:
             if key.startswith(PREFIXES):
                 held_back.append(HeldBack(key, _unknown(key, door.ingress_class)))
+        elif key in headers:
+            held_back.append(HeldBack(key, "doorward sets it, so that components know of whom a request is for"))
         elif why := value_problem(value, form):
             held_back.append(HeldBack(key, why))
         elif key in ISSUERS and key not in extra:
             issuers[key] = value
         else:
             common[key] = value
-    return common, issuers, told(held_back, "the Ingress")
+    for key, value in headers.items():
+        common[key] = value.format(name=door.name, namespace=door.namespace)
+    return common, issuers, (*warnings, *told(held_back, "the Ingress"))
 
 
 def _unknown(key: str, ingress_class: str) -> str:

@@ -36,6 +36,18 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     """The types of Services that it can lead to; empty: all of them."""
     groups: str = ""
     """Annotation of a Service that makes it fit, whatever its type (but ExternalName)."""
+    speaks: Mapping[str, Mapping[str, str]] = {}
+    """Annotations by which it speaks a protocol to all Services of an Ingress, by protocol."""
+    speaking: str = ""
+    """Annotation that lists the Services to which it speaks gRPC."""
+    by_service: str = ""
+    """What on a Service makes it speak HTTP/2, in words for people; empty where an Ingress can, or nothing is known."""
+    reads: frozenset[str] = frozenset()
+    """Values of ``appProtocol`` by which it speaks HTTP/2 by itself."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Annotations that set headers, with ``{name}`` and ``{namespace}`` for those of the service."""
+    redirect: tuple[tuple[str, str], ...] = ()
+    """Annotations that redirect from plain HTTP where there is TLS; none where it does so by itself."""
 
     def defaults(self, seconds: int | None) -> dict[str, str]:
         """Annotations that lift the controller's own limits; an answer may take ``seconds``, or as long as it likes."""
@@ -56,6 +68,15 @@ def _controller(data: JsonObject) -> Controller:
         by_annotation=data.get("class_by") == "annotation",
         backends=frozenset(data.get("backends", ())),
         groups=data.get("groups", ""),
+        speaks={
+            protocol: {prefix + key: value for key, value in keys.items()}
+            for protocol, keys in data.get("speaks", {}).items()
+        },
+        speaking=prefix + data["speaking"] if "speaking" in data else "",
+        by_service=data.get("by_service", ""),
+        reads=frozenset(data.get("reads", ())),
+        headers=tuple((prefix + key, value) for key, value in data.get("headers", {}).items()),
+        redirect=tuple(data.get("redirect", {}).items()),
     )
 
 

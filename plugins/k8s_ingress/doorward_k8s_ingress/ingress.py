@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from doorward.hooks import Read
+from doorward.model.certificates import expired
 from doorward.model.door import Door, PathDoor, Rendering, Route, Warning, manifest
 from doorward.model.quoting import short
 from doorward.model.reference import SERVICE, JsonObject, Ref, Resource
@@ -40,6 +41,12 @@ def refused(door: Door) -> str:
             "one belongs to somebody else; remove it, or choose another name with setting doorService"
         )
     return ""
+
+
+def _first_names(door: Door) -> list[str]:
+    """The names after which cert-manager's Secrets are called, of a door's Ingresses."""
+    path = [naming.path_names(door, door.path.prefix)[0]] if door.path else []
+    return [naming.main_names(door)[0], *path]
 
 
 def _class_ref(door: Door) -> Ref:
@@ -88,8 +95,10 @@ def render(door: Door, read: Read) -> Rendering:
         hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
         objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, read)))
-    guarded = door.guard is not None
-    return Rendering(objects=tuple(objects), warnings=warnings, path=opened, guarded=guarded)
+    secrets = {entry["secretName"] for each in objects for entry in each["spec"].get("tls", ())}
+    serving = (ref for ref in tls.certificates(door, _first_names(door)) if ref.name in secrets)
+    told = (*warnings, *expired(serving, read))
+    return Rendering(objects=tuple(objects), warnings=told, path=opened, guarded=door.guard is not None)
 
 
 def _can_open_path(door: Door, path: PathDoor, controller: Controller) -> tuple[bool, tuple[Warning, ...]]:
@@ -162,6 +171,7 @@ def _ingress(
     spec["rules"] = [{"host": host, "http": {"paths": [path.rendered() for path in paths]}} for host in hosts]
     if secret:
         spec["tls"] = [{"hosts": list(hosts), "secretName": secret}]
+        annotations = {**annotations, **dict(controller.redirect)}
     return manifest(INGRESS.api_version(), INGRESS.name, name, spec, annotations=annotations)
 
 

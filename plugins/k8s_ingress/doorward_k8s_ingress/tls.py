@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from doorward.model import template
+from doorward.model.certificates import certificate_of
 from doorward.model.door import Door, Warning
 from doorward.model.quoting import quoted
+from doorward.model.reference import Ref
 from doorward.model.settings import NAME_FIELDS
 
 from doorward_k8s_ingress.controllers import ISSUERS_ASKING
@@ -36,6 +38,17 @@ def issued_secret(door: Door, ingress: str, passed: Collection[str]) -> str:
     return ingress[: _LONGEST - len("-tls")].rstrip("-.") + "-tls"
 
 
+def certificates(door: Door, ingresses: Iterable[str]) -> list[Ref]:
+    """The Certificates that may stand behind the Secrets of Ingresses of these names."""
+    given = given_secret(door)
+    secrets = [given] if given else [issued_secret(door, ingress, door.annotations) for ingress in ingresses]
+    return [certificate_of(door.namespace, name) for name in dict.fromkeys(secrets) if _can_be(name)]
+
+
+def _can_be(name: str) -> bool:
+    return len(name) <= _LONGEST and _NAME.fullmatch(name) is not None
+
+
 def secret(door: Door, name: str) -> tuple[str, tuple[Warning, ...]]:
     """The Secret to use: ``name``, if it can be one; a warning where an https door has none."""
     if door.scheme != "https":
@@ -46,7 +59,7 @@ def secret(door: Door, name: str) -> tuple[str, tuple[Warning, ...]]:
             f"Secret in annotation {SECRET} or setting tlsSecretTemplate, or an issuer in annotation "
             "cert-manager.io/cluster-issuer"
         )
-    elif len(name) > _LONGEST or not _NAME.fullmatch(name):
+    elif not _can_be(name):
         where = f"annotation {SECRET}" if door.annotations.get(SECRET) else "setting tlsSecretTemplate"
         message = f"{quoted(name)}, from {where}, can't be the name of a Secret"
     else:

@@ -48,11 +48,12 @@ def render(door: Door) -> Rendering:
         return Rendering()
     entry = door.entry_target()
     # Knative's own selectors name a revision; ours follow the component through all of them.
-    target_port, selector = (QUEUE_PROXY, ()) if door.serverless else (entry.target_port, entry.selector)
+    selector = () if door.serverless else entry.selector
+    queue_proxy = [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": QUEUE_PROXY}]
     spec: JsonObject = {
         "type": service_type,
         "selector": {**dict(selector), "ome.io/inferenceservice": names.cut(door.name), "component": door.entry},
-        "ports": [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": target_port}],
+        "ports": queue_proxy if door.serverless else entry.ports(),
     }
     name = name_of(door)
     passed, held_back = clouds.carried(door)

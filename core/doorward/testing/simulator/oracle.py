@@ -132,7 +132,9 @@ def _ready(service: JsonObject, component: str) -> bool:
 
 def _backend(notes: dict[str, str], settings: Settings, serverless: bool, virtual: bool) -> str:
     if serverless:
-        return "" if not virtual else "istio" if notes.get(CLASS, "istio") in ("", "istio") else "k8s_ingress"
+        if notes.get(CLASS, "istio") not in ("", "istio"):
+            return "k8s_ingress"
+        return "istio" if virtual else ""
     return "gateway_api" if settings.enable_gateway_api else "k8s_ingress"
 
 
