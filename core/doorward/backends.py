@@ -60,6 +60,9 @@ class Backend:
         if rendering is not None:
             self._check_items("render", rendering.objects, dict)
             self._check_items("render", rendering.warnings, Warning)
+            if not isinstance(rendering.refused, str):
+                what = f"render refused with {type(rendering.refused).__name__} where words for users are due"
+                raise BackendError(self.name, "render", what, what)
         return rendering
 
     def status(self, door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:

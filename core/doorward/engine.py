@@ -334,12 +334,13 @@ class Engine:
         """Report what was foreseen of a door whose writes have come back; False where it has to be reconciled."""
         state, foreseen = self._state, self._foreseen.pop(ref, None)
         fact = state.facts.get(ref)
-        if foreseen is None or fact is None or fact.deleting or state.settings is None or ref in self._writes:
+        if foreseen is None or fact is None or fact.deleting or ref in self._writes:
             return False
         memory = state.services.memory(fact.uid)
-        writes = self._reconciler.conclude(fact, state.settings, memory, state.now, foreseen)
+        writes = self._reconciler.conclude(fact, memory, state.now, foreseen)
         if writes is None:
             return False
+        state.reads[ref] = foreseen.tracked.read
         state.owed.discard(ref)
         self._writes.put(ref, cause, writes)
         return True

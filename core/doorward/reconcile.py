@@ -27,7 +27,7 @@ from doorward.door.components import external_name, is_external
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import Unguarded, asks_for_a_guard, secret_of
 from doorward.door.wanted import WantedDoor, wanted
-from doorward.hosts.losses import claims_of, losses, lost_beside
+from doorward.hosts.losses import claims_of, forbidden, losses, lost_beside
 from doorward.hosts.ownership import Ownership
 from doorward.hosts.settling import Settled, settle
 from doorward.model.action import CLOSE, Action
@@ -141,9 +141,7 @@ class Reconciler:
         decision.read = tracked.read if tracked else 0
         return decision
 
-    def conclude(
-        self, fact: Fact, settings: Settings, memory: Memory, now: float, foreseen: Foreseen
-    ) -> list[Write] | None:
+    def conclude(self, fact: Fact, memory: Memory, now: float, foreseen: Foreseen) -> list[Write] | None:
         """What is left to write for a door whose writes have come back; None where it has to be reconciled after all.
 
         What the door depends on stays as it was.
@@ -158,7 +156,8 @@ class Reconciler:
         except (Refusal, BackendError):
             return None
         if report is not None:
-            write_status(s, plan, report, written_hosts(ours, memory, self.reservations), settings.condition_type)
+            condition_type = foreseen.tracked.as_settings().condition_type
+            write_status(s, plan, report, written_hosts(ours, memory, self.reservations), condition_type)
         return plan.writes if plan.wake is None else None
 
     def situation(
@@ -200,6 +199,7 @@ class _Run:
         self.reservations, self.kinds, self.backends = over.reservations, over.kinds, over.backends
         self.over, self.in_flight = over, over.in_flight
         self.fact = fact
+        self.tracked = tracked
         self.settings = tracked.as_settings() if tracked else None
         self.now = now
         self.reader = reader
@@ -267,7 +267,7 @@ class _Run:
         self._refuse_to_open_unguarded(want.door, asked)
         settled = self._settle(want.door, asked, settings)
         final = asked if settled.door is want.door else renderer.render(service, settled.door)
-        lost = self._lost(settled, final)
+        lost = self._lost(settled, final, settings)
         open_ = self._open_to_all(service, settings) if want.door.guard else []
         closing = Closing(self.backends, want.door.service_ref, closed=closed, lost=lost, open_=open_)
         going = closing.refs(self.ours) if closed or lost or open_ else frozenset()
@@ -287,9 +287,11 @@ class _Run:
         plan.memory = self._confirmed(plan.memory, settled.sole, final.desired)
         self._guard(s, plan, rendered.desired)
         self._finish(s, plan, report_on(want, settled.door, rendered, settled.denied, plan, standing))
-        if plan.under_way and plan.wake is None and not drains.keys and settled.door.guard is None:
-            foreseen = Foreseen(want=want, door=settled.door, rendered=rendered, denied=settled.denied)
-            self.decision.foreseen = foreseen
+        simple = plan.under_way and plan.wake is None and not drains.keys and settled.door.guard is None
+        if simple and self.tracked:
+            self.decision.foreseen = Foreseen(
+                want=want, door=settled.door, rendered=rendered, denied=settled.denied, tracked=self.tracked
+            )
 
     def finalize(self) -> None:
         """The service is being deleted: what backends keep for it goes, then the finalizers that waited for that."""
@@ -386,10 +388,12 @@ class _Run:
         self.warnings += settled.warnings
         return settled
 
-    def _lost(self, settled: Settled, final: Rendered) -> set[str]:
-        """What may not be served any more: what is denied, and what objects that aren't wanted serve for nobody."""
+    def _lost(self, settled: Settled, final: Rendered, settings: Settings) -> set[str]:
+        """What may not be served any more: what is denied or forbidden, and what objects that aren't wanted serve for
+        nobody."""
         beside = [fact for fact in self.ours if fact.ref not in final.desired]
         lost = lost_beside(beside, self.backends, self.ownership)
+        lost |= forbidden(self.ours, self.backends, self.fact.ref.namespace, settings)
         return {denied.where for denied in settled.denied} | lost
 
     def _draining(

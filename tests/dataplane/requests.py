@@ -70,16 +70,18 @@ class Client:
             body = await answer.read()
             return Answer(answer.status, orjson.loads(body) if body.startswith(b"{") else {})
 
-    async def until_answered(self, host: str, path: str, *, port: int, status: int = 200) -> Answer:
-        """Ask until the proxy has heard of it."""
+    async def until_answered(self, host: str, *paths: str, port: int, status: int = 200) -> None:
+        """Ask for each path until the proxy has heard of it, and of the endpoints behind it."""
         deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                answer = await self.ask(host, path, port=port)
-            except aiohttp.ClientConnectionError:
-                answer = Answer(0, {})
-            if answer.status == status:
-                return answer
-            if time.monotonic() > deadline:
-                raise AssertionError(f"http://{host}{path} at port {port} is answered with {answer.status}")
-            await asyncio.sleep(0.02)
+        for path in paths:
+            while (answered := await self._status(host, path, port)) != status:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"http://{host}{path} at port {port} is answered with {answered}")
+                await asyncio.sleep(0.02)
+
+    async def _status(self, host: str, path: str, port: int) -> int:
+        """0 where nobody answers."""
+        try:
+            return (await self.ask(host, path, port=port)).status
+        except aiohttp.ClientConnectionError:
+            return 0

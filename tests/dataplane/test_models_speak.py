@@ -37,7 +37,7 @@ async def test_tokens_arrive_one_by_one(models: Models, way: str) -> None:
     """The model says the next one only when the client has asked for it, having the one before in hand."""
     name, host = await opened(models, way)
     port = WAYS[way].port
-    await models.client.until_answered(host, "/v1/decoder/", port=port)
+    await models.client.until_answered(host, "/", "/v1/decoder/", port=port)
     for prefix, component in (("/v1/chat", "engine"), ("/v1/decoder", "decoder")):
         query = f"?tokens={TOKENS}&of={token_hex(8)}"
         url = models.client.url(f"{prefix}/stream{query}", port)
@@ -53,7 +53,7 @@ async def test_tokens_arrive_one_by_one(models: Models, way: str) -> None:
 async def test_large_bodies_arrive_whole(models: Models, way: str) -> None:
     name, host = await opened(models, way)
     port = WAYS[way].port
-    await models.client.until_answered(host, "/", port=port)
+    await models.client.until_answered(host, "/", "/v1/decoder/", port=port)
     answer = await models.client.ask(host, "/v1/completions", port=port, method="POST", data=bytes(LARGE))
     assert (models.reached(answer), answer.body["bytes"]) == (f"{name}-engine", LARGE)
 
@@ -62,7 +62,7 @@ async def test_large_bodies_arrive_whole(models: Models, way: str) -> None:
 async def test_a_websocket_is_upgraded(models: Models, way: str) -> None:
     name, host = await opened(models, way)
     port = WAYS[way].port
-    await models.client.until_answered(host, "/", port=port)
+    await models.client.until_answered(host, "/", "/v1/decoder/", port=port)
     for path, component in (("/v1/realtime", "engine"), ("/v1/decoder/realtime", "decoder")):
         url = models.client.url(path, port, scheme="ws")
         async with models.client.session.ws_connect(url, headers={"Host": host}) as socket:

@@ -51,7 +51,7 @@ async def opened(models: Models, annotations: dict[str, str], name: str = "") ->
 
 
 async def known(models: Models, host: str, status: int = 200) -> None:
-    await models.client.until_answered(host, "/v1/decoder/", port=PORT, status=status)
+    await models.client.until_answered(host, *PATHS.values(), port=PORT, status=status)
 
 
 def host_of(models: Models, name: str, domain: str = "example.com") -> str:

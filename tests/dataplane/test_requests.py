@@ -58,7 +58,7 @@ async def _populate(plane: DataPlane, made: Place) -> None:
             for row in ROWS:
                 await models.stands(f"{way}-{row}")
                 for host in hosts(models, f"{way}-{row}"):
-                    await models.client.until_answered(host, "/", port=wanted.port)
+                    await models.client.until_answered(host, "/", "/v1/router", "/v1/decoder", port=wanted.port)
 
 
 def hosts(models: Models, name: str) -> list[str]:

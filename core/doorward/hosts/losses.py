@@ -60,6 +60,14 @@ def lost_beside(beside: Iterable[Fact], backends: Backends, ownership: Ownership
     return lost
 
 
+def forbidden(ours: Iterable[Fact], backends: Backends, namespace: str, settings: Settings) -> set[str]:
+    """What objects serve and the namespace may not have (any more): it goes at once, by ``where``."""
+    if not settings.namespace_domains:
+        return set()
+    served = (claim for fact in ours for claim in claims_of(backends, fact.ref.kind, fact.object()))
+    return {claim.where for claim in served if domain_problem(claim.host, namespace, settings)}
+
+
 def claims_of(backends: Backends, kind: str, obj: JsonObject) -> tuple[Claim, ...]:
     """The claims that an object of ours serves; none where its backend can't read it."""
     try:

@@ -17,6 +17,7 @@ from doorward.plan.plan import Plan, Situation
 from doorward.render.rendering import Rendered
 from doorward.report.condition import report_on, standing_of
 from doorward.report.status import Report
+from doorward.settings.tracked import TrackedSettings
 
 
 class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,8 @@ class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     door: Door
     rendered: Rendered
     denied: list[Denied]
+    tracked: TrackedSettings
+    """The settings that it was decided by; what the report reads of them counts as read by the door."""
 
     def holds(self, s: Situation) -> bool:
         """Whether everything stands as it was decided, and nothing beside it."""
