@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from doorward import reconcile as reconciling
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
 from doorward.door import addresses
@@ -20,6 +19,7 @@ from doorward.model.event import Applied, Failed, Record, Refused, Remembered, S
 from doorward.model.reference import Ref
 from doorward.plan import closing, diff, draining, held
 from doorward.plan.plan import Plan, Situation
+from doorward.reconcile import case, holding, opening
 from doorward.render.rendering import Rendered
 from doorward.report import foreseen, status
 from doorward.state import effective_settings, folds, reserved
@@ -92,7 +92,7 @@ def the_old_goes_before_the_new_stands(patch: pytest.MonkeyPatch) -> None:
     def drain(do: Any, s: Any, desired: Any, going: Any, drains: Any, plan: Plan, **_: Any) -> None:
         do(s, desired, going, msgspec.structs.replace(drains, seconds=-1.0), plan, settled=True)
 
-    wrap(patch, reconciling, "drain", drain)
+    wrap(patch, opening, "drain", drain)
 
 
 @planted
@@ -132,7 +132,7 @@ def status_is_written_without_a_precondition(patch: pytest.MonkeyPatch) -> None:
                 body = {k: v for k, v in (write.body or {}).items() if k != "metadata"}
                 plan.writes[at] = msgspec.structs.replace(write, body=body)
 
-    wrap(patch, reconciling, "write_status", write_status)
+    wrap(patch, case, "write_status", write_status)
 
 
 @planted
@@ -294,7 +294,7 @@ def a_refusal_tears_the_door_down(patch: pytest.MonkeyPatch) -> None:
         draining.drain(s, (), (), nothing, plan, settled=True)
         return plan
 
-    wrap(patch, reconciling, "hold", hold)
+    wrap(patch, holding, "hold", hold)
 
 
 @planted
@@ -304,7 +304,7 @@ def an_overlap_of_nothing_never_ends(patch: pytest.MonkeyPatch) -> None:
         if plan.wake == s.now:
             plan.wake = None
 
-    wrap(patch, reconciling, "drain", drain)
+    wrap(patch, opening, "drain", drain)
 
 
 @planted
@@ -322,7 +322,7 @@ def a_namesakes_successor_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def nobody_waits_for_acceptance(patch: pytest.MonkeyPatch) -> None:
-    for where in (reconciling, foreseen):
+    for where in (opening, foreseen):
         patch.setattr(where, "standing_of", lambda *_: Standing())
 
 

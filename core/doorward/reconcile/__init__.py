@@ -1,0 +1,23 @@
+"""One InferenceService, from what is known of it to what is to be written.
+
+    InferenceService
+      | wanted      the door that it asks for: components, mode, exposure, backend, addresses     door/
+      | render      the objects of that door                                                      render/
+      | settle      the hosts that it gets                                                        hosts/
+      | draining    the door with what is to go and still serves                                  plan/draining.py
+      | diff        what to write so that all of this stands                                      plan/
+      | standing    whether what stands is accepted                                               report/
+      | report_on   the condition, the URLs and Events                                            report/
+      v
+    writes, in the order in which they may go out
+
+A refusal anywhere on the way holds what stands (plan/held.py).  Closing is never held (plan/closing.py).
+
+``reconciler.py`` tells which way a service goes; ``opening.py`` is the picture; ``holding.py`` keeps a door that can't
+be as asked; ``finalizing.py`` clears up after a service that is deleted; ``case.py`` is what they work on.
+"""
+
+from doorward.reconcile.case import Decision
+from doorward.reconcile.reconciler import BASE_KINDS, Reconciler
+
+__all__ = ["BASE_KINDS", "Decision", "Reconciler"]

@@ -1,0 +1,162 @@
+"""One service while it is reconciled: what is known of it, and what is decided so far."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from doorward.backends import BackendError, Backends
+from doorward.door.components import external_name, is_external
+from doorward.hosts.losses import claims_of
+from doorward.hosts.ownership import Ownership
+from doorward.model.action import Action
+from doorward.model.door import Warning
+from doorward.model.reference import SERVICE, Ref
+from doorward.model.refusal import Refusal
+from doorward.plan.external_name import ExternalNames
+from doorward.plan.finalizer import guard as put_finalizers
+from doorward.plan.finalizer import kinds_held, left_alone, spare_kinds
+from doorward.plan.plan import Plan, Situation
+from doorward.plan.write import Write
+from doorward.report.condition import yielded_warnings
+from doorward.report.event_recorder import events, is_from_journal
+from doorward.report.foreseen import Foreseen
+from doorward.report.status import Report, write_status, written_hosts
+from doorward.settings.tracked import TrackedSettings
+from doorward.state import last_applied, written
+from doorward.state.facts import Fact, Facts
+from doorward.state.in_flight import InFlight
+from doorward.state.inference_service import InferenceService
+from doorward.state.kinds import Kinds
+from doorward.state.memory import Memory
+from doorward.state.reading import Reader
+from doorward.state.reservations import How, Reservations
+from doorward.state.services import Services
+
+
+class Decision(msgspec.Struct, kw_only=True):
+    """What follows for one service."""
+
+    memory: Memory
+    writes: list[Write] = []
+    wake: float | None = None
+    keys: dict[Ref, None]
+    """Every fact that it depends on."""
+    read: int = 0
+    """Every setting that it depends on, as bits."""
+    waiting_for: str = ""
+    """A kind that has to be listed first."""
+    affected: set[Ref] = msgspec.field(default_factory=set)
+    """Services whose claims this one's claims may decide."""
+    error: BackendError | None = None
+    report: Report | None = None
+    foreseen: Foreseen | None = None
+    """What is to be reported once the writes have come back as they went out."""
+
+
+class Tables(Protocol):
+    """What a decision reads."""
+
+    facts: Facts
+    reservations: Reservations
+    kinds: Kinds
+    backends: Backends
+    services: Services
+    in_flight: InFlight
+
+
+class Case:
+    """The work on one service; lives for one decision."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        fact: Fact,
+        tracked: TrackedSettings | None,
+        memory: Memory,
+        now: float,
+        reader: Reader,
+        decision: Decision,
+        *,
+        first: bool,
+    ) -> None:
+        self.reservations, self.kinds, self.backends = tables.reservations, tables.kinds, tables.backends
+        self.in_flight = tables.in_flight
+        self.fact = fact
+        self.tracked = tracked
+        self.settings = tracked.as_settings() if tracked else None
+        self.now = now
+        self.reader = reader
+        self.decision = decision
+        self.first = first
+        self.ours = tuple(f for f in tables.facts.owned_by(fact.uid, fact.ref.namespace) if f.is_of(fact.uid))
+        self.memory = memory
+        self.ownership = Ownership(tables.reservations, tables.services.age, fact.ref, fact.uid)
+        self.external = ExternalNames(fact.ref.namespace, fact.uid, reader, memory, self.settings)
+        self.warnings: list[Warning] = []
+
+    def recover(self, *, born: bool, now_listed: Collection[str]) -> None:
+        """Remember what the journal may have lost, and what stood before we came, or before we could see it."""
+        if self.first:
+            self.memory = last_applied.recovered(self.memory, self.ours)
+        if not born and (self.first or now_listed):
+            met = [fact for fact in self.ours if self.first or fact.ref.kind in now_listed]
+            served = {f.ref: [c.key for c in claims_of(self.backends, f.ref.kind, f.object())] for f in met}
+            self.memory = written.met(self.memory, met, served)
+        self.external.memory = self.memory
+
+    def require_claiming_kinds(self) -> None:
+        """Hosts are settled when every kind that serves hosts is known."""
+        if not self.kinds.all_known:
+            for kind in self.backends.claiming:
+                self.kinds.require(kind)
+
+    def leads_out(self, name: str, part: str) -> Refusal:
+        """Why nothing leads through a Service that is a name of something else."""
+        namespace = self.fact.ref.namespace
+        return is_external(namespace, name, part, external_name(self.reader.get(Ref(SERVICE, namespace, name))))
+
+    def under_way(self) -> Iterator[Action]:
+        """The writes that may have landed, or may still."""
+        yield from self.memory.unknown.values()
+        yield from self.in_flight.of(self.fact.uid)
+
+    def situation(self, service: InferenceService) -> Situation:
+        return Situation(
+            service=service,
+            fact=self.fact,
+            now=self.now,
+            ours=self.ours,
+            reader=self.reader,
+            in_flight=self.in_flight,
+            watches=self.backends.watches,
+            memory=self.memory,
+        )
+
+    def want(self, claims: Mapping[str, How]) -> None:
+        self.decision.affected |= self.reservations.want(self.fact.ref, self.ownership.age, claims)
+
+    def guard(self, s: Situation, plan: Plan, wanted: Collection[Ref] | None) -> None:
+        """Write outside of the API server under finalizers only; ``wanted``: None where that isn't known."""
+        external = self.backends.external
+        if external:
+            spare = () if wanted is None else spare_kinds(s, external, self.kinds, wanted, self.under_way())
+            put_finalizers(s, plan, external, spare)
+        if lost := [kind for kind in kinds_held(s.service) if kind not in external]:
+            self.warnings.append(Warning("FinalizerLeft", left_alone(self.fact.ref, lost)))
+
+    def finish(self, s: Situation, plan: Plan, report: Report | None) -> None:
+        """Turn a plan and a report into writes, with the warnings that weren't told yet."""
+        self.warnings += yielded_warnings(s.service, plan.memory)
+        if report is not None and self.settings is not None:
+            hosts = written_hosts(self.ours, plan.memory, self.reservations)
+            write_status(s, plan, report, hosts, self.settings.condition_type)
+        writes = sorted(plan.writes, key=lambda write: write.order)
+        silent = self.first and not writes and not is_from_journal(plan.memory)
+        memory, told = events(s.service, [*self.warnings, *plan.warnings], plan.memory, self.now, silent=silent)
+        self.decision.wake = plan.wake
+        self.decision.report = report
+        self.decision.writes = [*writes, *told]
+        self.decision.memory = memory

@@ -1,0 +1,156 @@
+"""The way to an open door: seven calls in a row, and the picture of :mod:`doorward.reconcile` is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from doorward.door.addresses import door_service
+from doorward.door.guarding import Unguarded, asks_for_a_guard
+from doorward.door.wanted import WantedDoor, wanted
+from doorward.hosts.losses import forbidden, lost_beside
+from doorward.hosts.settling import Settled, settle
+from doorward.model.door import Door, Exposure
+from doorward.model.reference import SERVICE, JsonObject, Ref
+from doorward.model.refusal import Refusal
+from doorward.model.settings import Settings
+from doorward.plan import draining
+from doorward.plan.closing import Closing
+from doorward.plan.diff import Aim, diff
+from doorward.plan.draining import Draining, drain
+from doorward.plan.gate import verify_the_rest
+from doorward.plan.plan import Plan, Situation
+from doorward.reconcile.case import Case
+from doorward.render.rendering import Rendered, Renderer
+from doorward.report.condition import report_of, report_on, standing_of
+from doorward.report.foreseen import Foreseen
+from doorward.state import written
+from doorward.state.inference_service import InferenceService
+from doorward.state.memory import Memory, key_of
+from doorward.state.transform import GUARDED
+
+
+def open_door(
+    case: Case, service: InferenceService, settings: Settings, exposure: Exposure, unguarded: Refusal | None
+) -> None:
+    closed = exposure != "outside"
+    want = wanted(service, settings, exposure, case.reader, case.kinds, case.ours, case.backends, unguarded)
+    if not closed:
+        case.require_claiming_kinds()
+    if not want.opens:
+        _wait(case, service, want)
+        return
+    s = case.situation(service)
+    renderer = Renderer(case.reader, case.kinds, case.backends, case.memory, case.fact.uid)
+    asked = renderer.render(service, want.door)
+    _refuse_to_lead_astray(case, want.door, asked)
+    _refuse_to_open_unguarded(want.door, asked)
+    settled = _settle(case, want.door, asked, settings)
+    final = asked if settled.door is want.door else renderer.render(service, settled.door)
+    lost = _lost(case, settled, final, settings)
+    open_ = open_to_all(case, service, settings) if want.door.guard else []
+    closing = Closing(case.backends, want.door.service_ref, closed=closed, lost=lost, open_=open_)
+    going = closing.refs(case.ours) if closed or lost or open_ else frozenset()
+    drains = _draining(case, s, final, lost, settled.door.backend, settings, closed=closed)
+    rendered = draining.both(s, renderer, settled.door, final, drains)
+    case.warnings += (*rendered.warnings, *want.warnings)
+    plan = diff(s, Aim(desired=rendered.desired, closed=closed, closing=closing, going=going, adopt=settings.adopt))
+    _refuse_to_stand_unguarded(case, want.door, open_, plan)
+    standing = standing_of(case.backends.by_name.get(settled.door.backend), settled.door, rendered, case.reader, plan)
+    drain(s, rendered.desired, going, drains, plan, settled=plan.applied and standing.state == "accepted")
+    for fact in case.ours:
+        if fact.ref in going and fact.ref not in rendered.desired:
+            closing.close(s, fact, plan)
+    verify_the_rest(s, plan, rendered.desired)
+    plan.memory = _confirmed(case, plan.memory, settled.sole, final.desired)
+    case.guard(s, plan, rendered.desired)
+    case.finish(s, plan, report_on(want, settled.door, rendered, settled.denied, plan, standing))
+    simple = plan.under_way and plan.wake is None and not drains.keys and settled.door.guard is None
+    if simple and case.tracked:
+        case.decision.foreseen = Foreseen(
+            want=want, door=settled.door, rendered=rendered, denied=settled.denied, tracked=case.tracked
+        )
+
+
+def _wait(case: Case, service: InferenceService, want: WantedDoor) -> None:
+    """Nothing opens yet, and nobody waits for its hosts."""
+    assert want.waiting is not None
+    case.want({})
+    case.finish(case.situation(service), Plan(memory=case.memory), report_of(want.refused or want.waiting))
+
+
+def _refuse_to_lead_astray(case: Case, door: Door, rendered: Rendered) -> None:
+    """A Service DOOR that is somebody's may be a name of something else."""
+    if door.in_cluster != "tied":
+        return
+    for ref, desired in rendered.desired.items():
+        if ref.kind != SERVICE and (name := case.external.through(desired.manifest)):
+            raise case.leads_out(name, "door inside the cluster")
+
+
+def _refuse_to_open_unguarded(door: Door, rendered: Rendered) -> None:
+    """A backend that doesn't say that it guards a door doesn't."""
+    opened = rendered.renderings.get(door.backend)
+    if door.guard and opened and not opened.guarded:
+        why = opened.unguarded or f"backend {door.backend} can't guard a door"
+        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why}")
+
+
+def _refuse_to_stand_unguarded(case: Case, door: Door, open_: Collection[Ref], plan: Plan) -> None:
+    """A guard that doesn't come to stand before what is open by now closes it."""
+    if door.guard is None:
+        return
+    why = plan.unguarded[0] if plan.unguarded and case.ours else ""
+    if open_ and (hindered := [*plan.conflicts, *plan.refused, *plan.not_sticking]):
+        why = why or f"its guard can't be put up: {hindered[0]}"
+    if why:
+        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why}")
+
+
+def open_to_all(case: Case, service: InferenceService, settings: Settings) -> list[Ref]:
+    """What leads in from outside without the guard that is asked for: it was written before."""
+    if not asks_for_a_guard(service, settings):
+        return []
+    door = Ref(SERVICE, service.namespace, door_service(service, settings))
+    closing = Closing(case.backends, door, closed=True, lost=())
+    found = []
+    for fact in case.ours:
+        last = case.memory.last_applied.get(key_of(fact.ref))
+        written: JsonObject = msgspec.json.decode(last.body) if last else fact.object()
+        if GUARDED not in written["metadata"].get("annotations", {}) and closing.leads_in(fact.ref.kind, written):
+            found.append(fact.ref)
+    return found
+
+
+def _settle(case: Case, door: Door, asked: Rendered, settings: Settings) -> Settled:
+    settled = settle(case.ownership, door, asked, case.backends, settings)
+    case.want(settled.wanted)
+    case.warnings += settled.warnings
+    return settled
+
+
+def _lost(case: Case, settled: Settled, final: Rendered, settings: Settings) -> set[str]:
+    """What may not be served any more: what is denied or forbidden, and what objects that aren't wanted serve for
+    nobody."""
+    beside = [fact for fact in case.ours if fact.ref not in final.desired]
+    lost = lost_beside(beside, case.backends, case.ownership)
+    lost |= forbidden(case.ours, case.backends, case.fact.ref.namespace, settings)
+    return {denied.where for denied in settled.denied} | lost
+
+
+def _draining(
+    case: Case, s: Situation, final: Rendered, lost: set[str], backend: str, settings: Settings, *, closed: bool
+) -> Draining:
+    keys = draining.draining_inside(s, final, case.under_way())
+    if not closed:
+        keys |= draining.draining_outside(s, final, lost, backend, case.ownership, case.backends)
+    return Draining(keys=keys, final=final.digest, seconds=settings.overlap_seconds)
+
+
+def _confirmed(case: Case, memory: Memory, sole: Collection[str], wanted: Collection[Ref]) -> Memory:
+    """What stands as it is wanted, and nobody else has a hand in, is as good as written."""
+    for fact in case.ours:
+        if fact.ref in wanted and fact.ref.kind in case.backends.claiming and fact.ref not in case.in_flight:
+            memory = written.confirmed(memory, fact, case.reservations.of(fact.ref), sole)
+    return memory
