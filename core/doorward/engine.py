@@ -13,6 +13,9 @@ follows for one service is the pipeline of :mod:`doorward.reconcile`.
 
     event --fold--> state --work queue--> reconcile --write queue--> action --outcome--> event
 
+What is handed out is looked at once more: not a second write to one object, nor what may open a host for a service that
+is about to be reconciled.  A door whose writes came back as foreseen isn't reconciled again, only reported.
+
 Every record knows its cause: an action that of the observation which led to it, an outcome that of its action.
 """
 

@@ -90,7 +90,7 @@ def wrap(patch: pytest.MonkeyPatch, where: Any, name: str, around: Callable[...,
 @planted
 def the_old_goes_before_the_new_stands(patch: pytest.MonkeyPatch) -> None:
     def drain(do: Any, s: Any, desired: Any, going: Any, drains: Any, plan: Plan, **_: Any) -> None:
-        do(s, desired, going, msgspec.structs.replace(drains, seconds=-1.0), plan, settled=True)
+        do(s, desired, going, msgspec.structs.replace(drains, seconds=-1.0), plan, accepted=True)
 
     wrap(patch, opening, "drain", drain)
 
@@ -291,7 +291,7 @@ def a_refusal_tears_the_door_down(patch: pytest.MonkeyPatch) -> None:
     def hold(_: Any, s: Situation, *__: Any) -> Plan:
         plan = Plan(memory=s.memory)
         nothing = draining.Draining(keys=frozenset(), final="", seconds=0.0)
-        draining.drain(s, (), (), nothing, plan, settled=True)
+        draining.drain(s, (), (), nothing, plan, accepted=True)
         return plan
 
     wrap(patch, holding, "hold", hold)

@@ -1,4 +1,12 @@
-"""Which backend opens a door (docs/doors.md, Backend)."""
+"""Which backend opens a door (docs/doors.md, Backend); the first of these that names one.
+
+    1. the annotation of the service
+    2. hook ``select`` of other people's backends
+    3. setting ``defaultBackend``, by mode
+    4. hook ``select`` of the built-in backends, which bear ``trylast``
+
+2 to 4 are asked in :meth:`.Backends.select`.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from doorward.model.door import Claim
 from doorward.model.merge import merge
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.plan.external_name import ExternalNames
-from doorward.plan.gate import is_shut
+from doorward.plan.gate import may_not_write_now
 from doorward.plan.plan import Plan, Situation
 from doorward.plan.stages import EXTERNAL
 from doorward.plan.write import deletion_of, patch_of
@@ -88,7 +88,7 @@ class Closing:
         spec, why = self.narrowed(fact.ref, fact.object()), CLOSED if self.closed else LOST
         if not spec:
             remove(s, fact, CLOSE, why, plan)
-        elif not fact.deleting and not is_shut(s, fact.ref, plan):
+        elif not fact.deleting and not may_not_write_now(s, fact.ref, plan):
             plan.add(patch_of(fact, {"spec": spec}, CLOSE, why))
 
     def _leaves(self, kind: str, obj: JsonObject, spec: JsonObject, staying: Container[str]) -> bool:
@@ -106,5 +106,5 @@ class Closing:
 
 def remove(s: Situation, fact: Fact, order: int, reason: str, plan: Plan) -> None:
     """Delete an object, unless it goes already, or may not be written now."""
-    if not fact.deleting and not is_shut(s, fact.ref, plan, closes=order == CLOSE):
+    if not fact.deleting and not may_not_write_now(s, fact.ref, plan, closes=order == CLOSE):
         plan.writes.append(deletion_of(fact, order, reason))

@@ -6,7 +6,7 @@ from doorward.hooks import Watch
 from doorward.model.patch import changed_paths, merge_diff
 from doorward.model.reference import JsonObject
 from doorward.state.facts import Fact
-from doorward.state.owned import ours_of
+from doorward.state.our_fields import ours_of
 
 
 def correction(desired: JsonObject, observed: JsonObject, watch: Watch) -> JsonObject:

@@ -8,7 +8,7 @@
     ours, being deleted             wait until it is gone, then create
     a former service's              wait until it is collected, then create
     OME's, to be adopted            patch in our annotation; the rest follows as drift
-    somebody's                      ObjectConflict; it is never touched
+    somebody else's                 told as ObjectConflict, and never touched
 
 What is ours and not wanted closes (:mod:`doorward.plan.closing`) or drains (:mod:`doorward.plan.draining`).
 """
@@ -23,7 +23,7 @@ from doorward.model.action import CLOSE, OPEN
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.plan.closing import Closing
 from doorward.plan.correction import correction, fields
-from doorward.plan.gate import backs_off, is_shut
+from doorward.plan.gate import backs_off, may_not_write_now
 from doorward.plan.plan import Plan, Situation
 from doorward.plan.stages import EXTERNAL, EXTERNAL_NAME, stages
 from doorward.plan.write import Write, patch_of
@@ -31,7 +31,7 @@ from doorward.render.desired import Desired
 from doorward.state.facts import Fact
 from doorward.state.garbage import is_garbage
 from doorward.state.memory import LastApplied, key_of
-from doorward.state.owned import LABEL, owner_of
+from doorward.state.our_fields import LABEL, owner_of
 from doorward.state.transform import GUARDED, OWNER
 
 ATTEMPTS = 3
@@ -76,14 +76,14 @@ def _stand_guard(s: Situation, aim: Aim, desired: Desired, plan: Plan) -> None:
 def _want(s: Situation, aim: Aim, desired: Desired, waits: bool, plan: Plan, *, opens: bool = True) -> None:
     """Bring one object about; ``waits``: not yet by a change of one that stands; not ``opens``: nor by a new one."""
     fact = s.reader.get(desired.ref)
-    if is_shut(s, desired.ref, plan):
+    if may_not_write_now(s, desired.ref, plan):
         return
     if fact is None and not opens:
         plan.applied = False
     elif fact is None:
         _create(s, desired, plan)
     elif not fact.is_of(s.fact.uid):
-        _meet(s, aim, desired, fact, plan)
+        _name_is_taken(s, aim, desired, fact, plan)
     elif fact.deleting:
         plan.wait()
         plan.collecting.append(f"{fact.ref} is being deleted")
@@ -153,7 +153,7 @@ def _target(desired: Desired, drifted: LastApplied | None) -> JsonObject:
     return {"metadata": desired.manifest["metadata"], "spec": msgspec.json.decode(drifted.body).get("spec") or {}}
 
 
-def _meet(s: Situation, aim: Aim, desired: Desired, fact: Fact, plan: Plan) -> None:
+def _name_is_taken(s: Situation, aim: Aim, desired: Desired, fact: Fact, plan: Plan) -> None:
     """Somebody else's object stands under a name that we need."""
     plan.applied = False
     uid = s.fact.uid

@@ -29,7 +29,7 @@ from doorward.render.desired import Desired, digest_of
 from doorward.render.rendering import Rendered, Renderer
 from doorward.state.facts import Fact
 from doorward.state.memory import NOTHING, Memory, key_of
-from doorward.state.owned import ours_of
+from doorward.state.our_fields import ours_of
 
 _ANY = (ANY_CLASS, ANY_GATEWAY)
 _THROUGH = "through:"
@@ -116,7 +116,7 @@ def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: Container[st
 # -- 2. the door with what drains --------------------------------------------------------------------------------------
 
 
-def both(s: Situation, renderer: Renderer, door: Door, final: Rendered, draining: Draining) -> Rendered:
+def render_with_draining(s: Situation, renderer: Renderer, door: Door, final: Rendered, draining: Draining) -> Rendered:
     """The objects of the door with what drains and has time left; ``final``: those of the door without."""
     left = [key for key in sorted(draining.keys) if not _is_over(s, key, draining)]
     if not left:
@@ -157,16 +157,17 @@ def _is_over(s: Situation, key: str, draining: Draining) -> bool:
 
 
 def drain(
-    s: Situation, desired: Container[Ref], going: Container[Ref], draining: Draining, plan: Plan, *, settled: bool
+    s: Situation, desired: Container[Ref], going: Container[Ref], draining: Draining, plan: Plan, *, accepted: bool
 ) -> None:
-    """Count down; objects whose time is over are deleted.  ``settled``: all that is wanted stands and is accepted.
+    """Count down; objects whose time is over are deleted.  ``accepted``: all that is wanted stands and is accepted.
 
     While Ingresses that are to go lead through a Service, the time of what that one leads to hasn't begun.
     """
     old = {f"object:{key_of(f.ref)}": f for f in s.ours if f.ref not in desired and f.ref not in going}
     if through := _named(draining.keys, "through"):
         old = {key: f for key, f in old.items() if f.ref.kind == INGRESS and leads_through(f.body, through)}
-    settled = settled and not any(f.ref in s.in_flight for f in old.values())  # it may lead through the others by then
+    # What is in flight on one of them may make it lead through the others.
+    accepted = accepted and not any(fact.ref in s.in_flight for fact in old.values())
     keys = {*old, *draining.keys}
     memory = plan.memory
     if not keys:
@@ -174,14 +175,14 @@ def drain(
         return
     known = memory.draining if memory.draining_for == draining.final else NOTHING
     since = {key: known[key] for key in sorted(keys) if key in known}
-    if settled:
+    if accepted:
         for key in sorted(keys):
             since.setdefault(key, s.now)
     if since != memory.draining or draining.final != memory.draining_for:
         plan.memory = msgspec.structs.replace(memory, draining=since or NOTHING, draining_for=draining.final)
     if _anything_before(s, desired):
         old = {key: fact for key, fact in old.items() if not _is_guard(s, fact)}
-    _end(s, old, since, known, draining.seconds, plan, settled=settled)
+    _end(s, old, since, known, draining.seconds, plan, accepted=accepted)
 
 
 def forgotten(memory: Memory) -> Memory:
@@ -199,12 +200,12 @@ def _end(
     seconds: float,
     plan: Plan,
     *,
-    settled: bool,
+    accepted: bool,
 ) -> None:
     for key, start in since.items():
         if start + seconds > s.now or (key not in known and key not in old):
             plan.wake_at(start + seconds)
-        elif key in old and settled:
+        elif key in old and accepted:
             remove(s, old[key], REMOVE, "the overlap is over", plan)
 
 

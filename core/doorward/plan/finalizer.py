@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 
 from doorward.model.action import OPEN, Action
 from doorward.model.reference import Ref
-from doorward.plan.gate import is_shut
+from doorward.plan.gate import may_not_write_now
 from doorward.plan.plan import Plan, Situation
 from doorward.plan.write import patch_of
 from doorward.state.inference_service import InferenceService
@@ -26,7 +26,7 @@ def kinds_held(service: InferenceService) -> list[str]:
     return [each.removeprefix(PREFIX) for each in service.metadata.finalizers if each.startswith(PREFIX)]
 
 
-def guard(s: Situation, plan: Plan, external: Collection[str], spare: Collection[str]) -> None:
+def keep_finalizers(s: Situation, plan: Plan, external: Collection[str], spare: Collection[str]) -> None:
     """Hold back writes of external kinds until their finalizers are on, and take off those of ``spare`` kinds."""
     standing = s.service.metadata.finalizers
     early = [
@@ -40,7 +40,7 @@ def guard(s: Situation, plan: Plan, external: Collection[str], spare: Collection
     plan.writes = [write for write in plan.writes if write not in early]
     wanted = [each for each in standing if each.removeprefix(PREFIX) not in spare or not each.startswith(PREFIX)]
     wanted += sorted({PREFIX + write.ref.kind for write in early})
-    if is_shut(s, s.fact.ref, plan):
+    if may_not_write_now(s, s.fact.ref, plan):
         return
     reason = "before objects outside of the API server" if early else "nothing stands outside of the API server"
     plan.writes.append(patch_of(s.fact, {"metadata": {"finalizers": wanted or None}}, OPEN, reason))

@@ -21,7 +21,7 @@ from doorward.state.memory import BackOff, key_of
 UNKNOWN_OUTCOME = "nobody knows what became of the last write"
 
 
-def is_shut(s: Situation, ref: Ref, plan: Plan, *, order: int = VERIFY, closes: bool = False) -> bool:
+def may_not_write_now(s: Situation, ref: Ref, plan: Plan, *, order: int = VERIFY, closes: bool = False) -> bool:
     """Whether nothing may be written to an object now; what there is to do instead is in the plan.
 
     ``order`` is that in which the object is verified.  A deletion that ``closes`` waits for no pause but that of a

@@ -16,7 +16,7 @@ from doorward.model.reference import JsonObject, Ref
 from doorward.plan.closing import Closing
 from doorward.plan.correction import correction, fields
 from doorward.plan.draining import forgotten
-from doorward.plan.gate import backs_off, is_shut
+from doorward.plan.gate import backs_off, may_not_write_now
 from doorward.plan.plan import Plan, Situation
 from doorward.plan.write import Write, patch_of
 from doorward.render.desired import controller_reference
@@ -24,7 +24,7 @@ from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService
 from doorward.state.kinds import Kinds
 from doorward.state.memory import LastApplied
-from doorward.state.owned import LABEL, MANAGED_BY
+from doorward.state.our_fields import LABEL, MANAGED_BY
 from doorward.state.transform import OWNER, ROUTED
 
 
@@ -73,7 +73,7 @@ def hold(s: Situation, kept: list[Kept], closing: Closing | None, restoring: Res
 
 
 def _keep(s: Situation, fact: Fact, kept: Kept, closing: Closing | None, restoring: Restoring, plan: Plan) -> None:
-    if kept.last.body == fact.body or fact.deleting or is_shut(s, fact.ref, plan):
+    if kept.last.body == fact.body or fact.deleting or may_not_write_now(s, fact.ref, plan):
         return
     manifest, digest = kept.manifest, kept.last.digest
     if closing and closing.leads_in(fact.ref.kind, manifest):  # somebody's edit closed it, and closed it is to be
@@ -94,7 +94,7 @@ def _keep(s: Situation, fact: Fact, kept: Kept, closing: Closing | None, restori
 def _restore(s: Situation, kept: Kept, closing: Closing | None, restoring: Restoring, plan: Plan) -> None:
     """Make an object anew that somebody deleted."""
     ref, manifest = kept.ref, kept.manifest
-    if s.reader.get(ref) is not None or is_shut(s, ref, plan):
+    if s.reader.get(ref) is not None or may_not_write_now(s, ref, plan):
         return
     if (closing and closing.leads_in(ref.kind, manifest)) or not restoring.may(kept) or backs_off(s, ref, "", plan):
         return

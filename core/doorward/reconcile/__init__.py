@@ -3,10 +3,12 @@
     InferenceService
       | wanted      the door that it asks for: components, mode, exposure, backend, addresses     door/
       | render      the objects of that door                                                      render/
-      | settle      the hosts that it gets                                                        hosts/
-      | draining    the door with what is to go and still serves                                  plan/draining.py
-      | diff        what to write so that all of this stands                                      plan/
-      | standing    whether what stands is accepted                                               report/
+      | grant       the hosts that it gets; without those that it doesn't, it is rendered again   hosts/
+      | drains      what is to go and still serves; with it, it is rendered once more             plan/draining.py
+      | diff        creates and patches, so that all of this stands                               plan/diff.py
+      | standing    whether what stands is accepted                                               report/condition.py
+      | drain       deletes what isn't wanted, once the new is accepted and its time is over      plan/draining.py
+      | close       deletes or narrows at once what may not be served                             plan/closing.py
       | report_on   the condition, the URLs and Events                                            report/
       v
     writes, in the order in which they may go out

@@ -16,8 +16,7 @@ from doorward.model.door import Warning
 from doorward.model.reference import SERVICE, Ref
 from doorward.model.refusal import Refusal
 from doorward.plan.external_name import ExternalNames
-from doorward.plan.finalizer import guard as put_finalizers
-from doorward.plan.finalizer import kinds_held, left_alone, spare_kinds
+from doorward.plan.finalizer import keep_finalizers, kinds_held, left_alone, spare_kinds
 from doorward.plan.plan import Plan, Situation
 from doorward.plan.write import Write
 from doorward.report.condition import yielded_warnings
@@ -138,12 +137,12 @@ class Case:
     def want(self, claims: Mapping[str, How]) -> None:
         self.decision.affected |= self.reservations.want(self.fact.ref, self.ownership.age, claims)
 
-    def guard(self, s: Situation, plan: Plan, wanted: Collection[Ref] | None) -> None:
+    def keep_finalizers(self, s: Situation, plan: Plan, wanted: Collection[Ref] | None) -> None:
         """Write outside of the API server under finalizers only; ``wanted``: None where that isn't known."""
         external = self.backends.external
         if external:
             spare = () if wanted is None else spare_kinds(s, external, self.kinds, wanted, self.under_way())
-            put_finalizers(s, plan, external, spare)
+            keep_finalizers(s, plan, external, spare)
         if lost := [kind for kind in kinds_held(s.service) if kind not in external]:
             self.warnings.append(Warning("FinalizerLeft", left_alone(self.fact.ref, lost)))
 

@@ -27,7 +27,7 @@ def finalize(case: Case) -> None:
     for fact in case.ours:
         remove(s, fact, CLOSE, "its InferenceService is being deleted", plan)
     verify_the_rest(s, plan, ())
-    case.guard(s, plan, ())
+    case.keep_finalizers(s, plan, ())
     case.finish(s, plan, _report_on_leaving(case, held, plan))
 
 

@@ -39,7 +39,7 @@ def hold_door(case: Case, service: InferenceService, settings: Settings | None, 
     _listen(case, kept)
     plan = hold(s, kept, closing, Restoring(case.kinds, case.ownership))
     verify_the_rest(s, plan, ())
-    case.guard(s, plan, None)
+    case.keep_finalizers(s, plan, None)
     return plan
 
 

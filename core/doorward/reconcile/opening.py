@@ -1,4 +1,4 @@
-"""The way to an open door: seven calls in a row, and the picture of :mod:`doorward.reconcile` is theirs."""
+"""The way to an open door: the steps of the picture in :mod:`doorward.reconcile`, in their order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import msgspec
 from doorward.door.addresses import door_service
 from doorward.door.guarding import Unguarded, asks_for_a_guard
 from doorward.door.wanted import WantedDoor, wanted
+from doorward.hosts.granting import Granted, grant
 from doorward.hosts.losses import forbidden, lost_beside
-from doorward.hosts.settling import Settled, settle
 from doorward.model.door import Door, Exposure
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
@@ -34,6 +34,11 @@ from doorward.state.transform import GUARDED
 def open_door(
     case: Case, service: InferenceService, settings: Settings, exposure: Exposure, unguarded: Refusal | None
 ) -> None:
+    """Plan what opens a door, changes it or closes it, and what is reported.
+
+    ``unguarded``: why it may not stand outside, where that came to light on a first try.  Raises Refusal, and then what
+    stands is held; Unguarded, and then it is tried once more, closed; NotListed where a kind has to be listed first.
+    """
     closed = exposure != "outside"
     want = wanted(service, settings, exposure, case.reader, case.kinds, case.ours, case.backends, unguarded)
     if not closed:
@@ -42,34 +47,42 @@ def open_door(
         _wait(case, service, want)
         return
     s = case.situation(service)
+
     renderer = Renderer(case.reader, case.kinds, case.backends, case.memory, case.fact.uid)
-    asked = renderer.render(service, want.door)
-    _refuse_to_lead_astray(case, want.door, asked)
-    _refuse_to_open_unguarded(want.door, asked)
-    settled = _settle(case, want.door, asked, settings)
-    final = asked if settled.door is want.door else renderer.render(service, settled.door)
-    lost = _lost(case, settled, final, settings)
-    open_ = open_to_all(case, service, settings) if want.door.guard else []
-    closing = Closing(case.backends, want.door.service_ref, closed=closed, lost=lost, open_=open_)
-    going = closing.refs(case.ours) if closed or lost or open_ else frozenset()
-    drains = _draining(case, s, final, lost, settled.door.backend, settings, closed=closed)
-    rendered = draining.both(s, renderer, settled.door, final, drains)
+    with_all_hosts = renderer.render(service, want.door)
+    _refuse_to_lead_astray(case, want.door, with_all_hosts)
+    _refuse_to_open_unguarded(want.door, with_all_hosts)
+
+    granted = _grant(case, want.door, with_all_hosts, settings)
+    door, final = granted.door, with_all_hosts
+    if door is not want.door:
+        final = renderer.render(service, door)
+
+    lost = _lost(case, granted, final, settings)
+    open_to = open_to_all(case, service, settings) if want.door.guard else []
+    closing = Closing(case.backends, want.door.service_ref, closed=closed, lost=lost, open_=open_to)
+    going = closing.refs(case.ours) if closed or lost or open_to else frozenset()
+    drains = _draining(case, s, final, lost, door.backend, settings, closed=closed)
+    rendered = draining.render_with_draining(s, renderer, door, final, drains)
     case.warnings += (*rendered.warnings, *want.warnings)
+
+    # The order matters: what drains may only count down once the difference says that everything wanted stands.
     plan = diff(s, Aim(desired=rendered.desired, closed=closed, closing=closing, going=going, adopt=settings.adopt))
-    _refuse_to_stand_unguarded(case, want.door, open_, plan)
-    standing = standing_of(case.backends.by_name.get(settled.door.backend), settled.door, rendered, case.reader, plan)
-    drain(s, rendered.desired, going, drains, plan, settled=plan.applied and standing.state == "accepted")
+    _refuse_to_stand_unguarded(case, want.door, open_to, plan)
+    standing = standing_of(case.backends.by_name.get(door.backend), door, rendered, case.reader, plan)
+    drain(s, rendered.desired, going, drains, plan, accepted=plan.applied and standing.state == "accepted")
     for fact in case.ours:
         if fact.ref in going and fact.ref not in rendered.desired:
             closing.close(s, fact, plan)
     verify_the_rest(s, plan, rendered.desired)
-    plan.memory = _confirmed(case, plan.memory, settled.sole, final.desired)
-    case.guard(s, plan, rendered.desired)
-    case.finish(s, plan, report_on(want, settled.door, rendered, settled.denied, plan, standing))
-    simple = plan.under_way and plan.wake is None and not drains.keys and settled.door.guard is None
+
+    plan.memory = _confirmed(case, plan.memory, granted.sole, final.desired)
+    case.keep_finalizers(s, plan, rendered.desired)
+    case.finish(s, plan, report_on(want, door, rendered, granted.denied, plan, standing))
+    simple = plan.under_way and plan.wake is None and not drains.keys and door.guard is None
     if simple and case.tracked:
         case.decision.foreseen = Foreseen(
-            want=want, door=settled.door, rendered=rendered, denied=settled.denied, tracked=case.tracked
+            want=want, door=door, rendered=rendered, denied=granted.denied, tracked=case.tracked
         )
 
 
@@ -94,7 +107,7 @@ def _refuse_to_open_unguarded(door: Door, rendered: Rendered) -> None:
     opened = rendered.renderings.get(door.backend)
     if door.guard and opened and not opened.guarded:
         why = opened.unguarded or f"backend {door.backend} can't guard a door"
-        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why}")
+        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is with_all_hosts for, and {why}")
 
 
 def _refuse_to_stand_unguarded(case: Case, door: Door, open_: Collection[Ref], plan: Plan) -> None:
@@ -105,11 +118,11 @@ def _refuse_to_stand_unguarded(case: Case, door: Door, open_: Collection[Ref], p
     if open_ and (hindered := [*plan.conflicts, *plan.refused, *plan.not_sticking]):
         why = why or f"its guard can't be put up: {hindered[0]}"
     if why:
-        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why}")
+        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is with_all_hosts for, and {why}")
 
 
 def open_to_all(case: Case, service: InferenceService, settings: Settings) -> list[Ref]:
-    """What leads in from outside without the guard that is asked for: it was written before."""
+    """What leads in from outside without the guard that is with_all_hosts for: it was written before."""
     if not asks_for_a_guard(service, settings):
         return []
     door = Ref(SERVICE, service.namespace, door_service(service, settings))
@@ -123,24 +136,31 @@ def open_to_all(case: Case, service: InferenceService, settings: Settings) -> li
     return found
 
 
-def _settle(case: Case, door: Door, asked: Rendered, settings: Settings) -> Settled:
-    settled = settle(case.ownership, door, asked, case.backends, settings)
-    case.want(settled.wanted)
-    case.warnings += settled.warnings
-    return settled
+def _grant(case: Case, door: Door, with_all_hosts: Rendered, settings: Settings) -> Granted:
+    granted = grant(case.ownership, door, with_all_hosts, case.backends, settings)
+    case.want(granted.wanted)
+    case.warnings += granted.warnings
+    return granted
 
 
-def _lost(case: Case, settled: Settled, final: Rendered, settings: Settings) -> set[str]:
+def _lost(case: Case, granted: Granted, final: Rendered, settings: Settings) -> set[str]:
     """What may not be served any more: what is denied or forbidden, and what objects that aren't wanted serve for
     nobody."""
     beside = [fact for fact in case.ours if fact.ref not in final.desired]
     lost = lost_beside(beside, case.backends, case.ownership)
     lost |= forbidden(case.ours, case.backends, case.fact.ref.namespace, settings)
-    return {denied.where for denied in settled.denied} | lost
+    return {denied.where for denied in granted.denied} | lost
 
 
 def _draining(
-    case: Case, s: Situation, final: Rendered, lost: set[str], backend: str, settings: Settings, *, closed: bool
+    case: Case,
+    s: Situation,
+    final: Rendered,
+    lost: set[str],
+    backend: str,
+    settings: Settings,
+    *,
+    closed: bool,
 ) -> Draining:
     keys = draining.draining_inside(s, final, case.under_way())
     if not closed:

@@ -94,7 +94,7 @@ class Reconciler:
     def conclude(self, fact: Fact, memory: Memory, now: float, foreseen: Foreseen) -> list[Write] | None:
         """What is left to write for a door whose writes have come back; None where it has to be reconciled after all.
 
-        What the door depends on stays as it was.
+        The facts and settings that it is recorded to depend on aren't recorded anew.
         """
         decision = Decision(memory=memory, keys={})
         case = Case(self, fact, foreseen.tracked, memory, now, Reader(self.facts), decision, first=False)
@@ -113,6 +113,7 @@ class Reconciler:
 
 
 def _reconcile(case: Case) -> None:
+    """Open the door, or hold what stands; a door that can't be guarded is tried once more, closed."""
     unread: Refusal | None = None
     try:
         service = parse(case.fact)

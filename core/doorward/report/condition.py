@@ -7,8 +7,8 @@ from typing import Literal
 
 from doorward.backends import Backend
 from doorward.door.wanted import WantedDoor
+from doorward.hosts.granting import Denied
 from doorward.hosts.losses import Loss
-from doorward.hosts.settling import Denied
 from doorward.model import urls
 from doorward.model.door import Claim, Door, Standing, Warning
 from doorward.model.refusal import Refusal

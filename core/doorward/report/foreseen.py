@@ -11,7 +11,7 @@ import msgspec
 
 from doorward.backends import Backend
 from doorward.door.wanted import WantedDoor
-from doorward.hosts.settling import Denied
+from doorward.hosts.granting import Denied
 from doorward.model.door import Door
 from doorward.plan.plan import Plan, Situation
 from doorward.render.rendering import Rendered

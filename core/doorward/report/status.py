@@ -17,7 +17,7 @@ from doorward.model.action import REPORT
 from doorward.model.quoting import bounded
 from doorward.model.reference import JsonObject
 from doorward.model.timestamp import rfc3339
-from doorward.plan.gate import is_shut
+from doorward.plan.gate import may_not_write_now
 from doorward.plan.plan import Plan, Situation
 from doorward.plan.write import Write
 from doorward.state.facts import Fact
@@ -104,7 +104,7 @@ def _merged(conditions: list[JsonObject], wanted: JsonObject) -> list[JsonObject
 def write_status(s: Situation, plan: Plan, report: Report, hosts: str, setting: str) -> None:
     """Plan the write of what is reported, where anything differs and the status may be written now."""
     patch = status_patch(s.service, report, hosts, setting, plan.memory, s.now)
-    if not patch or is_shut(s, s.fact.ref, plan, order=REPORT):
+    if not patch or may_not_write_now(s, s.fact.ref, plan, order=REPORT):
         return
     version = str(s.fact.version)
     write = Write(

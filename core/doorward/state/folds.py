@@ -1,15 +1,19 @@
-"""How each event changes the state: the table at the end is the dispatch.
+"""How each event changes the state.  Start here: a watch event, an outcome or time changes it here and nowhere else.
+
+The table at the end is the dispatch.
 
     event        fold                                                     is reconciled
     -----------  -------------------------------------------------------  ---------------------------------------------
     Started      outcomes in flight become unknown, so do lists           every service, once the kinds are synced again
     Observed     the object, what we last applied, reservations           its readers, its owner and its rivals
     Deleted      the same, with a tombstone                               the same
-    Synced       what the list lacks is gone                              whoever waited for the kind
+    Synced       what the list lacks is gone                              whoever waited for the kind; every service
+                                                                          where it appears, vanishes or is forbidden
     Issued       the action is in flight, its hosts are reserved          -
-    Applied      the object that came back is observed, and last applied  its service
-    Refused      a retry is due, or the object is verified                its service, when that is due
-    Unknown      the object is verified                                   its service
+    Applied      the object that came back is observed, and last applied  its service, unless more of it is in flight
+    Refused      the write rests for a while; 409: and its object is to   its service; plan/gate.py knows until when
+                 be verified; 404: the object is gone                     the write rests
+    Unknown      its object is to be verified, by plan/gate.py            its service
     Elapsed      -                                                        services whose time has come
     Remembered   what was decided about one service                       -
     Configured   what the settings became                                 services whose doors read a changed field

@@ -12,7 +12,7 @@ from doorward.model.patch import lacking, merge
 from doorward.model.reference import JsonObject
 from doorward.state.facts import Fact, version_of
 from doorward.state.memory import NOTHING, LastApplied, Memory, key_of, put
-from doorward.state.owned import ours_of
+from doorward.state.our_fields import ours_of
 from doorward.state.transform import OWNER, canonical, transform
 
 

@@ -1,12 +1,14 @@
 """What a service's memory becomes when an action comes back.
 
-Applied   a write    nothing to retry, no doubt
-          a look     no doubt; how often it failed is still counted
-Refused   404        the object isn't there: nothing to retry
-          409        a look, at once the first time: what the action was planned from is outdated
-          429, 5xx   a retry, after the server's pause or a doubling one
-          other 4xx  the same with longer pauses, and the server's words for the condition
-Unknown              a look: it may have happened
+Applied   a write       nothing to retry, its outcome is known
+          verified      its outcome is known; how often that failed is still counted
+Refused   404           the object isn't there: nothing to retry
+          409           to be verified, at once the first time: what the action was planned from is outdated
+          429, 5xx      a retry, after the server's pause or a doubling one
+          other 4xx     the same with longer pauses, and the server's words for the condition
+Unknown                 to be verified: it may have happened
+
+What is to be verified is marked here; plan/gate.py has it looked at before the next write.
 """
 
 from __future__ import annotations

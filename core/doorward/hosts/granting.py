@@ -23,7 +23,7 @@ class Denied(msgspec.Struct, frozen=True):
     message: str
 
 
-class Settled(msgspec.Struct, kw_only=True):
+class Granted(msgspec.Struct, kw_only=True):
     """What a door may have."""
 
     door: Door
@@ -35,53 +35,53 @@ class Settled(msgspec.Struct, kw_only=True):
     warnings: list[Warning] = []
 
 
-def settle(ownership: Ownership, door: Door, rendered: Rendered, backends: Backends, settings: Settings) -> Settled:
+def grant(ownership: Ownership, door: Door, rendered: Rendered, backends: Backends, settings: Settings) -> Granted:
     """The door with what it may have; ``rendered``: what it would be if it got everything."""
     path = rendered.opens_path(door.backend)
     asked = [Claim(host) for host in door.hosts]
     if door.path and path:
         asked.append(Claim(door.path.host, door.path.prefix))
-    settled = Settled(door=door)
+    grants = Granted(door=door)
     granted: set[Claim] = set()
     for claim in asked:
         if problem := domain_problem(claim.host, door.namespace, settings):
-            settled.denied.append(Denied(claim.where, "DomainNotAllowed", problem))
-        elif owner := _owner(ownership, claim, door, rendered, backends, settled):
-            settled.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {owner}"))
+            grants.denied.append(Denied(claim.where, "DomainNotAllowed", problem))
+        elif owner := _owner(ownership, claim, door, rendered, backends, grants):
+            grants.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {owner}"))
         else:
             granted.add(claim)
-    if settled.denied:
+    if grants.denied:
         hosts = tuple(host for host in door.hosts if Claim(host) in granted)
         has_path = door.path and (not path or Claim(door.path.host, door.path.prefix) in granted)
-        settled.door = msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None)
-    return settled
+        grants.door = msgspec.structs.replace(door, hosts=hosts, path=door.path if has_path else None)
+    return grants
 
 
 def _owner(
-    ownership: Ownership, claim: Claim, door: Door, rendered: Rendered, backends: Backends, settled: Settled
+    ownership: Ownership, claim: Claim, door: Door, rendered: Rendered, backends: Backends, grants: Granted
 ) -> str:
     """Who owns a claim that this service wants, empty where it may have it; notes how it goes on to want it.
 
     One that others have, and this service has nothing of, stands in nobody's way.
     """
     contest = ownership.contest(claim)
-    settled.wanted[claim.key] = "waits" if contest.rivals and not contest.own else "asks"
+    grants.wanted[claim.key] = "waits" if contest.rivals and not contest.own else "asks"
     if winner := contest.winner(ownership.age, ownership.age_of):
         return f"{ownership.name(winner)} ({winner.ref})"
     foreign = _foreign(ownership, claim, rendered, backends) if door.backend else None
     if foreign and not contest.own:
-        settled.wanted[claim.key] = "waits"
+        grants.wanted[claim.key] = "waits"
         return f"{foreign.ref}, which isn't doorward's"
     if foreign:
         message = (
             f"{foreign.ref}, which isn't doorward's, names {claim.host} too; requests may go to either, remove one"
         )
-        settled.warnings.append(Warning("HostShared", message))
+        grants.warnings.append(Warning("HostShared", message))
     if not contest.own and ownership.asked_before(claim):
         # Without a name: whoever is the first may change, and thousands may wait behind it.
         return "an earlier InferenceService, which asked for it first"
     if contest.is_sole and not foreign:
-        settled.sole.add(claim.key)
+        grants.sole.add(claim.key)
     return ""
 
 
