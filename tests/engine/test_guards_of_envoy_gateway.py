@@ -298,3 +298,18 @@ def test_a_gateway_that_has_not_answered_gets_nothing_through() -> None:
     assert not leads_on(at)
     answer(at, gateway="gw/other")
     assert not leads_on(at)
+
+
+def test_a_path_door_whose_own_guard_is_not_accepted_is_not_ready() -> None:
+    at = scene(annotations=ASKING, pathTemplate="/models/{{.Name}}")
+    (path,) = {o["metadata"]["name"] for o in at.objects() if o["kind"] == "HTTPRoute"} - {"m"}
+    answer(at)
+    accept_route(at)
+    accept_route(at, path)
+    assert leads_on(at)
+    assert not leads_on(at, path)
+    assert at.verdict() == ("False", "GuardPending")
+    answer(at, name=path)
+    accept_route(at, path)
+    assert leads_on(at, path)
+    assert at.verdict() == ("True", "")

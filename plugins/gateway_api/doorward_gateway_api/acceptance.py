@@ -13,7 +13,7 @@ from doorward.model.door import Door, Standing
 from doorward.model.reference import JsonObject, Ref
 
 from doorward_gateway_api import guard
-from doorward_gateway_api.http_route import route_names
+from doorward_gateway_api.http_route import guarded_names, route_names
 from doorward_gateway_api.kinds import HTTP_ROUTE
 from doorward_gateway_api.parents import gateway_of
 
@@ -32,12 +32,12 @@ _WORST = {"accepted": 0, "pending": 1, "refused": 2}
 
 def standing(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
     """Accepted once the parent in force has accepted every HTTPRoute of the door, for its current generation."""
-    for name in route_names(door) if door.guard else ():
+    for name in guarded_names(door) if door.guard else ():
         proof = guard.told(door, name, observed)
         if proof.state != "accepted":
             reason = guard.REFUSED if proof.state == "refused" else guard.PENDING
             return Standing(state=proof.state, reason=reason, message=proof.message)
-    names = dict.fromkeys((*route_names(door), *(ref.name for ref in observed)))
+    names = dict.fromkeys((*route_names(door), *(ref.name for ref in observed if ref.kind == HTTP_ROUTE.kind)))
     answers = [_answer(door, name, observed.get(door.ref(HTTP_ROUTE.kind, name))) for name in names]
     worst = max(answers, key=lambda answer: _WORST[answer.state], default=_Answer("accepted"))
     if worst.state == "accepted":

@@ -102,6 +102,11 @@ def _path_name(door: Door) -> str:
     return names.derived(door.name, "path", names.mark(door.namespace, door.name, prefix))
 
 
+def guarded_names(door: Door) -> list[str]:
+    """The names of the HTTPRoutes that lead to components: where the door has a guard, each has its own."""
+    return [*route_names(door), *([_path_name(door)] if door.path else ())]
+
+
 def render(door: Door, read: Read) -> Rendering:
     """The HTTPRoutes of a door."""
     guarded = door.guard is not None
