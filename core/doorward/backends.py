@@ -227,6 +227,8 @@ class Backends:
 
         Setting ``defaultBackend`` comes after those that decide, and before those that are asked last.
         """
+        if not door.ingress:
+            return self._select_hostless(door, settings)
         default = _default(door, settings)
         for backend in self._selecting:
             if default and backend.name in self._last:
@@ -234,6 +236,11 @@ class Backends:
             if answer := backend.select(door, settings):
                 return answer
         return default or None
+
+    def _select_hostless(self, door: Door, settings: Settings) -> str | None:
+        """Where no ingress may be made, only backends of Services are asked: nothing opens what is switched off."""
+        asked = (backend for backend in self._selecting if backend.name in self.hostless)
+        return next((answer for backend in asked if (answer := backend.select(door, settings))), None)
 
     def renderers(self, selected: str) -> list[Backend]:
         """All of them; the one that opens the door last, since the door leads through what the others put beside it."""

@@ -170,7 +170,8 @@ def select(door: Door, settings: Settings) -> str | None:
     First result wins.  The built-in backends choose by this hook too, after everybody else (``trylast``), so that a
     plugin decides before them; among plugins the order is that of their names.  Claim an ingress class here:
     ``return NAME if door.ingress_class == MINE else None``.  Where ``door.ingress`` is False, only a Service of type
-    ``door.service_type`` may open the door.  A user's choice by annotation comes first, and isn't asked about.
+    ``door.service_type`` may open the door, and only backends that write nothing but Services are asked.  A user's
+    choice by annotation comes first, and isn't asked about.
 
     .. versionadded:: 0.1
     """

@@ -255,6 +255,14 @@ def with_plugin(plugin: object, name: str = "traefik") -> Backends:
     return Backends({**dict(backends().manager.list_name_plugin()), name: plugin})
 
 
+def test_a_plugin_opens_no_ingress_that_is_switched_off() -> None:
+    asks = {"ome.io/ingress-class": "traefik", "ome.io/service-type": "LoadBalancer"}
+    switched_off = {**asks, "ome.io/ingress-disable-creation": "true"}
+    scene = Scene(*service(raw=True, annotations=switched_off), plugins=with_plugin(Traefik()))
+    assert "Service/m-traefik" not in scene.ours()
+    assert "Service/m" in scene.ours()
+
+
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "serverless"])
 def test_a_class_that_a_plugin_claims_selects_that_plugin(raw: bool) -> None:
     plugins = with_plugin(Traefik())
