@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from doorward.backends import Backends
+from doorward.hooks import Read, Watch, hookimpl
+from doorward.model.door import Door, Rendering, manifest
 from doorward.model.reference import SERVICE, JsonObject
 
 from tests.engine.scenes import INGRESS, SERVICES, Scene, opened, service
@@ -194,3 +197,26 @@ def test_a_guard_of_another_form_holds_nothing_open() -> None:
     scene.edit(annotations={AUTH: "api-key,none"})
     assert not is_open(scene)
     assert scene.verdict() == ("False", "AuthUnsupported")
+
+
+class Balancers:
+    """A backend of somebody's that opens a Service of its own to everybody, whatever type is asked for."""
+
+    @hookimpl
+    def watches(self) -> tuple[Watch, ...]:
+        return tuple(Backends().watches[kind] for kind in ("Service",))
+
+    @hookimpl
+    def render(self, door: Door, read: Read) -> Rendering | None:
+        if door.backend != "balancers":
+            return None
+        spec = {"type": "LoadBalancer", "selector": {"a": "b"}, "ports": [{"port": 80, "targetPort": 80}]}
+        return Rendering(objects=(manifest("v1", "Service", f"{door.name}-open", spec),))
+
+
+@pytest.mark.parametrize("auth", ["none", "api-key"])
+def test_a_backend_of_services_opens_none_past_a_guard(auth: str) -> None:
+    asks = {"doorward.io/backend": "balancers", "doorward.io/auth": auth, "doorward.io/auth-secret": "keys"}
+    plugins = Backends({**dict(Backends().manager.list_name_plugin()), "balancers": Balancers()})
+    scene = Scene(settings(), *service(raw=True, annotations=asks), plugins=plugins)
+    assert ("Service/m-open" in scene.ours()) is (auth == "none")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 
 from doorward.door.addresses import door_service
-from doorward.door.guarding import Unguarded, asks_for_a_guard
+from doorward.door.guarding import Unguarded, asks_for_a_guard, guard_of
 from doorward.door.wanted import WantedDoor, wanted
 from doorward.hosts.granting import Granted, grant
 from doorward.hosts.losses import forbidden, lost_beside
@@ -21,6 +21,7 @@ from doorward.plan.diff import Aim, diff
 from doorward.plan.draining import Draining, drain
 from doorward.plan.gate import verify_the_rest
 from doorward.plan.plan import Plan, Situation
+from doorward.plan.stages import EXTERNAL
 from doorward.reconcile.case import Case
 from doorward.render.rendering import Rendered, Renderer
 from doorward.report.condition import report_of, report_on, standing_of
@@ -51,7 +52,8 @@ def open_door(
     renderer = Renderer(case.reader, case.kinds, case.backends, case.memory, case.fact.uid)
     with_all_hosts = renderer.render(service, want.door)
     _refuse_to_lead_astray(case, want.door, with_all_hosts)
-    _refuse_to_open_unguarded(want.door, with_all_hosts)
+    asks = not closed and guard_of(service, settings) is not None
+    _refuse_to_open_unguarded(want.door, with_all_hosts, asks=asks)
 
     granted = _grant(case, want.door, with_all_hosts, settings)
     door, final = granted.door, with_all_hosts
@@ -102,12 +104,20 @@ def _refuse_to_lead_astray(case: Case, door: Door, rendered: Rendered) -> None:
             raise case.leads_out(name, "door inside the cluster")
 
 
-def _refuse_to_open_unguarded(door: Door, rendered: Rendered) -> None:
-    """A backend that doesn't say that it guards a door doesn't."""
+def _refuse_to_open_unguarded(door: Door, rendered: Rendered, *, asks: bool) -> None:
+    """A backend that doesn't say that it guards a door doesn't; nor does any guard a Service that leads in by itself.
+
+    ``asks``: the service asks for a guard, or the settings do.
+    """
+    services = (desired for desired in rendered.desired.values() if desired.ref.kind == SERVICE)
+    if asks and door.guard is None and any(d.manifest["spec"].get("type") in EXTERNAL for d in services):
+        raise Unguarded(
+            "AuthUnsupported", f"a guard is asked for, and backend {door.backend} opens a Service to everybody"
+        )
     opened = rendered.renderings.get(door.backend)
     if door.guard and opened and not opened.guarded:
         why = opened.unguarded or f"backend {door.backend} can't guard a door"
-        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is with_all_hosts for, and {why}")
+        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why}")
 
 
 def _refuse_to_stand_unguarded(case: Case, door: Door, open_: Collection[Ref], plan: Plan) -> None:
@@ -118,11 +128,11 @@ def _refuse_to_stand_unguarded(case: Case, door: Door, open_: Collection[Ref], p
     if open_ and (hindered := [*plan.conflicts, *plan.refused, *plan.not_sticking]):
         why = why or f"its guard can't be put up: {hindered[0]}"
     if why:
-        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is with_all_hosts for, and {why}")
+        raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why}")
 
 
 def open_to_all(case: Case, service: InferenceService, settings: Settings) -> list[Ref]:
-    """What leads in from outside without the guard that is with_all_hosts for: it was written before."""
+    """What leads in from outside without the guard that is asked for: it was written before."""
     if not asks_for_a_guard(service, settings):
         return []
     door = Ref(SERVICE, service.namespace, door_service(service, settings))
