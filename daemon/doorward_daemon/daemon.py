@@ -21,8 +21,9 @@ from doorward.runtime.shell import Shell, Summary
 
 from doorward_daemon import logs
 from doorward_daemon.authz.service import beside
-from doorward_daemon.health import AddressError, parse_address, readiness, serving
+from doorward_daemon.health import readiness, serving
 from doorward_daemon.interrupt import interrupted
+from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metrics import Metrics
 
 __all__ = ["Options", "reconcile", "start"]

@@ -9,21 +9,10 @@ from aiohttp import web
 from doorward.runtime.shell import Shell
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from doorward_daemon.listening import listening
 from doorward_daemon.metrics import Metrics
 
-__all__ = ["AddressError", "parse_address", "readiness", "serving"]
-
-
-class AddressError(Exception):
-    """An address that can't be listened on."""
-
-
-def parse_address(text: str) -> tuple[str | None, int]:
-    """``HOST:PORT``, ``:PORT`` or ``[IPv6]:PORT``; no host: every address.  Raises AddressError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise AddressError(f"{text!r} is no address; write HOST:PORT, such as 127.0.0.1:8080 or :8080")
-    return host.strip("[]") or None, int(port)
+__all__ = ["readiness", "serving"]
 
 
 def readiness(shell: Shell) -> tuple[bool, list[str]]:
@@ -48,7 +37,6 @@ def readiness(shell: Shell) -> tuple[bool, list[str]]:
 @asynccontextmanager
 async def serving(shell: Shell, metrics: Metrics, address: str) -> AsyncIterator[str]:
     """Serve ``/healthz``, ``/readyz`` and ``/metrics``; gives the URL.  Raises AddressError."""
-    host, port = parse_address(address)
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -64,15 +52,5 @@ async def serving(shell: Shell, metrics: Metrics, address: str) -> AsyncIterator
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", measured)])
     runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise AddressError(f"can't listen on {address}: {error.strerror or error}") from None
-        bound = runner.addresses[0]
-        where = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{where}:{bound[1]}"
-    finally:
-        await runner.cleanup()
+    async with listening(runner, address) as url:
+        yield url

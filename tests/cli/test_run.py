@@ -21,7 +21,8 @@ from doorward.model.action import Action
 from doorward.model.event import Refused
 from doorward.model.reference import Ref
 from doorward_daemon.daemon import Options, reconcile
-from doorward_daemon.health import AddressError, parse_address, readiness, serving
+from doorward_daemon.health import readiness, serving
+from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.logs import WriteLog, configure
 from doorward_daemon.main import app
 from doorward_daemon.metrics import Metrics

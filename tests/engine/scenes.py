@@ -216,3 +216,23 @@ def bytes_of(actions: Iterable[Action]) -> bytes:
 
 def condition(type_: str, status: str = "True", **more: Any) -> JsonObject:
     return {"type": type_, "status": status, **more}
+
+
+def accept_route(at: Scene, name: str, controller: str) -> None:
+    """The Gateway's controller takes an HTTPRoute."""
+    route = at.get(HTTP_ROUTE, "a", name)
+    conditions = [
+        {
+            "type": type_,
+            "status": "True",
+            "reason": type_,
+            "message": "",
+            "observedGeneration": route["metadata"]["generation"],
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        for type_ in ("Accepted", "ResolvedRefs")
+    ]
+    (parent,) = route["spec"]["parentRefs"]
+    parents = [{"parentRef": parent, "controllerName": controller, "conditions": conditions}]
+    at.patch(HTTP_ROUTE, "a", name, {"status": {"parents": parents}}, subresource="status")
+    at.settle()

@@ -8,7 +8,7 @@ from doorward.model.event import Refused
 from doorward.model.reference import JsonObject
 from doorward.runtime.performing import Outcome
 
-from tests.engine.scenes import HTTP_ROUTE, Scene, service
+from tests.engine.scenes import HTTP_ROUTE, Scene, accept_route, service
 from tests.engine.stage import settings
 from tests.engine.test_guards import ASKING, AUTH, KEYS, WITH_SERVICE
 from tests.engine.test_guards import CLASS as NGINX
@@ -54,25 +54,6 @@ def answer(
     at.settle()
 
 
-def accept_route(at: Scene, name: str = "m") -> None:
-    route = at.get(HTTP_ROUTE, "a", name)
-    conditions = [
-        {
-            "type": type_,
-            "status": "True",
-            "reason": type_,
-            "message": "",
-            "observedGeneration": route["metadata"]["generation"],
-            "lastTransitionTime": "2026-01-01T00:00:00Z",
-        }
-        for type_ in ("Accepted", "ResolvedRefs")
-    ]
-    parent = route["spec"]["parentRefs"][0]
-    parents = [{"parentRef": parent, "controllerName": CONTROLLER, "conditions": conditions}]
-    at.patch(HTTP_ROUTE, "a", name, {"status": {"parents": parents}}, subresource="status")
-    at.settle()
-
-
 def writes(at: Scene, kind: str) -> list[str]:
     return [action.verb for action in at.performed if action.ref.kind == kind]
 
@@ -85,7 +66,7 @@ def test_the_guard_is_written_first_and_the_door_leads_nowhere_until_it_is_accep
     assert at.verdict() == ("False", "GuardPending")
     answer(at)
     assert leads_on(at)
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     assert at.verdict() == ("True", "")
 
 
@@ -137,7 +118,7 @@ def test_a_guard_that_is_refused_shuts_the_door(conditions: tuple[tuple[str, str
 
 def test_a_standing_door_is_shut_until_its_new_guard_is_accepted() -> None:
     at = scene()
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     assert leads_on(at)
     before = at.clock.now
     at.edit(annotations=ASKING)
@@ -152,9 +133,9 @@ def test_a_standing_door_is_shut_until_its_new_guard_is_accepted() -> None:
 def test_taking_the_guard_away_takes_the_overlap() -> None:
     at = scene(annotations=ASKING)
     answer(at)
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     at.edit(annotations={AUTH: "none"})
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     assert "SecurityPolicy/m" in at.ours()
     at.rest()
     assert "SecurityPolicy/m" not in at.ours()
@@ -171,7 +152,7 @@ CLOSING = {
 def test_the_guard_goes_after_its_door(change: dict[str, dict[str, str]]) -> None:
     at = scene(annotations=ASKING)
     answer(at)
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     at.edit(**change)
     assert "HTTPRoute/m" not in at.ours()
     at.rest()
@@ -220,7 +201,7 @@ def test_no_door_opens_whose_guard_the_server_refuses() -> None:
 def test_a_guard_stays_while_its_door_can_not_be_taken_away(change: dict[str, dict[str, str]]) -> None:
     at = scene(annotations=ASKING)
     answer(at)
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     refuse(at, "delete", HTTP_ROUTE)
     at.edit(**change)
     at.rest(60)
@@ -230,7 +211,7 @@ def test_a_guard_stays_while_its_door_can_not_be_taken_away(change: dict[str, di
 def test_a_guard_stays_as_long_as_the_door_that_drains() -> None:
     at = scene(NGINX, KEYS, annotations=ASKING)
     answer(at)
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     refuse(at, "delete", HTTP_ROUTE)
     at.edit(annotations={"doorward.io/backend": "k8s_ingress", "ome.io/ingress-class": "nginx"})
     at.rest(60)
@@ -291,7 +272,7 @@ def test_a_gateway_that_has_not_answered_gets_nothing_through() -> None:
     """Both serve the door while the old one is leaving."""
     at = scene(annotations=ASKING)
     answer(at)
-    accept_route(at)
+    accept_route(at, "m", CONTROLLER)
     at.configure({**GATEWAY, "omeIngressGateway": "gw/other"}, doorward=WITH_SERVICE)
     parents = [p["name"] for p in at.get(HTTP_ROUTE, "a", "m")["spec"]["parentRefs"]]
     assert "other" in parents
@@ -304,12 +285,12 @@ def test_a_path_door_whose_own_guard_is_not_accepted_is_not_ready() -> None:
     at = scene(annotations=ASKING, pathTemplate="/models/{{.Name}}")
     (path,) = {o["metadata"]["name"] for o in at.objects() if o["kind"] == "HTTPRoute"} - {"m"}
     answer(at)
-    accept_route(at)
-    accept_route(at, path)
+    accept_route(at, "m", CONTROLLER)
+    accept_route(at, path, CONTROLLER)
     assert leads_on(at)
     assert not leads_on(at, path)
     assert at.verdict() == ("False", "GuardPending")
     answer(at, name=path)
-    accept_route(at, path)
+    accept_route(at, path, CONTROLLER)
     assert leads_on(at, path)
     assert at.verdict() == ("True", "")

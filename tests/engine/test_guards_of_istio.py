@@ -6,7 +6,7 @@ import pytest
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY, problem, selects
 from doorward.model.reference import JsonObject
 
-from tests.engine.scenes import HTTP_ROUTE, VIRTUAL_SERVICE, Scene, service
+from tests.engine.scenes import HTTP_ROUTE, VIRTUAL_SERVICE, Scene, accept_route, service
 from tests.engine.stage import settings
 from tests.engine.test_guards import ASKING, KEYS, WITH_SERVICE
 
@@ -178,22 +178,7 @@ def routed(*objects: JsonObject) -> Scene:
 
 
 def accept(at: Scene, controller: str) -> None:
-    route = at.get(HTTP_ROUTE, "a", "m")
-    conditions = [
-        {
-            "type": type_,
-            "status": "True",
-            "reason": type_,
-            "message": "",
-            "observedGeneration": route["metadata"]["generation"],
-            "lastTransitionTime": "2026-01-01T00:00:00Z",
-        }
-        for type_ in ("Accepted", "ResolvedRefs")
-    ]
-    (parent,) = route["spec"]["parentRefs"]
-    parents = [{"parentRef": parent, "controllerName": controller, "conditions": conditions}]
-    at.patch(HTTP_ROUTE, "a", "m", {"status": {"parents": parents}}, subresource="status")
-    at.settle()
+    accept_route(at, "m", controller)
 
 
 def leads_on(at: Scene) -> bool:

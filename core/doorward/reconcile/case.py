@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Protocol
 
 import msgspec
@@ -93,7 +94,6 @@ class Case:
         self.ours = tuple(f for f in tables.facts.owned_by(fact.uid, fact.ref.namespace) if f.is_of(fact.uid))
         self.memory = memory
         self.ownership = Ownership(tables.reservations, tables.services.age, fact.ref, fact.uid)
-        self.external = ExternalNames(fact.ref.namespace, fact.uid, reader, memory, self.settings)
         self.warnings: list[Warning] = []
 
     def recover(self, *, born: bool, now_listed: Collection[str]) -> None:
@@ -104,7 +104,11 @@ class Case:
             met = [fact for fact in self.ours if self.first or fact.ref.kind in now_listed]
             served = {f.ref: [c.key for c in claims_of(self.backends, f.ref.kind, f.object())] for f in met}
             self.memory = written.met(self.memory, met, served)
-        self.external.memory = self.memory
+
+    @cached_property
+    def external(self) -> ExternalNames:
+        """Which objects lead through a Service that is a name of something else."""
+        return ExternalNames(self.fact.ref.namespace, self.fact.uid, self.reader, self.memory, self.settings)
 
     def require_claiming_kinds(self) -> None:
         """Hosts are settled when every kind that serves hosts is known."""

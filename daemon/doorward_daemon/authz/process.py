@@ -11,8 +11,8 @@ from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError
 
 from doorward_daemon.authz.service import alone
-from doorward_daemon.health import AddressError, parse_address
 from doorward_daemon.interrupt import interrupted
+from doorward_daemon.listening import AddressError, parse_address
 
 __all__ = ["start"]
 

@@ -14,7 +14,7 @@ from doorward_daemon.authz.decision import Answer, Doors, Trial, Why, decide
 from doorward_daemon.authz.keys import KeyRings
 from doorward_daemon.authz.passwords import Passwords
 from doorward_daemon.authz.question import Question, read
-from doorward_daemon.health import AddressError, parse_address
+from doorward_daemon.listening import listening
 
 __all__ = ["Checks", "serving"]
 
@@ -108,7 +108,6 @@ class Checks:
 @asynccontextmanager
 async def serving(checks: Checks, address: str) -> AsyncIterator[str]:
     """Serve checks at ``HOST:PORT``; gives the URL.  Raises AddressError."""
-    host, port = parse_address(address)
     server = web.Server(
         checks,
         access_log=None,
@@ -117,17 +116,8 @@ async def serving(checks: Checks, address: str) -> AsyncIterator[str]:
         max_field_size=LONGEST_LINE,
         max_headers=1000,
     )
-    runner = web.ServerRunner(server)
-    await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, reuse_port=False, backlog=1024)
-        try:
-            await site.start()
-        except OSError as error:
-            raise AddressError(f"can't listen on {address}: {error.strerror or error}") from None
-        bound = runner.addresses[0]
-        where = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{where}:{bound[1]}"
+        async with listening(web.ServerRunner(server), address, backlog=1024) as url:
+            yield url
     finally:
-        await runner.cleanup()
         checks.close()

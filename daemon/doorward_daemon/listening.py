@@ -1,0 +1,38 @@
+"""An address to listen on, and a server that listens there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+
+class AddressError(Exception):
+    """An address that can't be listened on."""
+
+
+def parse_address(text: str) -> tuple[str | None, int]:
+    """``HOST:PORT``, ``:PORT`` or ``[IPv6]:PORT``; no host: every address.  Raises AddressError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise AddressError(f"{text!r} is no address; write HOST:PORT, such as 127.0.0.1:8080 or :8080")
+    return host.strip("[]") or None, int(port)
+
+
+@asynccontextmanager
+async def listening(runner: web.BaseRunner, address: str, *, backlog: int = 128) -> AsyncIterator[str]:
+    """Serve at ``HOST:PORT`` until it is left; gives the URL.  Raises AddressError."""
+    host, port = parse_address(address)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=backlog)
+        try:
+            await site.start()
+        except OSError as error:
+            raise AddressError(f"can't listen on {address}: {error.strerror or error}") from None
+        bound = runner.addresses[0]
+        where = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        yield f"http://{where}:{bound[1]}"
+    finally:
+        await runner.cleanup()
