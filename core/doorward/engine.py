@@ -363,7 +363,8 @@ class Engine:
             state.changed_in_flight.add(ref)  # what is put off, because its object is busy, is due when that lands
         else:
             state.changed_in_flight.discard(ref)
-        born, now_listed = fact.uid in state.born, state.unlisted.get(ref, frozenset()) - self._unlisted()
+        born, unlisted = fact.uid in state.born, state.unlisted.get(ref)
+        now_listed = unlisted - self._unlisted() if unlisted else frozenset()
         decision = self._reconciler.reconcile(
             fact, state.settings, memory, state.now, first=first, born=born, now_listed=now_listed
         )

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from doorward_daemon.access_options import Context, Kubeconfig
+
 __all__ = ["command"]
 
 
@@ -19,13 +21,8 @@ class LogFormat(StrEnum):
 
 
 def command(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG, ~/.kube/config or the pod's own."),
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", metavar="NAME", help="Instead of the kubeconfig's current one.")
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     namespace: Annotated[
         list[str] | None,
         typer.Option(

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from doorward_daemon.access_options import Context, Kubeconfig
 from doorward_daemon.run import LogFormat
 
 __all__ = ["command"]
 
 
 def command(
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG, ~/.kube/config or the pod's own."),
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", metavar="NAME", help="Instead of the kubeconfig's current one.")
-    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     namespace: Annotated[
         list[str] | None,
         typer.Option(

@@ -1,0 +1,16 @@
+"""The options of every command that reads a cluster: which one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG, ~/.kube/config or the pod's own."),
+]
+Context = Annotated[
+    str | None, typer.Option("--context", metavar="NAME", help="Instead of the kubeconfig's current one.")
+]
