@@ -9,8 +9,7 @@ from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.door import Door, Rendering, Standing, manifest
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
-from doorward.testing.conformance import Answer, Evaluator
-from doorward.testing.conformance.evaluator import split
+from doorward.testing.conformance import Answer, Evaluator, split
 
 GREETING = Resource("Greeting.hello.example.com", "greetings")
 WRITTEN = ("list", "watch", "create", "patch", "delete")

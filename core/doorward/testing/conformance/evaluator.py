@@ -9,7 +9,7 @@ from doorward.model.door import Mode
 from doorward.model.reference import JsonObject
 from doorward.testing.simulator import requests
 
-__all__ = ["Answer", "Evaluator", "standard"]
+__all__ = ["Answer", "Evaluator", "split", "standard"]
 
 
 class Answer(NamedTuple):

@@ -15,7 +15,7 @@ import orjson
 from hypothesis import strategies as st
 
 from doorward.backends import BackendError
-from doorward.model.door import Claim, Door, Guard
+from doorward.model.door import Claim, Door, Guard, PathDoor
 from doorward.model.merge import merge
 from doorward.model.reference import CORE_RESOURCES, JsonObject, kind_of
 from doorward.testing.conformance.breach import Breach, told
@@ -222,7 +222,7 @@ def path_doors(subject: Subject) -> None:
         if door.path is None or rendering is None:
             return
         objects = subject.standing(door)
-        base = f"http://{door.path.host}{door.path.prefix}"
+        base = _base(door.path)
         if not rendering.path:
             reaches_nobody(subject, door, objects, base + "/health")
             return
@@ -297,6 +297,8 @@ def narrowing(subject: Subject) -> None:
                 raise Breach(f"narrowed to {sorted(keep)}, {host} leads to {now}, not to {before}", door)
             if host not in keep and now is not None:
                 raise Breach(f"narrowed to {sorted(keep)}, it still serves {host}", door)
+        if door.path and door.path.host not in keep and subject.route(left, _base(door.path)):
+            raise Breach(f"narrowed to {sorted(keep)}, it still serves {door.path.host}{door.path.prefix}", door)
 
     subject.for_all(check, subject.doors(), st.lists(st.booleans(), min_size=5, max_size=5))
 
@@ -399,6 +401,10 @@ def _narrowed(subject: Subject, door: Door, obj: JsonObject, keep: set[str]) -> 
 
 def void(_: object) -> None:
     """A check that is passed by not raising."""
+
+
+def _base(path: PathDoor) -> str:
+    return f"http://{path.host}{path.prefix}"
 
 
 def _where(claims: Iterable[tuple[str, str]]) -> str:
