@@ -52,6 +52,15 @@ def test_limits(schema: JsonObject, right: object, wrong: object, why: str) -> N
     assert why in " ".join(problems(schema, wrong))
 
 
+def test_what_every_object_has_may_be_required() -> None:
+    root = Schema(
+        {"type": "object", "required": ["apiVersion", "kind", "metadata", "spec"], "properties": {"spec": {}}}
+    )
+    manifest = {"apiVersion": "a/v1", "kind": "A", "metadata": {"name": "a"}}
+    assert admit(root, {**manifest, "spec": {}}) == []
+    assert admit(root, manifest) == ["spec: Required value"]
+
+
 def test_items_of_a_keyed_list_are_there_once() -> None:
     item = {"type": "object", "properties": {"type": {"type": "string"}, "n": {"type": "integer"}}}
     schema = {"type": "array", "items": item}

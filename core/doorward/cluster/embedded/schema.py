@@ -256,5 +256,6 @@ def _admitted(schema: Schema, raw: bytes) -> tuple[bytes, tuple[str, ...]]:
     schema.settle(content)
     for name in _RESOURCE:
         content.pop(name, None)
-    # A root that requires a kind must find one, whatever it is.
-    return orjson.dumps(content), tuple(schema.problems({"apiVersion": "", "kind": "", **content}, ""))
+    # A root that requires a kind or metadata must find some, whatever it is.
+    typed = {"apiVersion": "", "kind": "", "metadata": {}, **content}
+    return orjson.dumps(content), tuple(schema.problems(typed, ""))
