@@ -44,6 +44,7 @@ def problems(schema: JsonObject, value: object) -> list[str]:
         ),
         ({"type": "string", "allOf": [{"pattern": "^a"}, {"pattern": "b$"}]}, "ab", "a", "all the schemas (allOf)"),
         ({"type": "string", "oneOf": [{"pattern": "^a"}, {"pattern": "b$"}]}, "a", "ab", "Found 2 valid alternatives"),
+        ({"type": "string", "anyOf": None, "maxLength": 1}, "a", "ab", "Too long"),
         ({"type": "string", "not": {"pattern": "^a"}}, "b", "a", "must not validate the schema (not)"),
     ],
 )

@@ -52,7 +52,9 @@ class Schema:
         keyed = source.get("x-kubernetes-list-type") == "map"
         self.keys: Sequence[str] = source.get("x-kubernetes-list-map-keys", ()) if keyed else ()
         self.alternatives = [
-            (word, [Schema(inner) for inner in source[word]]) for word in ("allOf", "anyOf", "oneOf") if word in source
+            (word, [Schema(inner) for inner in source[word]])
+            for word in ("allOf", "anyOf", "oneOf")
+            if source.get(word)
         ]
         self.negated = Schema(source["not"]) if "not" in source else None
         self._defaults = [
