@@ -74,7 +74,7 @@ def status(door: Door, observed: Mapping[Ref, JsonObject]) -> Standing:
     """Accepted once Contour has found each HTTPProxy valid, as it stands."""
     for ref, proxy in observed.items():
         told = (proxy.get("status") or {}).get("conditions") or ()
-        valid = next((each for each in told if each["type"] == "Valid"), {"status": "Unknown"})
+        valid: JsonObject = next((each for each in told if each["type"] == "Valid"), {"status": "Unknown"})
         if valid.get("observedGeneration") != proxy["metadata"].get("generation") or valid["status"] == "Unknown":
             return Standing(state="pending", message=f"Contour hasn't answered for {ref}")
         if valid["status"] != "True":
