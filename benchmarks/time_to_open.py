@@ -19,7 +19,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from tests.dataplane.binaries import Missing, find
-from tests.dataplane.models import INGRESS, Models, models_in
+from tests.dataplane.istio import INGRESS, Istio
+from tests.dataplane.models import Models, models_in
 from tests.dataplane.plane import DataPlane, data_plane
 from tests.dataplane.ways import WAYS, Way
 from tests.e2e.place import Place, place
@@ -50,7 +51,7 @@ def measure(count: int = 100) -> dict[str, float]:
         raise SystemExit(str(missing)) from None
     with (
         tempfile.TemporaryDirectory() as folder,
-        data_plane(parts, Path(folder), hasty=False) as plane,
+        data_plane(parts, Path(folder), Istio(hasty=False)) as plane,
         place(plane.kubeconfig, INGRESS) as made,
     ):
         return asyncio.run(_measure(plane, made, count))

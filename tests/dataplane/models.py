@@ -15,10 +15,6 @@ from tests.e2e.place import Place
 from tests.e2e.view import View
 from tests.e2e.world import SEEN, World, component_service, resources
 
-INGRESS = {"ingressDomain": "example.com", "ingressClassName": "istio", "omeIngressGateway": "istio-system/ome"}
-"""Key ``ingress`` of the settings under which every kind of door stands at one Envoy."""
-SHARED = {**INGRESS, "ingressGateway": "istio-system/shared", "omeIngressGateway": "istio-system/shared"}
-"""The same, all of them at one port, so that a host stays where it is when its backend changes."""
 LOCAL_GATEWAY_SERVICE = "knative-local-gateway.istio-system.svc.cluster.local"
 ENDPOINT_SLICE = Resource("EndpointSlice.discovery.k8s.io", "endpointslices", ("v1",))
 SERVICE = Resource("Service", "services")
@@ -49,13 +45,15 @@ class Models(World):
             if knative:
                 service["spec"] = {"type": "ExternalName", "externalName": LOCAL_GATEWAY_SERVICE}
             await self.create(service)
+            await put(self.cluster, self._pod(name, component))
+            if not self.plane.proxy.knative:
+                continue
             revision = component_service(name, component)
             # Those labels would make it a component's Service, as they don't in Knative.
             revision["metadata"] = {"name": f"{name}-{component}-00001"}
             revision["spec"]["ports"] = [port or {"name": "http", "port": 80, "targetPort": 8012}]
             await self.create(revision)
             await put(self.cluster, self._knative_route(f"{name}-{component}"))
-            await put(self.cluster, self._pod(name, component))
 
     def _pod(self, name: str, component: str) -> JsonObject:
         metadata = {

@@ -1,0 +1,125 @@
+"""Two Contours, each with its Envoy: how they are started, with their configuration as files in a folder.
+
+::
+
+    class contour        Contour as it comes, for Ingresses alone
+    class contour-bound  Contour bound to a Gateway, which takes Ingresses at the Gateway's listeners too
+
+Source: projectcontour/contour, cmd/contour/serve.go (flags), pkg/config/parameters.go (the file),
+internal/gatewayapi/listeners.go (the port of a listener).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from tests.controlplane.definitions import default_files
+from tests.controlplane.server import free_port
+from tests.dataplane.binaries import Parts
+from tests.dataplane.network import GATEWAY
+from tests.dataplane.starting import Starting
+
+ABSENT = ("tlsroutes", "tcproutes", "backendtlspolicies")
+"""Kinds that Contour could read, and that the standard channel of Gateway API doesn't have."""
+
+
+class _Instance(NamedTuple):
+    """One of the two, by its class; its Envoy serves HTTP at ``port``.
+
+    ``gateway`` is the Gateway that it is bound to, whose listener has a port less by 8000.
+    """
+
+    ingress_class: str
+    port: int
+    stats_port: int
+    gateway: str = ""
+
+    def start(self, starting: Starting) -> None:
+        xds, health = free_port(), free_port()
+        contour = f"{self.ingress_class}-xds"
+        relay = starting.relay(contour, xds)
+        starting.processes.run(contour, self._serve(starting, xds, health))
+        starting.wait(contour, lambda: starting.get(health, "/healthz") is not None)
+        envoy = f"{self.ingress_class}-envoy"
+        starting.processes.run(envoy, self._envoy(starting, relay), first=starting.network.entering())
+        # Its health comes from Envoy's own words, by a listener that Contour adds.
+        starting.wait(envoy, lambda: starting.get_within(self.stats_port, "/ready") is not None)
+
+    def _serve(self, starting: Starting, xds: int, health: int) -> list[str]:
+        """The command that starts Contour; two ports on loopback."""
+        return [
+            str(starting.parts.contour),
+            "serve",
+            "--insecure",
+            "--disable-leader-election",
+            f"--kubeconfig={starting.kubeconfig}",
+            f"--config-path={self._configuration(starting.folder)}",
+            f"--ingress-class-name={self.ingress_class}",
+            "--xds-address=127.0.0.1",
+            f"--xds-port={xds}",
+            "--health-address=127.0.0.1",
+            f"--health-port={health}",
+            "--http-address=127.0.0.1",
+            f"--http-port={health}",
+            f"--debug-http-port={free_port()}",
+            f"--envoy-service-http-address={GATEWAY}",
+            f"--envoy-service-http-port={self.port}",
+            f"--envoy-service-https-address={GATEWAY}",
+            f"--envoy-service-https-port={self.port + 1}",
+            "--stats-address=127.0.0.1",
+            f"--stats-port={self.stats_port}",
+            "--envoy-http-access-log=/dev/null",
+            "--envoy-https-access-log=/dev/null",
+            *(f"--disable-feature={kind}" for kind in ABSENT),
+        ]
+
+    def _configuration(self, folder: Path) -> Path:
+        namespace, _, name = self.gateway.partition("/")
+        gateway = {"gateway": {"gatewayRef": {"namespace": namespace, "name": name}}} if name else {}
+        path = folder / f"{self.ingress_class}.yaml"
+        path.write_text(yaml.safe_dump(gateway))
+        return path
+
+    def _envoy(self, starting: Starting, relay: Path) -> list[str]:
+        """The command that starts Envoy, with the bootstrap that Contour writes, but through a socket."""
+        path = starting.folder / f"{self.ingress_class}-envoy.json"
+        admin = starting.folder / f"{self.ingress_class}-admin.socket"
+        command = [str(starting.parts.contour), "bootstrap", str(path), f"--admin-address={admin}"]
+        subprocess.run(command, check=True, capture_output=True)
+        bootstrap = json.loads(path.read_text())
+        (xds,) = (each for each in bootstrap["static_resources"]["clusters"] if each["name"] == "contour")
+        (group,) = xds["load_assignment"]["endpoints"]
+        group["lb_endpoints"] = [{"endpoint": {"address": {"pipe": {"path": str(relay)}}}}]
+        # A file has no TCP.
+        del xds["upstream_connection_options"]
+        path.write_text(json.dumps(bootstrap))
+        binary = str(starting.parts.envoy)
+        return [binary, "--config-path", str(path), "--concurrency", "1", "--log-level", "warning"]
+
+
+PLAIN = _Instance("contour", port=8081, stats_port=15101)
+BOUND = _Instance("contour-bound", port=16000, stats_port=15201, gateway="projectcontour/ome")
+INGRESS = {"ingressDomain": "example.com", "ingressClassName": PLAIN.ingress_class, "omeIngressGateway": BOUND.gateway}
+SHARED = {**INGRESS, "ingressClassName": BOUND.ingress_class}
+
+
+class Contour:
+    standing = Path(__file__).parent / "contour.yaml"
+    ingress = INGRESS
+    shared = SHARED
+    port = BOUND.port
+    knative = False
+
+    def definitions(self, parts: Parts) -> list[Path]:
+        """Of Gateway API, those that Contour knows."""
+        others = [path for path in default_files() if path.parent.name != "gateway-api"]
+        return [*others, *parts.contour_definitions]
+
+    def start(self, starting: Starting) -> None:
+        for instance in (PLAIN, BOUND):
+            instance.start(starting)
