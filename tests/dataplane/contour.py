@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,16 +41,27 @@ class _Instance(NamedTuple):
     stats_port: int
     gateway: str = ""
 
-    def start(self, starting: Starting) -> None:
+    def configuring(self, starting: Starting) -> Callable[[], None]:
+        """Start Contour; call what is returned to start its Envoy once that may ask."""
         xds, health = free_port(), free_port()
         contour = f"{self.ingress_class}-xds"
         relay = starting.relay(contour, xds)
         starting.processes.run(contour, self._serve(starting, xds, health))
-        starting.wait(contour, lambda: starting.get(health, "/healthz") is not None)
-        envoy = f"{self.ingress_class}-envoy"
-        starting.processes.run(envoy, self._envoy(starting, relay), first=starting.network.entering())
-        # Its health comes from Envoy's own words, by a listener that Contour adds.
-        starting.wait(envoy, lambda: starting.get_within(self.stats_port, "/ready") is not None)
+
+        def proxying() -> None:
+            starting.wait(contour, lambda: starting.get(health, "/healthz") is not None)
+            command = self._command(starting, relay)
+            starting.processes.run(self.envoy, command, first=starting.network.entering())
+
+        return proxying
+
+    def serves(self, starting: Starting) -> bool:
+        """Whether Envoy has heard from Contour: its word for it is reached by a listener that Contour adds."""
+        return starting.get_within(self.stats_port, "/ready") is not None
+
+    @property
+    def envoy(self) -> str:
+        return f"{self.ingress_class}-envoy"
 
     def _serve(self, starting: Starting, xds: int, health: int) -> list[str]:
         """The command that starts Contour; two ports on loopback."""
@@ -85,9 +98,9 @@ class _Instance(NamedTuple):
         path.write_text(yaml.safe_dump(gateway))
         return path
 
-    def _envoy(self, starting: Starting, relay: Path) -> list[str]:
+    def _command(self, starting: Starting, relay: Path) -> list[str]:
         """The command that starts Envoy, with the bootstrap that Contour writes, but through a socket."""
-        path = starting.folder / f"{self.ingress_class}-envoy.json"
+        path = starting.folder / f"{self.envoy}.json"
         admin = starting.folder / f"{self.ingress_class}-admin.socket"
         command = [str(starting.parts.contour), "bootstrap", str(path), f"--admin-address={admin}"]
         subprocess.run(command, check=True, capture_output=True)
@@ -98,8 +111,18 @@ class _Instance(NamedTuple):
         # A file has no TCP.
         del xds["upstream_connection_options"]
         path.write_text(json.dumps(bootstrap))
-        binary = str(starting.parts.envoy)
-        return [binary, "--config-path", str(path), "--concurrency", "1", "--log-level", "warning"]
+        command = [
+            str(starting.parts.envoy),
+            "--config-path",
+            str(path),
+            "--concurrency",
+            "1",
+            "--log-level",
+            "warning",
+        ]
+        # Two in one network have no socket of one name for that.
+        command.append("--disable-hot-restart")
+        return [*command, "--service-cluster", self.ingress_class, "--service-node", self.envoy]
 
 
 PLAIN = _Instance("contour", port=8081, stats_port=15101)
@@ -121,5 +144,8 @@ class Contour:
         return [*others, *parts.contour_definitions]
 
     def start(self, starting: Starting) -> None:
-        for instance in (PLAIN, BOUND):
-            instance.start(starting)
+        instances = (PLAIN, BOUND)
+        for proxying in [instance.configuring(starting) for instance in instances]:
+            proxying()
+        for instance in instances:
+            starting.wait(instance.envoy, partial(instance.serves, starting))
