@@ -12,10 +12,10 @@ import pytest
 
 from tests.controlplane import providers
 from tests.dataplane.binaries import Missing, Parts, find
-from tests.dataplane.models import Models, models_in
+from tests.dataplane.models import Models, models_in, place_in
 from tests.dataplane.plane import DataPlane, data_plane
 from tests.dataplane.ways import PROXIES, WAYS
-from tests.e2e.place import Place, place
+from tests.e2e.place import Place
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
@@ -64,8 +64,7 @@ def _places(planes: Planes) -> Iterator[Places]:
 
         @cache
         def in_plane(proxy: str) -> Place:
-            plane = planes(proxy)
-            return made.enter_context(place(plane.kubeconfig, plane.proxy.ingress, doorward="overlapSeconds: 3"))
+            return made.enter_context(place_in(planes(proxy), PROXIES[proxy].ingress, doorward="overlapSeconds: 3"))
 
         yield in_plane
 

@@ -136,6 +136,7 @@ class Contour:
     ingress = INGRESS
     shared = SHARED
     port = BOUND.port
+    arguments = ("--namespace", "projectcontour")
     knative = False
 
     def definitions(self, parts: Parts) -> list[Path]:

@@ -66,6 +66,7 @@ class Istio:
     ingress = INGRESS
     shared = SHARED
     port = ENTRANCES["k8s_ingress"]
+    arguments = ()
     knative = True
 
     def __init__(self, *, hasty: bool = True) -> None:

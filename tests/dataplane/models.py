@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 from doorward.cluster.kube import KubeCluster
@@ -11,7 +11,7 @@ from doorward.model.reference import JsonObject, Resource
 
 from tests.dataplane.plane import DataPlane, put
 from tests.dataplane.requests import Answer, Client
-from tests.e2e.place import Place
+from tests.e2e.place import Place, place
 from tests.e2e.view import View
 from tests.e2e.world import SEEN, World, component_service, resources
 
@@ -126,6 +126,13 @@ class Models(World):
                 if endpoint["conditions"].get("ready"):
                     return endpoint["addresses"][0], each["ports"][0]["port"]
         raise AssertionError(f"Service {namespace}/{name} has no endpoint")
+
+
+def place_in(
+    plane: DataPlane, ingress: JsonObject, *, serve: bool = True, doorward: str = ""
+) -> AbstractContextManager[Place]:
+    """A place in a data plane, where doorward sees the Gateways that it needs; settings by their keys."""
+    return place(plane.kubeconfig, ingress, *plane.proxy.arguments, serve=serve, doorward=doorward)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -94,6 +94,10 @@ class Proxy(Protocol):
     @property
     def port(self) -> int:
         """That port."""
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        """What doorward is told besides the namespaces of its tests: others with Gateways that it has to see."""
 
     @property
     def knative(self) -> bool:

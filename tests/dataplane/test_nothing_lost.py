@@ -16,12 +16,12 @@ import pytest
 
 from tests.dataplane.conftest import Places, Planes
 from tests.dataplane.load import Load, Target, load
-from tests.dataplane.models import Models, models_in
+from tests.dataplane.models import Models, models_in, place_in
 from tests.dataplane.plane import DataPlane
-from tests.dataplane.ways import WAYS, every_proxy
+from tests.dataplane.ways import PROXIES, WAYS, every_proxy
 from tests.e2e.daemon import Daemon
 from tests.e2e.doors import DOORS, RAW
-from tests.e2e.place import Place, place
+from tests.e2e.place import Place
 from tests.e2e.test_ome import make_door
 from tests.patience import PATIENCE
 
@@ -41,8 +41,7 @@ def _places(planes: Planes) -> Iterator[Places]:
 
         @cache
         def in_plane(proxy: str) -> Place:
-            plane = planes(proxy)
-            return made.enter_context(place(plane.kubeconfig, plane.proxy.shared, doorward=OVERLAP))
+            return made.enter_context(place_in(planes(proxy), PROXIES[proxy].shared, doorward=OVERLAP))
 
         yield in_plane
 
@@ -249,7 +248,7 @@ async def test_an_api_server_that_is_restarted(models: Models) -> None:
 
 async def test_what_ome_made_is_taken_over(plane: DataPlane) -> None:
     port, shared = plane.proxy.port, plane.proxy.shared
-    with place(plane.kubeconfig, shared, serve=False, doorward=f"adopt: true\n{OVERLAP}") as made:
+    with place_in(plane, shared, serve=False, doorward=f"adopt: true\n{OVERLAP}") as made:
         async with models_in(plane, made) as models:
             names = {door: f"m-{door.replace('_', '-')}" for door in OMES}
             for door, name in names.items():
@@ -271,13 +270,16 @@ OMES = {"istio": "VirtualService", "k8s_ingress": "Ingress", "gateway_api": "HTT
 
 
 SWAPPED = ["virtualservice", "raw-virtualservice", "ingress", "httproute", "contour-ingress", "contour-httproute"]
+NOBODY = {"istio": {"404"}, "contour": {"404", "503"}}
+"""What a proxy answers for a host that nobody has; Contour's also in the moment in which somebody gets it, since a
+route and the cluster that it leads to come apart from each other."""
 
 
 @pytest.mark.parametrize("way", SWAPPED)
-async def test_two_services_that_swap_their_hosts(models: Models, way: str) -> None:
+async def test_two_services_that_swap_their_hosts(models: Models, way: str, proxy: str) -> None:
     """Each host is answered by the one service or by the other, and by the other in the end."""
     lost = await swapped(models, way)
-    assert [line for line in lost if ": 404 " not in line] == []
+    assert [line for line in lost if line.split(": ")[1].split()[0] not in NOBODY[proxy]] == []
 
 
 @pytest.mark.xfail(
@@ -330,8 +332,8 @@ async def own_place(
 ) -> AsyncIterator[tuple[Models, Daemon]]:
     """A place with a daemon of its own, for tests that change its settings or end it."""
     with (
-        place(plane.kubeconfig, plane.proxy.shared, serve=False, doorward=doorward) as made,
-        Daemon(plane.kubeconfig, made.namespaces, journal=journal) as daemon,
+        place_in(plane, plane.proxy.shared, serve=False, doorward=doorward) as made,
+        Daemon(plane.kubeconfig, made.namespaces, *plane.proxy.arguments, journal=journal) as daemon,
     ):
         async with models_in(plane, made) as models:
             models.daemon = daemon

@@ -9,12 +9,12 @@ from functools import cache
 import pytest
 
 from tests.dataplane.conftest import Places, Planes
-from tests.dataplane.models import Models, models_in
+from tests.dataplane.models import Models, models_in, place_in
 from tests.dataplane.plane import DataPlane
 from tests.dataplane.requests import Answer
 from tests.dataplane.ways import ROWS, WAYS, Way, every_proxy, every_way, ways_of
 from tests.e2e.doors import RAW, VISIBILITY
-from tests.e2e.place import Place, apart, place
+from tests.e2e.place import Place, apart
 
 PATHS = (
     "/",
@@ -47,7 +47,7 @@ def _places(planes: Planes) -> Iterator[Places]:
         @cache
         def in_plane(proxy: str) -> Place:
             plane = planes(proxy)
-            made = stack.enter_context(place(plane.kubeconfig, plane.proxy.ingress, doorward="overlapSeconds: 1"))
+            made = stack.enter_context(place_in(plane, plane.proxy.ingress, doorward="overlapSeconds: 1"))
             apart(_populate(plane, made, ways_of(proxy)))
             return made
 
@@ -188,3 +188,23 @@ async def test_what_a_client_says_of_the_service_is_not_passed_on(models: Models
     answer = await models.client.ask(hosts(models, name)[0], "/", port=wanted.port, headers=forged)
     told = {answer.body["headers"][key] for key in ("ome-isvc-name", "ome-isvc-namespace")}
     assert told == ({name, models.namespace} if wanted.sets_headers or wanted.serverless else {"forged"})
+
+
+LIMIT = "x-envoy-expected-rq-timeout-ms"
+"""By this header Envoy tells who answers how long that may take, if anything limits it."""
+
+
+@every_way
+async def test_an_answer_may_take_as_long_as_it_likes(models: Models, way: str) -> None:
+    answer = await models.client.ask(hosts(models, f"{way}-e")[0], "/", port=WAYS[way].port)
+    assert LIMIT not in answer.body["headers"]
+
+
+@pytest.mark.parametrize("way", ["raw-virtualservice", "httproute", "contour-ingress", "contour-httproute"])
+async def test_an_answer_may_take_as_long_as_its_component_says(models: Models, way: str) -> None:
+    name, wanted = f"{way}-limited", WAYS[way]
+    await models.add(name, wanted.annotations, spec={"engine": {"minReplicas": 1, "timeoutSeconds": 7}})
+    await models.stands(name)
+    await models.client.until_answered(hosts(models, name)[0], "/", port=wanted.port)
+    answer = await models.client.ask(hosts(models, name)[0], "/", port=wanted.port)
+    assert answer.body["headers"][LIMIT] == "7000"
