@@ -102,8 +102,8 @@ class _Instance(NamedTuple):
         """The command that starts Envoy, with the bootstrap that Contour writes, but through a socket."""
         path = starting.folder / f"{self.envoy}.json"
         admin = starting.folder / f"{self.ingress_class}-admin.socket"
-        command = [str(starting.parts.contour), "bootstrap", str(path), f"--admin-address={admin}"]
-        subprocess.run(command, check=True, capture_output=True)
+        write = [str(starting.parts.contour), "bootstrap", str(path), f"--admin-address={admin}"]
+        subprocess.run(write, check=True, capture_output=True)
         bootstrap = json.loads(path.read_text())
         (xds,) = (each for each in bootstrap["static_resources"]["clusters"] if each["name"] == "contour")
         (group,) = xds["load_assignment"]["endpoints"]
@@ -111,18 +111,10 @@ class _Instance(NamedTuple):
         # A file has no TCP.
         del xds["upstream_connection_options"]
         path.write_text(json.dumps(bootstrap))
-        command = [
-            str(starting.parts.envoy),
-            "--config-path",
-            str(path),
-            "--concurrency",
-            "1",
-            "--log-level",
-            "warning",
-        ]
-        # Two in one network have no socket of one name for that.
-        command.append("--disable-hot-restart")
-        return [*command, "--service-cluster", self.ingress_class, "--service-node", self.envoy]
+        command = [str(starting.parts.envoy), "--config-path", str(path), "--log-level", "warning"]
+        command += ["--service-cluster", self.ingress_class, "--service-node", self.envoy, "--concurrency", "1"]
+        # For a hot restart each has a socket of one name in the network.
+        return [*command, "--disable-hot-restart"]
 
 
 PLAIN = _Instance("contour", port=8081, stats_port=15101)
@@ -132,6 +124,8 @@ SHARED = {**INGRESS, "ingressClassName": BOUND.ingress_class}
 
 
 class Contour:
+    """Both of them, in one cluster: the plain one for Ingresses, the other one for HTTPRoutes."""
+
     standing = Path(__file__).parent / "contour.yaml"
     ingress = INGRESS
     shared = SHARED
