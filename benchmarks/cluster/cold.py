@@ -1,0 +1,58 @@
+"""A cold start: services that no controller has seen, until each has its door and is told so."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from doorward.cluster.kube import KubeCluster
+
+from benchmarks.cluster.onlooker import looking_on, stands
+from benchmarks.cluster.outcome import Outcome, outcome
+from benchmarks.cluster.population import INFERENCE_SERVICES
+from benchmarks.cluster.process import Command, Usage, running
+from benchmarks.cluster.server import Servers
+from benchmarks.figure import tell
+
+REST = 2.0
+"""Seconds after which a controller that has written everything has also read it."""
+
+
+class Cold(msgspec.Struct, frozen=True):
+    """Seconds from the start of the process, as who looks on sees it."""
+
+    first: float
+    median: float
+    last: float
+    usage: Usage
+    outcome: Outcome
+    server: Path
+    """The folder of the API server, which has ended, to start another one from."""
+
+
+def cold(servers: Servers, state: Path, command: Command, count: int) -> Cold:
+    """One cold start of a controller before a copy of an API server that has so many services."""
+    with servers.copy(state) as (kubeconfig, folder):
+        result = asyncio.run(_cold(kubeconfig, folder, command, count))
+    tell(
+        f"{command.name}, {count} services: first {result.first:.1f} s, median {result.median:.1f} s, "
+        f"all {result.last:.1f} s; {result.usage.cpu:.1f} s of CPU, {result.usage.peak / 2**20:.0f} MiB"
+    )
+    return result
+
+
+async def _cold(kubeconfig: Path, folder: Path, command: Command, count: int) -> Cold:
+    cluster = KubeCluster.from_kubeconfig(kubeconfig)
+    try:
+        async with (
+            looking_on(cluster, INFERENCE_SERVICES, stands) as onlooker,
+            running(command, kubeconfig, folder / "controller.log") as process,
+        ):
+            times = await onlooker.until(count, process.usage)
+            await asyncio.sleep(REST)
+            usage = process.usage()
+        first, median, last = (times[n] - process.began for n in (0, len(times) // 2, -1))
+        return Cold(first, median, last, usage, await outcome(cluster), folder)
+    finally:
+        await cluster.close()
