@@ -11,19 +11,18 @@ import orjson
 Json = dict[str, Any]
 
 MODES = ("Serverless", "RawDeployment", "RawDeployment", "MultiNode")
+NAMESPACES = 50
 PARTS = (("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
 
 
-def fleet(
-    count: int, parts: Sequence[tuple[str, ...]] = PARTS, modes: Sequence[str] = MODES
-) -> Iterator[bytes]:
+def fleet(count: int, parts: Sequence[tuple[str, ...]] = PARTS, modes: Sequence[str] = MODES) -> Iterator[bytes]:
     """The JSON of ``count`` services and their component Services: what lists and watches would bring.
 
     ``parts`` and ``modes`` are what the services have in turn.
     """
     version = 1000
     for index in range(count):
-        name, namespace = f"model-{index:06d}", f"team-{index % 50:02d}"
+        name, namespace = f"model-{index:06d}", f"team-{index % NAMESPACES:02d}"
         components = parts[index % len(parts)]
         version += 1
         yield orjson.dumps(_service(name, namespace, components, modes[index % len(modes)], index, version))

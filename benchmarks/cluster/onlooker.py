@@ -52,9 +52,7 @@ class Onlooker:
 
 
 @asynccontextmanager
-async def looking_on(
-    cluster: KubeCluster, resource: Resource, met: Callable[[Json], bool]
-) -> AsyncIterator[Onlooker]:
+async def looking_on(cluster: KubeCluster, resource: Resource, met: Callable[[Json], bool]) -> AsyncIterator[Onlooker]:
     """From now on, or rather from before the caller goes on."""
     page = await cluster.list(resource, limit=1)
     onlooker = Onlooker(met)

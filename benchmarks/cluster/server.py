@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.figure import tell
 from tests.controlplane import providers
 from tests.controlplane.binaries import Binaries
 from tests.controlplane.definitions import default_files, install
 from tests.controlplane.server import control_plane
-
-from benchmarks.figure import tell
 
 STATE = "etcd"
 """The folder of a control plane's folder in which etcd keeps everything."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.controlplane.binaries import Binaries, Tell, build, cache_folder, digest_of, find_go, one_at_a_time, version_of
+from tests.controlplane.binaries import (
+    Binaries,
+    Tell,
+    build,
+    cache_folder,
+    digest_of,
+    find_go,
+    one_at_a_time,
+    version_of,
+)
 
 SOURCES = Path(__file__).parent / "go"
 PROGRAMS = ("controller_runtime", "raw")

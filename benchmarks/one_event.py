@@ -1,0 +1,59 @@
+"""One edit of one service, in a large fleet and in a small one: it should make no difference."""
+
+from __future__ import annotations
+
+import gc
+from time import process_time
+
+from doorward.backends import Backends
+from doorward.model.event import Observed
+from doorward.model.reference import INFERENCE_SERVICE
+
+from benchmarks.engine_alone import Converged, as_the_daemon_does, converge
+from benchmarks.figure import Figure, Scale, percentile, tell
+from benchmarks.fleet import fleet
+
+EDITS = 1_000
+
+
+def measure(scale: Scale) -> list[Figure]:
+    as_the_daemon_does()
+    backends = Backends()
+    few, many = 1_000, scale.of(100_000, 10_000)
+    times = {count: _times(count, backends) for count in (few, many)}
+    worst = {count: percentile(each) for count, each in times.items()}
+    parts = {f"{count} services (us)": 1e6 * each for count, each in worst.items()}
+    return [
+        Figure(
+            name=f"one event, p99, {many} / {few} services", measured=worst[many] / worst[few], goal=1.2, parts=parts
+        )
+    ]
+
+
+def _times(count: int, backends: Backends) -> list[float]:
+    converged = converge(list(fleet(count)), backends)
+    gc.collect()
+    gc.freeze()
+    times = edits(converged, EDITS)
+    gc.unfreeze()
+    tell(f"{count} services: {1e6 * percentile(times, 0.5):.0f} us, p99 {1e6 * percentile(times):.0f} us")
+    return times
+
+
+def edits(converged: Converged, count: int) -> list[float]:
+    """Seconds for each of so many edits that change a door: from the event to the writes that follow."""
+    times: list[float] = []
+    services = converged.engine.services()
+    step = max(1, len(services) // count)
+    for turn in range(count):
+        obj = services[(turn * step) % len(services)]
+        converged.version += 1
+        obj["metadata"]["annotations"]["ome.io/ingress-additional-domains"] = f"alt-{turn}.example.com"
+        obj["metadata"]["resourceVersion"] = str(converged.version)
+        start = process_time()
+        converged.receive(Observed(at=1.0, kind=INFERENCE_SERVICE, object=obj))
+        actions = converged.ask()
+        times.append(process_time() - start)
+        converged.answer(actions, 1.0)
+        converged.work_off(1.0)
+    return times
