@@ -1,0 +1,51 @@
+"""A restart where nothing has changed: nothing is written, and it takes little longer than to read everything."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from benchmarks.cluster.process import Command, running
+from benchmarks.cluster.requests import WRITES, requests
+from benchmarks.cluster.server import Servers
+from benchmarks.figure import Figure, Scale, ratio, tell
+from benchmarks.peers import commands
+
+ROOT = Path(__file__).parents[1]
+LISTING = Command("listing", [sys.executable, "-m", "benchmarks.peers.listing"], {"PYTHONPATH": str(ROOT)})
+
+
+def measure(servers: Servers, converged: Path, count: int, scale: Scale) -> list[Figure]:
+    """``converged``: the folder of an API server with so many services, whose doors stand."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    writes = 0
+    with servers.copy(converged) as (kubeconfig, folder):
+        for _ in range(scale.of(5, 2)):
+            seconds, written = asyncio.run(_run(commands.doorward("--once"), kubeconfig, folder))
+            ours.append(seconds)
+            writes += written
+            theirs.append(asyncio.run(_run(LISTING, kubeconfig, folder))[0])
+    tell(f"restart, {count} services: {min(ours):.2f} s, {writes} writes; listing alone {min(theirs):.2f} s")
+    return [
+        Figure(name=f"restart, {count} services unchanged: writes", measured=writes, goal=0, unit="writes"),
+        ratio(
+            f"restart, {count} services unchanged: time against listing and decoding",
+            ours,
+            theirs,
+            1.3,
+            sides=("doorward --once", "listing"),
+        ),
+    ]
+
+
+async def _run(command: Command, kubeconfig: Path, folder: Path) -> tuple[float, int]:
+    """Seconds from the start of a process to its end, and the writes that the server saw meanwhile."""
+    before = await requests(kubeconfig, WRITES)
+    async with running(command, kubeconfig, folder / "controller.log") as process:
+        status = await process.ended()
+        seconds = process.seconds
+        if status:
+            raise RuntimeError(process.said())
+    return seconds, await requests(kubeconfig, WRITES) - before
