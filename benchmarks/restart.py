@@ -6,6 +6,9 @@ import asyncio
 import sys
 from pathlib import Path
 
+from doorward.engine import Engine
+from doorward.model.reference import CONFIG_MAP, EVENT
+
 from benchmarks.cluster.process import Command, running
 from benchmarks.cluster.requests import WRITES, requests
 from benchmarks.cluster.server import Servers
@@ -13,7 +16,8 @@ from benchmarks.figure import Figure, Scale, ratio, tell
 from benchmarks.peers import commands
 
 ROOT = Path(__file__).parents[1]
-LISTING = Command("listing", [sys.executable, "-m", "benchmarks.peers.listing"], {"PYTHONPATH": str(ROOT)})
+NOT_LISTED = (CONFIG_MAP, EVENT)
+"""The one ConfigMap is looked at by name, and Events only written."""
 
 
 def measure(servers: Servers, converged: Path, count: int, scale: Scale) -> list[Figure]:
@@ -21,12 +25,13 @@ def measure(servers: Servers, converged: Path, count: int, scale: Scale) -> list
     ours: list[float] = []
     theirs: list[float] = []
     writes = 0
+    listing = _listing()
     with servers.copy(converged) as (kubeconfig, folder):
         for _ in range(scale.of(5, 2)):
             seconds, written = asyncio.run(_run(commands.doorward("--once"), kubeconfig, folder))
             ours.append(seconds)
             writes += written
-            theirs.append(asyncio.run(_run(LISTING, kubeconfig, folder))[0])
+            theirs.append(asyncio.run(_run(listing, kubeconfig, folder))[0])
     tell(f"restart, {count} services: {min(ours):.2f} s, {writes} writes; listing alone {min(theirs):.2f} s")
     return [
         Figure(name=f"restart, {count} services unchanged: writes", measured=writes, goal=0, unit="writes"),
@@ -38,6 +43,14 @@ def measure(servers: Servers, converged: Path, count: int, scale: Scale) -> list
             sides=("doorward --once", "listing"),
         ),
     ]
+
+
+def _listing() -> Command:
+    engine = Engine()
+    resources = [engine.backends.resources[kind] for kind in engine.scopes if kind not in NOT_LISTED]
+    kinds = [f"{each.kind}/{each.plural}/{each.versions[0]}" for each in resources]
+    program = [sys.executable, "-m", "benchmarks.peers.listing"]
+    return Command("listing", [*program, *kinds], {"PYTHONPATH": str(ROOT)})
 
 
 async def _run(command: Command, kubeconfig: Path, folder: Path) -> tuple[float, int]:

@@ -1,21 +1,21 @@
 """Reading everything that doorward reads when it starts, with nobody who thinks about it.
 
-Lists each kind that the backends watch, all at once, in pages, and decodes what comes.
+The arguments are KIND/PLURAL/VERSION.  All kinds are read at once, in pages, and decoded; one that isn't served is left out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import ApiError
-
 from doorward.model.reference import Resource
 
 PAGE = 500
 
 
-async def _everything(kinds: list[Resource]) -> None:
+async def listed(kinds: list[Resource]) -> None:
     cluster = KubeCluster.connect()
     try:
         await asyncio.gather(*(_listed(cluster, kind) for kind in kinds))
@@ -36,7 +36,5 @@ async def _listed(cluster: KubeCluster, kind: Resource) -> None:
 
 
 if __name__ == "__main__":
-    # Those of a cluster that has every kind of tests/crds; without what finds out about them, which is doorward's.
-    KINDS = {
-        "": ("configmaps", "namespaces", "services"),
-    }
+    named = (argument.split("/") for argument in sys.argv[1:])
+    asyncio.run(listed([Resource(kind, plural, (version,)) for kind, plural, version in named]))
