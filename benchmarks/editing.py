@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.cluster.edits import busy_edits, idle_edits
 from benchmarks.cluster.population import in_cluster, populate
 from benchmarks.cluster.process import running
+from benchmarks.cluster.scene import Scene
 from benchmarks.cluster.server import Servers
 from benchmarks.figure import Figure, Scale, percentile
 from benchmarks.peers import commands
@@ -15,12 +16,11 @@ from benchmarks.peers import commands
 NAMESPACE = "edited"
 
 
-def measure(servers: Servers, fresh: Path, converged: Path, count: int, scale: Scale) -> list[Figure]:
-    """``fresh`` and ``converged`` are the folders of API servers with so many services, before and after."""
-    edits = scale.of(200, 40)
-    ours = idle_edits(servers, converged, commands.doorward(), edits)
-    theirs = idle_edits(servers, converged, commands.controller_runtime(), edits)
-    busy = busy_edits(servers, _with_some_open(servers, fresh, edits), commands.doorward(), NAMESPACE)
+def measure(scene: Scene, scale: Scale) -> list[Figure]:
+    servers, count, edits = scene.servers, scene.count, scale.of(200, 40)
+    ours = idle_edits(servers, scene.converged, commands.doorward(), edits)
+    theirs = idle_edits(servers, scene.converged, commands.controller_runtime(), edits)
+    busy = busy_edits(servers, _with_some_open(servers, scene.fresh, edits), commands.doorward(), NAMESPACE)
     idle_p99, their_p99, busy_p99 = map(percentile, (ours.seconds, theirs.seconds, busy))
     return [
         Figure(

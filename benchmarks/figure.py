@@ -21,6 +21,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """Empty for a ratio."""
     parts: dict[str, float] = {}
     """What it was worked out from, each with its unit in its name; seconds of this machine among them."""
+    series: dict[str, list[float]] = {}
+    """Of each side, when things happened, for a chart."""
 
     @property
     def met(self) -> bool | None:

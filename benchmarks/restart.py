@@ -11,7 +11,7 @@ from doorward.model.reference import CONFIG_MAP, EVENT
 
 from benchmarks.cluster.process import Command, running
 from benchmarks.cluster.requests import WRITES, requests
-from benchmarks.cluster.server import Servers
+from benchmarks.cluster.scene import Scene
 from benchmarks.figure import Figure, Scale, ratio, tell
 from benchmarks.peers import commands
 
@@ -20,13 +20,13 @@ NOT_LISTED = (CONFIG_MAP, EVENT)
 """The one ConfigMap is looked at by name, and Events only written."""
 
 
-def measure(servers: Servers, converged: Path, count: int, scale: Scale) -> list[Figure]:
-    """``converged``: the folder of an API server with so many services, whose doors stand."""
+def measure(scene: Scene, scale: Scale) -> list[Figure]:
+    count = scene.count
     ours: list[float] = []
     theirs: list[float] = []
     writes = 0
     listing = _listing()
-    with servers.copy(converged) as (kubeconfig, folder):
+    with scene.servers.copy(scene.converged) as (kubeconfig, folder):
         for _ in range(scale.of(5, 2)):
             seconds, written = asyncio.run(_run(commands.doorward("--once"), kubeconfig, folder))
             ours.append(seconds)

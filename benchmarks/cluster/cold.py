@@ -20,15 +20,24 @@ REST = 2.0
 
 
 class Cold(msgspec.Struct, frozen=True):
-    """Seconds from the start of the process, as who looks on sees it."""
-
-    first: float
-    median: float
-    last: float
+    times: list[float]
+    """When each service was told that its door stands, in order: seconds from the start of the process."""
     usage: Usage
     outcome: Outcome
     server: Path
     """The folder of the API server, which has ended, to start another one from."""
+
+    @property
+    def first(self) -> float:
+        return self.times[0]
+
+    @property
+    def median(self) -> float:
+        return self.times[len(self.times) // 2]
+
+    @property
+    def last(self) -> float:
+        return self.times[-1]
 
 
 def cold(servers: Servers, state: Path, command: Command, count: int) -> Cold:
@@ -52,7 +61,6 @@ async def _cold(kubeconfig: Path, folder: Path, command: Command, count: int) ->
             times = await onlooker.until(count, process.usage)
             await asyncio.sleep(REST)
             usage = process.usage()
-        first, median, last = (times[n] - process.began for n in (0, len(times) // 2, -1))
-        return Cold(first, median, last, usage, await outcome(cluster), folder)
+        return Cold([each - process.began for each in times], usage, await outcome(cluster), folder)
     finally:
         await cluster.close()

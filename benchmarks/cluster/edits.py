@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any

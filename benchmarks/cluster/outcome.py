@@ -16,7 +16,7 @@ ASSIGNED = ("clusterIP", "clusterIPs")
 
 
 async def outcome(cluster: KubeCluster) -> Outcome:
-    """Each Ingress and Service whole, and each InferenceService's status; without what the server makes up each time."""
+    """Each Ingress and Service, and each InferenceService's status, without what the server makes up each time."""
     found: Outcome = {}
     for resource in (INGRESSES, SERVICES, INFERENCE_SERVICES):
         for obj in await everything(cluster, resource):

@@ -15,8 +15,12 @@ HERE = Path(__file__).parent
 
 def doorward(*options: str) -> Command:
     """The daemon as an operator runs it, logs included; default settings, nothing served over HTTP."""
-    program = shutil.which("doorward", path=str(Path(sys.executable).parent)) or "doorward"
-    return Command("doorward", [program, "run", "--defaults", "--listen", "", "--log-format", "json", *options])
+    return Command("doorward", [program(), "run", "--defaults", "--listen", "", "--log-format", "json", *options])
+
+
+def program() -> str:
+    """The ``doorward`` of the environment that the benchmarks run in."""
+    return shutil.which("doorward", path=str(Path(sys.executable).parent)) or "doorward"
 
 
 def controller_runtime() -> Command:

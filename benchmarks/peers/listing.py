@@ -1,6 +1,7 @@
 """Reading everything that doorward reads when it starts, with nobody who thinks about it.
 
-The arguments are KIND/PLURAL/VERSION.  All kinds are read at once, in pages, and decoded; one that isn't served is left out.
+The arguments are KIND/PLURAL/VERSION.  All kinds are read at once, in pages, and decoded; one that isn't served is
+left out.
 """
 
 from __future__ import annotations
