@@ -151,7 +151,7 @@ async def _flat_out(
 async def _paced(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, until: float, pace: float, what: str, header: str
 ) -> list[float]:
-    times = []
+    times: list[float] = []
     due = perf_counter()
     while (now := perf_counter()) < until:
         if due > now:
