@@ -8,7 +8,7 @@ from pathlib import Path
 
 from doorward.engine import Engine
 
-from tests.benchmarks.work import counted
+from tests.measuring.work import counted
 from tests.engine.stage import Stage, backends, component_service, inference_service, settings
 
 LIMITS = Path(__file__).parent / "limits.json"

@@ -4,7 +4,7 @@ Each scenario has a limit for each count.  One that is exceeded is either a faul
 the limits are to be written anew, and the changelog says why.  They are to be written anew as well where less is done
 than before, so that it stays so::
 
-    python -m tests.benchmarks
+    python -m tests.measuring
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 
 import pytest
 
-from tests.benchmarks.scenarios import COUNT, LIMITS, SCENARIOS, done
+from tests.measuring.scenarios import COUNT, LIMITS, SCENARIOS, done
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.benchmarks.scenarios import LIMITS, SCENARIOS, done
+from tests.measuring.scenarios import LIMITS, SCENARIOS, done
 
 
 def main() -> None:
