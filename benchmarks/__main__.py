@@ -26,6 +26,7 @@ from benchmarks import (
     settings_edit,
     simulator,
     startup,
+    stored,
     time_to_open,
 )
 from benchmarks.cluster.scene import Scene, scene
@@ -49,6 +50,7 @@ BEFORE_A_SERVER: dict[str, Callable[[Scene, Scale], list[Figure]]] = {
     "edits": editing.measure,
     "restart": restart.measure,
     "daemon-memory": daemon_memory.measure,
+    "stored": stored.measure,
     "kopf": against_kopf.measure,
 }
 IF_ASKED: dict[str, Callable[[Scale], list[Figure]]] = {"hooks": hook_calls.measure, "door": time_to_open.measure}
@@ -69,6 +71,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured there")
     parser.add_argument("--charts", type=Path, metavar="FOLDER", help="draw charts there")
     parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: show, and draw, what is kept there")
+    parser.add_argument("--publish", action="store_true", help="put what was measured into docs/performance.md")
     arguments = parser.parse_args()
     if arguments.show:
         report, failed = read(arguments.show), False
@@ -76,6 +79,8 @@ def main() -> int:
         report, failed = measured(Scale(quick=arguments.quick), arguments.only, arguments.json)
     if arguments.charts:
         report.draw(arguments.charts)
+    if arguments.publish:
+        report.publish()
     print(report.table())
     print()
     print(report.about())

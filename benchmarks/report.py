@@ -10,6 +10,12 @@ from benchmarks import chart
 from benchmarks.figure import Figure
 
 
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "performance.md"
+KEPT = DOCS / "reference" / "performance.json"
+MARKS = ("<!-- measured -->", "<!-- /measured -->")
+
+
 class Report(msgspec.Struct):
     """One run."""
 
@@ -42,6 +48,19 @@ class Report(msgspec.Struct):
         for figure in self.figures:
             if figure.series:
                 (folder / "cold.svg").write_text(chart.over_time(figure.series, about))
+
+    def publish(self) -> None:
+        """Keep it, draw it, and put the table into ``docs/performance.md``, between the two marks."""
+        self.keep(KEPT)
+        self.draw(KEPT.parent)
+        before, _, rest = PAGE.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        PAGE.write_text(f"{before}{MARKS[0]}\n{self.section()}\n{MARKS[1]}{after}")
+
+    def section(self) -> str:
+        """The table and where it was measured, as the documentation has it."""
+        how = "A quick run" if self.quick else "A whole run"
+        return f"{self.table()}\n\n{how}: {self.about()}."
 
 
 def read(file: Path) -> Report:
