@@ -9,7 +9,6 @@ import msgspec
 from benchmarks import chart
 from benchmarks.figure import Figure
 
-
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
 KEPT = DOCS / "reference" / "performance.json"

@@ -13,7 +13,7 @@ from doorward.model.reference import Resource
 
 Json = dict[str, Any]
 Key = tuple[str, str]
-PATIENCE = 900.0
+PATIENCE = 600.0
 """Seconds after which what is waited for won't come."""
 
 
@@ -22,6 +22,7 @@ class Onlooker:
 
     def __init__(self, met: Callable[[Json], bool]) -> None:
         self.at: dict[Key, float] = {}
+        self.task: asyncio.Task[None] | None = None
         self._met = met
         self._changed = asyncio.Event()
 
@@ -31,24 +32,36 @@ class Onlooker:
             self.at[key] = now
             self._changed.set()
 
-    def forget(self, key: Key) -> None:
-        self.at.pop(key, None)
-
     async def until(self, count: int, alive: Callable[[], object]) -> list[float]:
-        """When each of so many met it, in order; ``alive`` raises where nobody works on it any more."""
+        """When each of so many met it, in order.
+
+        ``alive`` raises where nobody works on it any more.  Raises TimeoutError, with how many there are, and what
+        ended the watch where something did.
+        """
+        end = perf_counter() + PATIENCE
         while len(self.at) < count:
             alive()
-            self._changed.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 5)
+            if perf_counter() > end:
+                raise TimeoutError(f"{len(self.at)} of {count} after {PATIENCE:.0f} s")
+            await self._next()
         return sorted(self.at.values())
 
     async def time_of(self, key: Key) -> float:
-        async with asyncio.timeout(PATIENCE):
-            while key not in self.at:
-                self._changed.clear()
-                await self._changed.wait()
+        end = perf_counter() + PATIENCE
+        while key not in self.at:
+            if perf_counter() > end:
+                raise TimeoutError(f"nothing of {key} after {PATIENCE:.0f} s")
+            await self._next()
         return self.at[key]
+
+    async def _next(self) -> None:
+        """Wait for something new, a few seconds at most."""
+        if self.task and self.task.done():
+            self.task.result()
+            raise RuntimeError("the watch has ended")
+        self._changed.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), 5)
 
 
 @asynccontextmanager
@@ -64,13 +77,12 @@ async def looking_on(cluster: KubeCluster, resource: Resource, met: Callable[[Js
                 if event.type in ("ADDED", "MODIFIED"):
                     onlooker.see(event.object, perf_counter())
 
-    task = asyncio.create_task(watch())
+    onlooker.task = task = asyncio.create_task(watch())
     try:
         yield onlooker
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def key_of(obj: Json) -> Key:

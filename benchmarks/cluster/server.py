@@ -5,11 +5,18 @@ There is no kube-controller-manager, whose own work on each new Service is nobod
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from doorward.cluster.kube import KubeCluster
+from doorward.cluster.protocol import ApiError
+from doorward.engine import Engine
+from doorward.model.reference import Resource
 
 from benchmarks.figure import tell
 from tests.controlplane import providers
@@ -17,6 +24,8 @@ from tests.controlplane.binaries import Binaries
 from tests.controlplane.definitions import default_files, install
 from tests.controlplane.server import control_plane
 
+WARM_TIME = 120.0
+"""Seconds within which a server must serve everything."""
 STATE = "etcd"
 """The folder of a control plane's folder in which etcd keeps everything."""
 
@@ -43,7 +52,8 @@ class Servers:
         folder = self._new()
         shutil.copytree(of / STATE, folder / STATE)
         with control_plane(self._binaries, folder) as kubeconfig:
-            install(kubeconfig, [])
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, _warm(kubeconfig)).result()
             yield kubeconfig, folder
 
     def _new(self) -> Path:
@@ -51,6 +61,32 @@ class Servers:
         folder = self._folder / f"server-{self._count}"
         folder.mkdir()
         return folder
+
+
+async def _warm(kubeconfig: Path) -> None:
+    """Return once every kind can be listed and watched: a server that has just started says no for a while."""
+    cluster = KubeCluster.from_kubeconfig(kubeconfig, timeout=60)
+    try:
+        async with asyncio.timeout(WARM_TIME):
+            await asyncio.gather(*(_watchable(cluster, kind) for kind in Engine().backends.resources.values()))
+    finally:
+        await cluster.close()
+
+
+async def _watchable(cluster: KubeCluster, kind: Resource) -> None:
+    while True:
+        try:
+            if version := await cluster.served(kind):
+                page = await cluster.list(kind, version=version, limit=1)
+                watching = cluster.watch(kind, version=version, resource_version=page.resource_version, timeout=1)
+                async with aclosing(watching) as events:
+                    async for _ in events:
+                        pass
+                return
+        except ApiError as error:
+            if error.status not in {404, 429, 500, 503}:
+                raise
+        await asyncio.sleep(0.2)
 
 
 @contextmanager

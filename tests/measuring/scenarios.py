@@ -8,8 +8,8 @@ from pathlib import Path
 
 from doorward.engine import Engine
 
-from tests.measuring.work import counted
 from tests.engine.stage import Stage, backends, component_service, inference_service, settings
+from tests.measuring.work import counted
 
 LIMITS = Path(__file__).parent / "limits.json"
 COUNT = 20
