@@ -37,7 +37,7 @@ from benchmarks.report import Report, read
 ALONE: dict[str, Callable[[Scale], list[Figure]]] = {
     "startup": startup.measure,
     "engine": engine_alone.measure,
-    "event": one_event.measure,
+    "large": one_event.measure,
     "memory": engine_memory.measure,
     "contention": contention.measure,
     "settings": settings_edit.measure,

@@ -16,7 +16,7 @@ def measure(scene: Scene, scale: Scale) -> list[Figure]:
     ours: list[Cold] = []
     theirs: list[Cold] = []
     bare: list[Raw] = []
-    for _ in range(scale.of(3, 1)):
+    for _ in range(scale.of(2, 1)):
         ours.append(cold(scene.servers, scene.fresh, commands.doorward(), scene.count))
         theirs.append(cold(scene.servers, scene.fresh, commands.controller_runtime(), scene.count))
         assert_same(ours[0].outcome, theirs[-1].outcome, SIDES[1])

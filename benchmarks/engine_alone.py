@@ -133,8 +133,8 @@ def measure(scale: Scale) -> list[Figure]:
     as_the_daemon_does()
     backends = Backends()
     converge(list(fleet(200)), backends)
-    rounds = scale.of(3, 1)
-    sizes = (2_000, 10_000 if scale.quick else 20_000)
+    rounds = scale.of(2, 1)
+    sizes = (2_000, 5_000 if scale.quick else 20_000)
     runs = {count: [_run(count, backends) for _ in range(rounds)] for count in sizes}
     figures = [
         ratio(
@@ -148,8 +148,6 @@ def measure(scale: Scale) -> list[Figure]:
     ]
     small, large = sizes
     figures.append(_growth(runs[large], runs[small], large, small))
-    if not scale.quick:
-        figures.append(_growth([_run(100_000, backends)], [_run(10_000, backends)], 100_000, 10_000))
     return figures
 
 

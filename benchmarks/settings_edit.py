@@ -22,7 +22,8 @@ OWN = "ome.io/ingress-url-scheme"
 
 def measure(scale: Scale) -> list[Figure]:
     as_the_daemon_does()
-    count, touched = scale.of(100_000, 5_000), (1_000, 2_000, 4_000)
+    count = scale.of(100_000, 2_000)
+    touched = tuple(scale.of(size, size // 10) for size in (1_000, 2_000, 4_000))
     converged = converge([_with_scheme(each) for each in fleet(count)], Backends())
     gc.collect()
     gc.freeze()

@@ -59,8 +59,8 @@ def test_a_figure_that_fails_loses_no_other(tmp_path: Path, monkeypatch: pytest.
         raise RuntimeError("no memory")
 
     monkeypatch.setitem(command.ALONE, "engine", fails)
-    monkeypatch.setitem(command.ALONE, "event", lambda _: [SLOW])
-    made, failed = command.measured(Scale(quick=True), ["engine", "event"], tmp_path / "figures.json")
+    monkeypatch.setitem(command.ALONE, "large", lambda _: [SLOW])
+    made, failed = command.measured(Scale(quick=True), ["engine", "large"], tmp_path / "figures.json")
     assert failed
     assert made.figures == [SLOW]
     assert json.loads((tmp_path / "figures.json").read_text())["figures"][0]["name"] == SLOW.name
