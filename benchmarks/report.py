@@ -49,7 +49,7 @@ class Report(msgspec.Struct):
                 (folder / "cold.svg").write_text(chart.over_time(figure.series, about))
 
     def publish(self) -> None:
-        """Keep it, draw it, and put the table into ``docs/performance.md``, between the two marks."""
+        """Keep it, draw it, and put the table into the page, between the two marks."""
         self.keep(KEPT)
         self.draw(KEPT.parent)
         before, _, rest = PAGE.read_text().partition(MARKS[0])

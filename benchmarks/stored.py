@@ -1,4 +1,4 @@
-"""What services cost the API server, whoever opens their doors: for docs/scale.md."""
+"""What services cost the API server, whoever opens their doors, for the page on scale."""
 
 from __future__ import annotations
 

@@ -58,7 +58,6 @@ class Onlooker:
         """Wait for something new, a few seconds at most."""
         if self.task and self.task.done():
             self.task.result()
-            raise RuntimeError("the watch has ended")
         self._changed.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), 5)
@@ -71,11 +70,14 @@ async def looking_on(cluster: KubeCluster, resource: Resource, met: Callable[[Js
     onlooker = Onlooker(met)
 
     async def watch() -> None:
-        watching = cluster.watch(resource, resource_version=page.resource_version, timeout=3600)
-        async with aclosing(watching) as events:
-            async for event in events:
-                if event.type in ("ADDED", "MODIFIED"):
-                    onlooker.see(event.object, perf_counter())
+        since = page.resource_version
+        while True:  # A server ends the watch of who is slow to read.
+            watching = cluster.watch(resource, resource_version=since, timeout=3600)
+            async with aclosing(watching) as events:
+                async for event in events:
+                    since = event.object["metadata"]["resourceVersion"]
+                    if event.type in ("ADDED", "MODIFIED"):
+                        onlooker.see(event.object, perf_counter())
 
     onlooker.task = task = asyncio.create_task(watch())
     try:

@@ -1,4 +1,4 @@
-"""What docs/performance.md shows is what was measured."""
+"""What the page on performance shows is what was measured."""
 
 from __future__ import annotations
 
