@@ -77,6 +77,8 @@ class Reservations:
         self._wanted: dict[Ref, dict[str, Want]] = {}
         self._asking: dict[str, list[tuple[Age, Ref]]] = {}
         """Of each claim, those who ask for it, the first one first."""
+        self._listening: dict[str, dict[Ref, None]] = {}
+        """Of each claim, those who hear of it without asking."""
         self._below: dict[str, dict[str, int]] = {}
 
     def reserve(self, ref: Ref, reserved: Mapping[str, Reservation]) -> set[Ref]:
@@ -119,6 +121,7 @@ class Reservations:
             asks = now is not None and now.how == "asks"
             if before and asked:
                 self._stop_asking(key, before)
+            self._listen(key, service, before, now)
             if now is None:
                 _discard(self._wants, key, service)
                 self._count(key, -1)
@@ -192,10 +195,15 @@ class Reservations:
             asking = self._asking.get(other)
             if asking and age < asking[0][0]:
                 affected.add(asking[0][1])
-            wants = self._wants.get(other, {})
-            if len(wants) > len(asking or ()):
-                affected.update(service for service, want in wants.items() if want.how == "listens")
+            affected.update(self._listening.get(other, ()))
         return affected
+
+    def _listen(self, key: str, service: Ref, before: Want | None, now: Want | None) -> None:
+        listened, listens = (want is not None and want.how == "listens" for want in (before, now))
+        if listens:
+            self._listening.setdefault(key, {})[service] = None
+        elif listened:
+            _discard(self._listening, key, service)
 
     def _stop_asking(self, key: str, want: Want) -> None:
         asking = self._asking[key]
