@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Ref
+from doorward.state.reading import Dependents
 from doorward.state.reservations import How, Reservations
 
 from tests.engine.stage import component_service, inference_service
@@ -44,3 +45,16 @@ def test_whoever_wants_what_many_want_looks_at_none_of_them(how: How) -> None:
             reservations.want(Ref(INFERENCE_SERVICE, "a", f"m-{number}"), age, {"same.example.com/": how})
 
     assert growth(want, 200) <= DOUBLE
+
+
+def test_whoever_reads_what_many_read_looks_at_none_of_them() -> None:
+    shared = {Ref("IngressClass.networking.k8s.io", "", "nginx"): None}
+
+    def read(count: int) -> None:
+        dependents = Dependents()
+        for number in range(count):
+            dependents.record(Ref(INFERENCE_SERVICE, "a", f"m-{number}"), shared)
+        for number in range(count):
+            dependents.record(Ref(INFERENCE_SERVICE, "a", f"m-{number}"), {})
+
+    assert growth(read, 200) <= DOUBLE

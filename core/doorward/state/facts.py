@@ -12,7 +12,7 @@ the object's reference and the three look-ups (:func:`labelled`, :func:`slices`,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -58,7 +58,7 @@ class Tombstone(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What became of one object; either side may be missing."""
 
     ref: Ref
@@ -80,6 +80,22 @@ def slices(namespace: str, service: str) -> Ref:
 def inhabited(name: str) -> Ref:
     """The look-up "is anything in a namespace of this name", as a key to depend on."""
     return Ref("Namespace?inhabited", "", name)
+
+
+class _CreatedMetadata(msgspec.Struct, gc=False):
+    creationTimestamp: Any = ""
+
+
+class _Created(msgspec.Struct, gc=False):
+    metadata: _CreatedMetadata
+
+
+_created = msgspec.json.Decoder(_Created)
+
+
+def created_at(fact: Fact) -> str:
+    """An object's creationTimestamp, without reading the rest of it; empty where it has none."""
+    return _created.decode(fact.body).metadata.creationTimestamp  # type: ignore[no-any-return]
 
 
 def version_of(text: object) -> int:

@@ -27,6 +27,7 @@ class Kinds:
         self._scopes = scopes
         self._seen: dict[str, dict[str, Synced]] = {}
         self._states: dict[str, State] = {}
+        self._unknown = set(scopes)
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._scopes
@@ -38,6 +39,7 @@ class Kinds:
         """A new process: everything has to be listed again."""
         self._seen.clear()
         self._states.clear()
+        self._unknown = set(self._scopes)
 
     def note(self, synced: Synced) -> bool:
         """Take in a list; False where it is older than one that was taken in before."""
@@ -46,13 +48,14 @@ class Kinds:
         if before and before.state == synced.state == "listed" and synced.resource_version < before.resource_version:
             return False
         seen[synced.scope] = msgspec.structs.replace(synced, keys=frozenset())
-        self._states[synced.kind] = self._overall(synced.kind)
+        state = self._states[synced.kind] = self._overall(synced.kind)
+        (self._unknown.add if state == "unknown" else self._unknown.discard)(synced.kind)
         return True
 
     @property
     def all_known(self) -> bool:
         """Whether every kind was listed, or is known not to be there or not to be listed."""
-        return len(self._states) >= len(self._scopes) and "unknown" not in self._states.values()
+        return not self._unknown
 
     def state(self, kind: str) -> State:
         """``unknown`` until every scope was listed; ``forbidden`` where one of them may not be."""
@@ -67,11 +70,11 @@ class Kinds:
         return "absent"
 
     def known(self, kind: str) -> bool:
-        return self.state(kind) != "unknown"
+        return kind not in self._unknown
 
     def require(self, kind: str) -> None:
         """Raises NotListed for a kind whose state isn't known yet."""
-        if self.state(kind) == "unknown":
+        if kind in self._unknown:
             raise NotListed(kind)
 
     def version(self, kind: str) -> str:

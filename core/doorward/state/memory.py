@@ -94,7 +94,7 @@ class Overwrites(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     seen: tuple[tuple[int, float], ...] = ()
 
 
-class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+class Memory(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What is remembered about one service; keys are ``Kind.group/name`` of its objects."""
 
     last_applied: Mapping[str, LastApplied] = NOTHING
@@ -131,7 +131,7 @@ def put(mapping: Mapping[str, V], key: str, value: V) -> Mapping[str, V]:
 
 def drop(mapping: Mapping[str, V], *keys: str) -> Mapping[str, V]:
     """Without these keys; the same mapping where it has none of them."""
-    if not any(key in mapping for key in keys):
+    if not mapping or not any(key in mapping for key in keys):
         return mapping
     return {k: v for k, v in mapping.items() if k not in keys} or NOTHING
 
