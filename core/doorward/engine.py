@@ -55,6 +55,7 @@ from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService, legible
 from doorward.state.inference_service import parse as parse_service
 from doorward.state.memory import FORGOTTEN
+from doorward.state.packing import unpack
 from doorward.state.snapshot import Snapshot
 from doorward.state.state import State
 
@@ -157,7 +158,7 @@ class Engine:
         """What two engines with the same state agree on; resourceVersions of unchanged objects left out."""
         state = self._state
         return {
-            "facts": {str(f.ref) + f.ref.kind: f.body for f in state.facts.all()},
+            "facts": {str(f.ref) + f.ref.kind: unpack(f.body) for f in state.facts.all()},
             "memories": {uid: memories.to_json(m) for uid, m in state.services.memories() if m != FORGOTTEN},
             "in flight": {action.id: msgspec.to_builtins(action) for action in state.in_flight.all()},
             "configured": (state.configured.good, state.configured.problems),

@@ -18,7 +18,8 @@ import msgspec
 import orjson
 
 from doorward.model.reference import ENDPOINT_SLICE, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
-from doorward.state.transform import OWNER, ROUTED, canonical
+from doorward.state.packing import packed, unpack
+from doorward.state.transform import OWNER, ROUTED
 
 SERVICE_LABEL = "ome.io/inferenceservice"
 
@@ -31,7 +32,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     version: int
     """``metadata.resourceVersion``; 0 where it isn't a number, which no comparison rejects."""
     body: bytes
-    """The trimmed object, canonical, without its resourceVersion."""
+    """The trimmed object, canonical, without its resourceVersion, and packed."""
     number: int
     """The record that brought it."""
     owner: str = ""
@@ -50,7 +51,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
 
     def object(self) -> JsonObject:
         """The trimmed object as fresh JSON."""
-        return orjson.loads(self.body)  # type: ignore[no-any-return]
+        return orjson.loads(unpack(self.body))  # type: ignore[no-any-return]
 
 
 class Tombstone(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +96,7 @@ _created = msgspec.json.Decoder(_Created)
 
 def created_at(fact: Fact) -> str:
     """An object's creationTimestamp, without reading the rest of it; empty where it has none."""
-    return _created.decode(fact.body).metadata.creationTimestamp  # type: ignore[no-any-return]
+    return _created.decode(unpack(fact.body)).metadata.creationTimestamp  # type: ignore[no-any-return]
 
 
 def version_of(text: object) -> int:
@@ -159,7 +160,7 @@ class Facts:
         metadata = trimmed["metadata"]
         ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
         text = metadata.pop("resourceVersion", "0")
-        body = canonical(trimmed)
+        body = packed(trimmed)
         metadata["resourceVersion"] = text
         version, uid = version_of(text), metadata.get("uid", "")
         known = self.get(ref)

@@ -11,6 +11,7 @@ from doorward.model.reference import JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import LONGEST_TIMEOUT
 from doorward.state.facts import Fact
+from doorward.state.packing import unpack
 from doorward.state.transform import COMPONENTS
 
 MODE_ANNOTATIONS = ("ome.io/deployment-mode", "ome.io/deploymentMode")
@@ -121,7 +122,7 @@ def parse(fact: Fact) -> InferenceService:
     door can have.
     """
     try:
-        service = _decoder.decode(fact.body)
+        service = _decoder.decode(unpack(fact.body))
     except msgspec.ValidationError as error:
         raise _malformed(fact.ref, str(error)) from None
     for component in COMPONENTS:
