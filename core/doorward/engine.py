@@ -344,7 +344,7 @@ class Engine:
         writes = self._reconciler.conclude(fact, memory, state.now, foreseen)
         if writes is None:
             return False
-        state.reads[ref] = foreseen.tracked.read
+        state.reads.note(ref, foreseen.tracked.read)
         state.owed.discard(ref)
         self._writes.put(ref, cause, writes)
         return True
@@ -379,7 +379,7 @@ class Engine:
         if decision.waiting_for:
             state.queue.wait_for(decision.waiting_for, ref)
         else:
-            state.reads[ref] = decision.read
+            state.reads.note(ref, decision.read)
             self._note_unlisted(ref)
         state.queue.timers.set(ref, decision.wake)
         for other in sorted(decision.affected):
@@ -417,7 +417,7 @@ class Engine:
         state = self._state
         state.queue.timers.set(ref, None)
         state.dependents.record(ref, {})
-        state.reads.pop(ref, None)
+        state.reads.forget(ref)
         state.unlisted.pop(ref, None)
         state.changed_in_flight.discard(ref)
         for other in sorted(state.reservations.drop(ref)):

@@ -7,8 +7,8 @@ from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Ref
 from doorward.state.reading import Dependents
 from doorward.state.reservations import How, Reservations
 
-from tests.engine.stage import component_service, inference_service
-from tests.engine.work import Fed, growth
+from tests.engine.stage import component_service, inference_service, settings
+from tests.engine.work import Fed, growth, lines_run
 
 DOUBLE = 2.1
 """How many times the work twice as many services may be."""
@@ -58,3 +58,18 @@ def test_whoever_reads_what_many_read_looks_at_none_of_them() -> None:
             dependents.record(Ref(INFERENCE_SERVICE, "a", f"m-{number}"), {})
 
     assert growth(read, 200) <= DOUBLE
+
+
+def test_an_edit_of_settings_that_no_door_read_asks_no_door() -> None:
+    def edit(count: int) -> int:
+        fed = Fed([settings(), *crowd(count, {})])
+        decided = fed.engine.decided
+        edited = settings(doorward="authSecretTemplate: keys-of-{{.Name}}")
+        work = lines_run(lambda: fed.see({**edited, "metadata": {**edited["metadata"], "uid": "uid-1"}}))
+        assert fed.engine.settings is not None
+        assert fed.engine.settings.auth_secret_template
+        assert fed.engine.decided == decided
+        return work
+
+    edit(1)  # what is compiled once is compiled
+    assert edit(2) == edit(20)

@@ -11,7 +11,8 @@ the object's reference and the three look-ups (:func:`labelled`, :func:`slices`,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -99,6 +100,11 @@ def created_at(fact: Fact) -> str:
     return _created.decode(unpack(fact.body)).metadata.creationTimestamp  # type: ignore[no-any-return]
 
 
+def shared(namespace: str) -> str:
+    """The one string for a namespace, whoever names it: many objects are in each."""
+    return sys.intern(namespace) if type(namespace) is str else namespace
+
+
 def version_of(text: object) -> int:
     """A resourceVersion as a number; 0 where it isn't one."""
     try:
@@ -127,6 +133,9 @@ class Facts:
 
     def of_kind(self, kind: str) -> list[Fact]:
         return list(self._facts.get(kind, {}).values())
+
+    def refs(self, kind: str) -> Collection[Ref]:
+        return self._facts.get(kind, {}).keys()
 
     def count(self, kind: str) -> int:
         return len(self._facts.get(kind, ()))
@@ -158,7 +167,7 @@ class Facts:
     def observe(self, kind: str, trimmed: JsonObject, number: int) -> Change | None:
         """Take in an observation, trimmed; None where it brings nothing new."""
         metadata = trimmed["metadata"]
-        ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
+        ref = Ref(kind, shared(metadata.get("namespace", "")), metadata["name"])
         text = metadata.pop("resourceVersion", "0")
         body = packed(trimmed)
         metadata["resourceVersion"] = text
@@ -186,12 +195,18 @@ class Facts:
             controller_of(metadata),
             "deletionTimestamp" in metadata,
             str(annotations.get(ROUTED, "")),
-            _look_up(ref, metadata.get("labels")),
+            self._shared(_look_up(ref, metadata.get("labels"))),
         )
         if tombstone:
             del self._tombstones[ref]
         self._facts.setdefault(kind, {})[fact.ref] = fact
         return self._changed(known, fact)
+
+    def _shared(self, look_up: Ref | None) -> Ref | None:
+        """The same look-up as others that are found by it have."""
+        if look_up and (others := self._found.get(look_up)) and (other := self.get(others[0])):
+            return other.look_up
+        return look_up
 
     def delete(self, ref: Ref, uid: str, version: int) -> Change | None:
         """An object is gone; None where what is known is newer, or is another object of the same name."""

@@ -287,9 +287,9 @@ def configured(state: State, event: Configured, cause: int = 0) -> list[Record]:
     before = state.settings
     state.settings = None if event.good is None else parse_settings(event.good).settings
     fields = changed_settings(before, state.settings)
-    for ref in state.all_services() if fields else ():
-        if before is None or state.reads.get(ref, -1) & fields:
-            state.queue.add(ref, record.number if cause else state.cause_of(ref))
+    services = state.all_services() if fields else ()
+    for ref in services if before is None else state.reads.concerned(fields, services):
+        state.queue.add(ref, record.number if cause else state.cause_of(ref))
     return [record]
 
 

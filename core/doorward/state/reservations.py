@@ -42,6 +42,8 @@ How = Literal["asks", "waits", "listens"]
 hears when the claim is taken or free."""
 
 
+_NOTHING: tuple[Age, Mapping[str, How]] = (NOBODY, {})
+
 Asking = tuple[Age, Ref]
 """A service that asks for a claim; earlier sorts first."""
 
@@ -61,14 +63,6 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     """We are known to have written the claim; False: it stood when we came, and bears our annotation."""
 
 
-class Want(msgspec.Struct, frozen=True, gc=False):
-    """A door wants a claim."""
-
-    age: Age
-    service: Ref
-    how: How = "asks"
-
-
 class Reservations:
     """The tables of holds and wants.  Every change returns the services whose claims it can decide."""
 
@@ -78,7 +72,7 @@ class Reservations:
         self._of: dict[Ref, dict[str, Reservation]] = {}
         self._wants = Index[str]()
         """The services that want each claim."""
-        self._wanted: dict[Ref, dict[str, Want]] = {}
+        self._wanted: dict[Ref, tuple[Age, Mapping[str, How]]] = {}
         self._asking: dict[str, Asking | list[Asking]] = {}
         """Of each claim, those who ask for it, the first one first; one alone is stored bare."""
         self._listening = Index[str]()
@@ -112,19 +106,17 @@ class Reservations:
 
     def want(self, service: Ref, age: Age, claims: Mapping[str, How]) -> set[Ref]:
         """The door of this service wants exactly these claims, by their keys; none while it isn't ready."""
-        new = {key: Want(age, service, how) for key, how in claims.items()}
-        old = self._wanted.get(service, {})
-        if old == new:
+        known = self._wanted.get(service, _NOTHING)
+        if known == (age, claims) or not (known[1] or claims):
             return set()
         affected: set[Ref] = set()
-        for key in {**old, **new}:
-            before, now = old.get(key), new.get(key)
-            if before == now:
+        for key in {**known[1], **claims}:
+            before, now = known[1].get(key), claims.get(key)
+            if before == now and known[0] == age:
                 continue
-            asked = before is not None and before.how == "asks"
-            asks = now is not None and now.how == "asks"
-            if before and asked:
-                self._stop_asking(key, before)
+            asked, asks = before == "asks", now == "asks"
+            if asked:
+                self._stop_asking(key, (known[0], service))
             self._listen(key, service, before, now)
             if now is None:
                 self._wants.discard(key, service)
@@ -134,10 +126,10 @@ class Reservations:
                 self._count(key, 1)
             if asked != asks:
                 affected |= self._outdone(key, age)
-            if now and asks:
-                self._start_asking(key, now)
-        if new:
-            self._wanted[service] = new
+            if asks:
+                self._start_asking(key, (age, service))
+        if claims:
+            self._wanted[service] = age, dict(claims)
         else:
             del self._wanted[service]
         affected.discard(service)
@@ -201,20 +193,18 @@ class Reservations:
             affected.update(self._listening.at(other))
         return affected
 
-    def _listen(self, key: str, service: Ref, before: Want | None, now: Want | None) -> None:
-        listened, listens = (want is not None and want.how == "listens" for want in (before, now))
-        if listens and not listened:
+    def _listen(self, key: str, service: Ref, before: How | None, now: How | None) -> None:
+        if now == "listens":
             self._listening.add(key, service)
-        elif listened and not listens:
+        elif before == "listens":
             self._listening.discard(key, service)
 
     def _asking_for(self, key: str) -> Sequence[Asking]:
         asking = self._asking.get(key, ())
         return asking if isinstance(asking, list) else (asking,) if asking else ()
 
-    def _start_asking(self, key: str, want: Want) -> None:
+    def _start_asking(self, key: str, asking: Asking) -> None:
         known = self._asking.get(key)
-        asking = (want.age, want.service)
         if known is None:
             self._asking[key] = asking
         elif isinstance(known, list):
@@ -222,14 +212,14 @@ class Reservations:
         else:
             self._asking[key] = sorted((known, asking))
 
-    def _stop_asking(self, key: str, want: Want) -> None:
-        asking = self._asking[key]
-        if not isinstance(asking, list):
+    def _stop_asking(self, key: str, asking: Asking) -> None:
+        known = self._asking[key]
+        if not isinstance(known, list):
             del self._asking[key]
             return
-        del asking[bisect_left(asking, (want.age, want.service))]
-        if len(asking) == 1:
-            self._asking[key] = asking[0]
+        del known[bisect_left(known, asking)]
+        if len(known) == 1:
+            self._asking[key] = known[0]
 
     def _overlapping(self, key: str) -> Iterator[str]:
         yield from _above(key)
