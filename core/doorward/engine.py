@@ -316,7 +316,8 @@ class Engine:
     @property
     def _listed(self) -> bool:
         """Whether enough is listed to decide anything at all."""
-        return all(self._state.kinds.known(kind) for kind in BASE_KINDS)
+        kinds = self._state.kinds
+        return kinds.all_known or all(kinds.known(kind) for kind in BASE_KINDS)
 
     def _may_wait(self, ref: Ref) -> bool:
         """Whether a service can wait until every kind is known; one whose door is to be closed can't."""

@@ -82,7 +82,13 @@ def open_door(
     simple = plan.under_way and plan.wake is None and not drains.keys and door.guard is None
     if simple and case.tracked:
         case.decision.foreseen = Foreseen(
-            want=want, door=door, rendered=rendered, denied=granted.denied, tracked=case.tracked
+            service=service,
+            body=case.fact.body,
+            want=want,
+            door=door,
+            rendered=rendered,
+            denied=granted.denied,
+            tracked=case.tracked,
         )
 
 

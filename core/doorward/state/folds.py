@@ -54,9 +54,9 @@ from doorward.state import memory as memories
 from doorward.state.back_off import after_repair
 from doorward.state.facts import Fact, version_of
 from doorward.state.memory import BackOff, key_of
-from doorward.state.packing import packed
+from doorward.state.packing import unpack
 from doorward.state.state import State
-from doorward.state.transform import mended, transform
+from doorward.state.transform import canonical, mended, transform
 
 
 def fold(state: State, event: AnyEvent) -> list[Record]:
@@ -237,7 +237,8 @@ def _nothing_new(state: State, action: Action, before: Fact | None) -> bool:
     if service in state.owed or action.verb != "status" or before is None or action.body is None:
         return False
     after = state.facts.get(action.ref)
-    return after is not None and after.body == packed(merge(before.object(), {"status": action.body["status"]}))
+    asked = {"status": action.body["status"]}
+    return after is not None and unpack(after.body) == canonical(merge(before.object(), asked))
 
 
 def refused(state: State, event: Refused) -> list[Record]:

@@ -28,6 +28,7 @@ class Kinds:
         self._seen: dict[str, dict[str, Synced]] = {}
         self._states: dict[str, State] = {}
         self._unknown = set(scopes)
+        self._versions: dict[str, str] = {}
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._scopes
@@ -39,6 +40,7 @@ class Kinds:
         """A new process: everything has to be listed again."""
         self._seen.clear()
         self._states.clear()
+        self._versions.clear()
         self._unknown = set(self._scopes)
 
     def note(self, synced: Synced) -> bool:
@@ -49,6 +51,7 @@ class Kinds:
             return False
         seen[synced.scope] = msgspec.structs.replace(synced, keys=frozenset())
         state = self._states[synced.kind] = self._overall(synced.kind)
+        self._versions[synced.kind] = next((each.version for each in seen.values() if each.version), "")
         (self._unknown.add if state == "unknown" else self._unknown.discard)(synced.kind)
         return True
 
@@ -79,7 +82,7 @@ class Kinds:
 
     def version(self, kind: str) -> str:
         """The API version that the server serves it in, as far as discovery told."""
-        return next((synced.version for synced in self._seen.get(kind, {}).values() if synced.version), "")
+        return self._versions.get(kind, "")
 
     def message(self, kind: str) -> str:
         return next((synced.message for synced in self._seen.get(kind, {}).values() if synced.message), "")

@@ -43,7 +43,8 @@ def after_write(
     if action.verb == "patch":
         base = before.object() if before and str(before.version) == action.resource_version else returned
         asked = merge(base, asked)
-    missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
+    same = asked.get("spec") == returned.get("spec")
+    missing = () if same else lacking(ours_of(asked, watch), ours_of(returned, watch))
     last = memory.last_applied.get(key)
     again = last.attempts if last and last.digest == action.digest else 0
     # What was asked is what should stand: held to, shown to backends, and tried again.
