@@ -15,7 +15,7 @@ CLOSE, VERIFY, OPEN, REMOVE, REPORT = 0, 0, 1, 2, 3
 status and events."""
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One write, or one look, for the shell to perform.
 
     - ``create``: POST ``body``; an object that is already there is an error (409 AlreadyExists), never overwritten.

@@ -57,4 +57,5 @@ class WriteQueue:
                     return taken
                 del lane[service]
                 taken += [Entry(service, cause, write) for write in writes]
+            del self._lanes[order]  # and with it the room that it once took
         return taken
