@@ -3,7 +3,7 @@
 Contour takes neither of two HTTPProxies that name one host.  So each host has an object of its own, whose name follows
 from it, and a path door, which shares its host with others, can't be opened.  A prefix is a plain string, by which
 ``/v1/decoder`` would take ``/v1/decoders`` too: a route of a door is two of Contour's, the path itself and what lies
-below it.  Without a timeout Envoy would answer for the component after 15 s.
+below it, which takes Contour v1.25.  Without a timeout Envoy would answer for the component after 15 s.
 
 Source: projectcontour/contour, apis/projectcontour/v1/httpproxy.go (``MatchCondition``, ``TimeoutPolicy``, ``Service``)
 and detailedconditions.go (``Valid``), internal/dag/httpproxy_processor.go (``DuplicateVhost``), internal/sorter/

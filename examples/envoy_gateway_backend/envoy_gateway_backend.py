@@ -4,7 +4,7 @@ HTTPRoutes and, where a door is guarded, a SecurityPolicy for each are those of 
 claims, narrows, and takes for accepted.  Beside them stands a BackendTrafficPolicy, which says what an HTTPRoute can't:
 how long a stream may be silent, since a model may think for long before its first token, and what counts for requests
 where setting ``disableHTTPRouteTimeout`` leaves a rule's own timeout out.  It adds to the policy of the Gateway, and
-puts none of its settings out of force.
+puts none of its settings out of force.  It needs Envoy Gateway v1.8, the first that knows ``streamIdleTimeout`` there.
 
 Source: envoyproxy/gateway, api/v1alpha1/timeout_types.go and backendtrafficpolicy_types.go (``mergeType``, only for
 routes), internal/xds/translator/route.go (``getEffectiveRequestTimeout``: a rule's own timeout comes first;
