@@ -1,10 +1,12 @@
 """The configuration of istiod and of Envoy, as files in a folder.
 
 The proxy has none of Istio's own filters, so that istiod is told to leave out what needs them; there are no sidecars,
-and nothing is encrypted within the cluster.
+and nothing is encrypted within the cluster.  istiod hands certificates only to a proxy that shows who it is: by a token
+of its ServiceAccount, which may list the Secrets of its namespace.
 
-Source: istio/istio, pilot/pkg/features, for the variables; pkg/config/mesh, for the mesh; Envoy's documentation of its
-bootstrap.
+Source: istio/istio, pilot/pkg/features, for the variables; pkg/config/mesh, for the mesh; for certificates
+pkg/security/authentication.go (``XDS_AUTH_PLAINTEXT``), pilot/pkg/xds/sds.go (``VerifiedIdentity``) and
+pilot/pkg/credentials/kube/secrets.go (``Authorize``); Envoy's documentation of its bootstrap.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ ENVIRON = {
     "PILOT_ENABLE_STATUS": "false",
     "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER": "false",
     "ENABLE_CA_SERVER": "false",
+    "XDS_AUTH_PLAINTEXT": "true",
     "INJECTION_WEBHOOK_CONFIG_NAME": "",
     "VALIDATION_WEBHOOK_CONFIG_NAME": "",
     "POD_NAME": "istiod-0",
@@ -40,6 +43,10 @@ MESH = {
     "accessLogFile": "",
 }
 ADMIN_PORT = 15000
+SERVICE_ACCOUNT = "istio-ingressgateway"
+"""The proxy's, in namespace ``istio-system``."""
+AUDIENCE = "istio-ca"
+"""Whom its token is for."""
 
 
 def istiod(binary: Path, folder: Path, kubeconfig: Path, xds: int, http: int, monitoring: int) -> list[str]:
@@ -69,14 +76,14 @@ def istiod_environ(*, hasty: bool) -> dict[str, str]:
     return {**os.environ, **ENVIRON, **({"PILOT_DEBOUNCE_AFTER": "1ms"} if hasty else {})}
 
 
-def envoy(binary: Path, folder: Path, relay: Path) -> list[str]:
-    """The command that starts Envoy, which gets all else from istiod through a socket."""
+def envoy(binary: Path, folder: Path, relay: Path, token: str) -> list[str]:
+    """The command that starts Envoy, which gets all else from istiod through a socket, by a token of its own."""
     bootstrap = folder / "envoy.yaml"
-    bootstrap.write_text(yaml.safe_dump(_bootstrap(relay)))
+    bootstrap.write_text(yaml.safe_dump(_bootstrap(relay, token)))
     return [str(binary), "--config-path", str(bootstrap), "--concurrency", "1", "--log-level", "warning"]
 
 
-def _bootstrap(relay: Path) -> dict[str, Any]:
+def _bootstrap(relay: Path, token: str) -> dict[str, Any]:
     h2 = {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
@@ -85,7 +92,12 @@ def _bootstrap(relay: Path) -> dict[str, Any]:
     ads = {
         "api_type": "GRPC",
         "transport_api_version": "V3",
-        "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+        "grpc_services": [
+            {
+                "envoy_grpc": {"cluster_name": "xds"},
+                "initial_metadata": [{"key": "authorization", "value": f"Bearer {token}"}],
+            }
+        ],
     }
     by_ads = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
     return {
@@ -93,11 +105,13 @@ def _bootstrap(relay: Path) -> dict[str, Any]:
             "id": f"router~{GATEWAY}~istio-ingressgateway-0.istio-system~istio-system.svc.cluster.local",
             "cluster": "istio-ingressgateway",
             "metadata": {
+                "CLUSTER_ID": "Kubernetes",
                 "GENERATOR": "api",
                 "INSTANCE_IPS": GATEWAY,
                 "ISTIO_VERSION": "1.29.0",
                 "LABELS": {"istio": "ingressgateway"},
                 "NAMESPACE": "istio-system",
+                "SERVICE_ACCOUNT": SERVICE_ACCOUNT,
             },
         },
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": ADMIN_PORT}}},

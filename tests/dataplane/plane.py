@@ -32,6 +32,9 @@ ENTRANCES = {"k8s_ingress": 80, "istio": 8090, "gateway_api": 8092}
 """The port of Envoy at which a backend's doors are reached."""
 LOCAL_PORT = 8091
 """That of the local gateway."""
+SECURE = {80: 443, 8090: 8443, 8092: 443}
+"""The port for TLS beside one for plain HTTP; it listens once something says that it should."""
+TOKEN_SECONDS = 24 * 3600
 
 
 class DataPlane:
@@ -63,10 +66,10 @@ def data_plane(parts: Parts, folder: Path, *, hasty: bool = True) -> Iterator[Da
     folder.mkdir(parents=True, exist_ok=True)
     with running(parts.control_plane, folder / "api-server") as control:
         install(control.kubeconfig, default_files())
-        apart(_put_all(control.kubeconfig, list(yaml.safe_load_all(STANDING.read_text()))))
+        token = apart(_prepare(control.kubeconfig, list(yaml.safe_load_all(STANDING.read_text()))))
         network, processes = Network(), Processes(folder)
         try:
-            _start(parts, folder, control.kubeconfig, network, processes, hasty=hasty)
+            _start(parts, folder, control.kubeconfig, token, network, processes, hasty=hasty)
             yield DataPlane(control, network, processes, parts)
         finally:
             processes.kill()
@@ -74,7 +77,7 @@ def data_plane(parts: Parts, folder: Path, *, hasty: bool = True) -> Iterator[Da
 
 
 def _start(
-    parts: Parts, folder: Path, kubeconfig: Path, network: Network, processes: Processes, *, hasty: bool
+    parts: Parts, folder: Path, kubeconfig: Path, token: str, network: Network, processes: Processes, *, hasty: bool
 ) -> None:
     xds, web, monitoring = free_port(), free_port(), free_port()
     istiod = istio.istiod(parts.istiod, folder, kubeconfig, xds, web, monitoring)
@@ -86,7 +89,7 @@ def _start(
         "echo", [sys.executable, "-m", "tests.dataplane.echo"], {"PYTHONPATH": path}, first=network.entering()
     )
     _wait("istiod", processes, lambda: _get(web, "/ready") is not None)
-    processes.run("envoy", istio.envoy(parts.envoy, folder, relay), first=network.entering())
+    processes.run("envoy", istio.envoy(parts.envoy, folder, relay, token), first=network.entering())
     _wait("envoy", processes, lambda: _listens(network))
     _wait("echo", processes, lambda: _get(8080, "/", network, PODS.replace(".0/16", ".1")) is not None)
 
@@ -125,13 +128,27 @@ def _get(port: int, path: str, network: Network | None = None, host: str = "127.
         connection.close()
 
 
-async def _put_all(kubeconfig: Path, objects: list[JsonObject]) -> None:
+async def _prepare(kubeconfig: Path, objects: list[JsonObject]) -> str:
+    """Create what stands, and give a token for the proxy."""
     cluster = KubeCluster.from_kubeconfig(kubeconfig)
     try:
         for obj in objects:
             await put(cluster, obj)
+        return await _token(cluster)
     finally:
         await cluster.close()
+
+
+async def _token(cluster: KubeCluster) -> str:
+    """One of the proxy's ServiceAccount, as a projected volume would have it."""
+    tokens = Resource("ServiceAccount", f"serviceaccounts/{istio.SERVICE_ACCOUNT}/token")
+    body = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"audiences": [istio.AUDIENCE], "expirationSeconds": TOKEN_SECONDS},
+    }
+    made = await cluster.create(tokens, "istio-system", body)
+    return str(made["status"]["token"])
 
 
 async def put(cluster: KubeCluster, obj: JsonObject) -> None:

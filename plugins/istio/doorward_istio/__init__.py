@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
@@ -37,6 +38,7 @@ def watches() -> Sequence[Watch]:
         ),
         Watch(resource=GATEWAY),
         Watch(resource=AUTHORIZATION_POLICY),
+        Watch(resource=CERTIFICATE),
     )
 
 

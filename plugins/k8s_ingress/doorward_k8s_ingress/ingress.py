@@ -76,7 +76,7 @@ def render(door: Door, read: Read) -> Rendering:
         secret, no_certificate = tls.secret(
             door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
         )
-        warnings += no_certificate
+        warnings += (*no_certificate, *tls.astray(door, secret, controller))
         objects.append(_ingress(door, controller, name, {**common, **asking}, hosts, secret, _paths(door, read)))
     opened = True
     if door.path:
@@ -91,12 +91,12 @@ def render(door: Door, read: Read) -> Rendering:
             door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
         )
         if not objects:
-            warnings += no_certificate
+            warnings += (*no_certificate, *tls.astray(door, secret, controller))
         hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
         objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, read)))
     secrets = {entry["secretName"] for each in objects for entry in each["spec"].get("tls", ())}
-    serving = (ref for ref in tls.certificates(door, _first_names(door)) if ref.name in secrets)
+    serving = (ref for ref in tls.certificates(door, _first_names(door), controller) if ref.name in secrets)
     told = (*warnings, *expired(serving, read))
     return Rendering(objects=tuple(objects), warnings=told, path=opened, guarded=door.guard is not None)
 
