@@ -41,6 +41,20 @@ MESH = {
     "ingressService": "istio-ingressgateway",
     "ingressSelector": "ingressgateway",
     "accessLogFile": "",
+    # docs/auth.md, Istio
+    "extensionProviders": [
+        {
+            "name": "doorward",
+            "envoyExtAuthzHttp": {
+                "service": "doorward-authz.ome.svc.cluster.local",
+                "port": 9191,
+                "pathPrefix": "/host/envoy",
+                "includeRequestHeadersInCheck": ["authorization", "x-api-key"],
+                "headersToUpstreamOnAllow": ["doorward-client"],
+                "failOpen": False,
+            },
+        }
+    ],
 }
 ADMIN_PORT = 15000
 SERVICE_ACCOUNT = "istio-ingressgateway"

@@ -221,7 +221,7 @@ async def test_plain_http_is_sent_to_https(models: Models, way: str) -> None:
 
 @pytest.mark.parametrize("way", BY_INGRESS)
 async def test_plain_http_is_served_where_nothing_redirects_it(models: Models, way: str) -> None:
-    """Istio's Ingress controller has no redirect: docs/traffic.md says so."""
+    """Istio's Ingress controller has no redirect: docs/traffic.md, TLS."""
     name = names(way)[0]
     for host in hosts(name):
         answer = await models.client.ask(host, "/v1/models", port=WAYS[way].port)

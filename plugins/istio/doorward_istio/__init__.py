@@ -55,13 +55,14 @@ def render(door: Door, read: Read) -> Rendering | None:
     """A door that this backend opens, or that is Serverless."""
     if door.backend == "istio" and not door.virtual_services:
         return Rendering(refused=DISABLED)
-    guarded = door.guard is not None and door.backend == "istio"
-    if guarded and (why := guard.problem(door, read)):
-        return Rendering(unguarded=why)
     accompanies = door.serverless and door.virtual_services and door.in_cluster != "none"
-    if door.backend == "istio" or accompanies:
-        return replace(virtual_service.render(door, read), guarded=guarded)
-    return None
+    if door.exposure == "unguarded":
+        return None  # names inside the cluster would lead round the guard that is asked for
+    if door.backend != "istio" and not accompanies:
+        return None
+    if door.guard and (why := guard.problem(door, read)):
+        return Rendering(unguarded=why)
+    return replace(virtual_service.render(door, read), guarded=door.guard is not None)
 
 
 @hookimpl

@@ -48,6 +48,8 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     """Annotations that set headers, with ``{name}`` and ``{namespace}`` for those of the service."""
     redirect: tuple[tuple[str, str], ...] = ()
     """Annotations that redirect from plain HTTP where there is TLS; none where it does so by itself."""
+    gateway: Mapping[str, str] = {}
+    """Labels of the pods of the Istio gateway that serves it."""
     secrets: str = ""
     """The namespace in which it reads the Secrets of TLS; empty: that of the Ingress."""
 
@@ -79,6 +81,7 @@ def _controller(data: JsonObject) -> Controller:
         reads=frozenset(data.get("reads", ())),
         headers=tuple((prefix + key, value) for key, value in data.get("headers", {}).items()),
         redirect=tuple(data.get("redirect", {}).items()),
+        gateway=data.get("gateway", {}),
         secrets=data.get("secrets", ""),
     )
 
