@@ -1,6 +1,6 @@
 """Guards of Istio's gateways, through a real one: outside, and in Serverless by names inside the cluster too.
 
-istiod has the gateway ask by an AuthorizationPolicy (docs/auth.md, Istio), and the authorization service is the one that
+istiod has the gateway ask by an AuthorizationPolicy (docs/auth.md, Istio); the authorization service is the one that
 ``doorward authz`` runs, told by the same API server.
 """
 
@@ -65,10 +65,11 @@ def _place(plane: DataPlane) -> Iterator[Place]:
 
 async def _populate(plane: DataPlane, made: Place) -> None:
     async with models_in(plane, made) as models, answering(models):
-        await put(models.cluster, POLICY)
+        await models.cluster.create(AUTHORIZATION_POLICY, ISTIO, POLICY)
         for name, client in (("alices", "alice"), ("bobs", "bob")):
             data = {client: b64encode(f"{name}-key".encode()).decode()}
-            await models.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data})
+            metadata = {"name": name, "namespace": models.namespace}
+            await put(models.cluster, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
         for way in TRIED:
             for whose, asked in (("alices", ASKING), ("bobs", {**ASKING, "doorward.io/auth-secret": "bobs"}), ("", {})):
                 annotations = {**WAYS[way].annotations, **asked}

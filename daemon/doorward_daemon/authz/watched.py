@@ -20,7 +20,7 @@ from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.settings.configuration import parse
 from doorward.state.inference_service import InferenceService, legible
-from doorward.state.transform import HOSTS, transform
+from doorward.state.transform import COMPONENTS, HOSTS, transform
 
 from doorward_daemon.authz.decision import Passage
 
@@ -49,6 +49,7 @@ class WatchedDoors:
         self._inside: dict[tuple[str, str], dict[Ref, None]] = {}
         """Namespace and name of Services -> those who are reached by their names inside the cluster."""
         self._reached: dict[Ref, tuple[str, ...]] = {}
+        self._components: dict[Ref, tuple[str, ...]] = {}
 
     # -- what watches tell ---------------------------------------------------------------------------------------
 
@@ -57,8 +58,9 @@ class WatchedDoors:
         if isinstance(event, Observed) and event.kind == CONFIG_MAP:
             self._configure(event.object.get("data") or {})
         elif isinstance(event, Observed):
-            service = legible(transform(INFERENCE_SERVICE, event.object))
-            self._put(Ref(INFERENCE_SERVICE, service.namespace, service.name), service)
+            trimmed = transform(INFERENCE_SERVICE, event.object)
+            service = legible(trimmed)
+            self._put(Ref(INFERENCE_SERVICE, service.namespace, service.name), service, _components(trimmed))
         elif isinstance(event, Deleted) and event.ref.kind == INFERENCE_SERVICE:
             self._put(event.ref, None)
         elif isinstance(event, Synced) and event.kind == INFERENCE_SERVICE:
@@ -87,8 +89,9 @@ class WatchedDoors:
             self._note_secret(ref)
             self._note_inside(ref)
 
-    def _put(self, ref: Ref, service: InferenceService | None) -> None:
+    def _put(self, ref: Ref, service: InferenceService | None, components: tuple[str, ...] = ()) -> None:
         before = self._services.pop(ref, None)
+        self._components[ref] = components
         for key in _claims(before):
             self._hosts[key].pop(ref)
             if not self._hosts[key]:
@@ -103,6 +106,8 @@ class WatchedDoors:
         self._passages.pop(ref, None)
         self._note_secret(ref)
         self._note_inside(ref)
+        if service is None:
+            del self._components[ref]
 
     def _count(self, key: str, step: int) -> None:
         host, _, path = key.partition("/")
@@ -135,7 +140,7 @@ class WatchedDoors:
             if not self._inside[key]:
                 del self._inside[key]
         if service and settings:
-            self._reached[ref] = tuple(dict.fromkeys(services_inside(service, settings)))
+            self._reached[ref] = services_inside(service, settings, self._components[ref])
             for name in self._reached[ref]:
                 self._inside.setdefault((ref.namespace, name), {})[ref] = None
 
@@ -193,6 +198,16 @@ def settings_selector() -> str:
 
 def _claims(service: InferenceService | None) -> list[str]:
     return service.status.annotations.get(HOSTS, "").split() if service else []
+
+
+def _components(trimmed: JsonObject) -> tuple[str, ...]:
+    """The components that exist, or may: those that a runtime brings are told by the status."""
+    told = (trimmed.get("spec"), (trimmed.get("status") or {}).get("components"))
+    return tuple(
+        component
+        for component in COMPONENTS
+        if any(isinstance(each, dict) and each.get(component) is not None for each in told)
+    )
 
 
 def _above(path: str) -> Iterator[str]:
