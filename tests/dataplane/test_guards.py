@@ -7,6 +7,7 @@ istiod has the gateway ask by an AuthorizationPolicy (docs/auth.md, Istio); the 
 from __future__ import annotations
 
 import asyncio
+import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -96,6 +97,7 @@ async def answering(models: Models) -> AsyncIterator[None]:
             while not doors.ready:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         listening = models.plane.network.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((AUTHZ, 9191))
         async with await asyncio.start_server(to(int(url.rpartition(":")[2])), sock=listening):
             yield

@@ -56,8 +56,6 @@ def render(door: Door, read: Read) -> Rendering | None:
     if door.backend == "istio" and not door.virtual_services:
         return Rendering(refused=DISABLED)
     accompanies = door.serverless and door.virtual_services and door.in_cluster != "none"
-    if door.exposure == "unguarded":
-        return None  # names inside the cluster would lead round the guard that is asked for
     if door.backend != "istio" and not accompanies:
         return None
     if door.guard and (why := guard.problem(door, read)):
