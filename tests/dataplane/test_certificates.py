@@ -14,9 +14,11 @@ from doorward.cluster.kube import KubeCluster
 from doorward.model.reference import JsonObject, Resource
 
 from tests.dataplane.certificates import Authority, certificate_in, secret, served
+from tests.dataplane.conftest import Places, Planes
+from tests.dataplane.istio import INGRESS, SECURE
 from tests.dataplane.load import Target, load
-from tests.dataplane.models import INGRESS, Models, models_in
-from tests.dataplane.plane import SECURE, DataPlane, put
+from tests.dataplane.models import Models, models_in
+from tests.dataplane.plane import DataPlane, put
 from tests.dataplane.ways import WAYS
 from tests.e2e.place import Place, apart, place
 from tests.patience import PATIENCE
@@ -139,15 +141,16 @@ def secured() -> Secured:
     return Secured()
 
 
-@pytest.fixture(scope="module", name="place")
-def _place(plane: DataPlane, secured: Secured) -> Iterator[Place]:
+@pytest.fixture(scope="module", name="places")
+def _places(planes: Planes, secured: Secured) -> Iterator[Places]:
     """Gateways with a certificate for each host, and services of each way whose doors are open."""
+    plane = planes("istio")
     # doorward sees the Gateways of the namespaces that it is told of.
     with place(plane.kubeconfig, SETTINGS, "--namespace", GATEWAYS, doorward="overlapSeconds: 1") as made:
         standing = [*secured.gateways(), *(secret(name, GATEWAYS, data) for name, data in secured.data.items())]
         try:
             apart(_populate(plane, made, secured, standing))
-            yield made
+            yield lambda _: made
         finally:
             apart(_remove(plane, standing))
 

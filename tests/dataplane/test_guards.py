@@ -18,9 +18,11 @@ from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.reference import JsonObject
 from doorward_daemon.authz.service import alone
 
-from tests.dataplane.models import INGRESS, Models, models_in
+from tests.dataplane.conftest import Places, Planes
+from tests.dataplane.istio import INGRESS, LOCAL_PORT
+from tests.dataplane.models import Models, models_in
 from tests.dataplane.network import AUTHZ
-from tests.dataplane.plane import LOCAL_PORT, DataPlane, put
+from tests.dataplane.plane import DataPlane, put
 from tests.dataplane.relay import to
 from tests.dataplane.ways import WAYS
 from tests.e2e.place import Place, apart, place
@@ -53,13 +55,14 @@ COMPONENTS = ("engine", "decoder")
 PATHS = {"engine": "/v1/models", "decoder": "/v1/decoder/x"}
 
 
-@pytest.fixture(scope="module", name="place")
-def _place(plane: DataPlane) -> Iterator[Place]:
+@pytest.fixture(scope="module", name="places")
+def _places(planes: Planes) -> Iterator[Places]:
     """For each way a door that Alice may use, one that Bob may, and one that is open to everybody."""
+    plane = planes("istio")
     with place(plane.kubeconfig, INGRESS, *SEEN, doorward=GUARDED) as made:
         try:
             apart(_populate(plane, made))
-            yield made
+            yield lambda _: made
         finally:
             apart(_remove(plane))
 
