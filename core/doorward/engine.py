@@ -40,7 +40,8 @@ from doorward.model.event import (
     Remembered,
     Synced,
 )
-from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.hosts import service_of
+from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.plan.write import Write
@@ -234,6 +235,12 @@ class Engine:
         """The nearest prefix at or above a path that services hold on a host, and these; none where nobody does."""
         prefix, owners = self._state.reservations.holders(Claim(host, path))
         return prefix, tuple(ref for uid in owners if (ref := self._state.services.ref(uid)))
+
+    def inside(self, host: str) -> tuple[Ref, ...]:
+        """The services that a name inside the cluster leads to: it is that of their own door, or of a component's."""
+        settings = self._state.settings
+        named = service_of(host, settings.cluster_domain) if settings else None
+        return self._state.dependents.of(Ref(SERVICE, *named)) if named else ()
 
     def is_shared(self, host: str) -> bool:
         """Whether doors share a host by path."""
