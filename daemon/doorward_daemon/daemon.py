@@ -28,8 +28,8 @@ from doorward_daemon.metrics import Metrics
 
 __all__ = ["Options", "reconcile", "start"]
 
-BUDGET = 100
-"""Doors that are decided at a time, before requests and signals get their turn."""
+BUDGET = 5
+"""Doors that are decided at a time, before requests and signals get their turn: some milliseconds' worth."""
 RETENTION_AGE = 14 * 24 * 3600.0
 RETENTION_BYTES = 512 * 1024 * 1024
 """What the journal keeps, in seconds and in bytes."""
