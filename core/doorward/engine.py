@@ -215,6 +215,11 @@ class Engine:
         fact = self._state.service(uid)
         return fact.object() if fact else None
 
+    def named(self, uid: str) -> str:
+        """NAMESPACE/NAME of the InferenceService with this UID; empty where there is none."""
+        ref = self._state.services.ref(uid)
+        return f"{ref.namespace}/{ref.name}" if ref else ""
+
     def seen(self, uid: str) -> str:
         """The resourceVersion at which the InferenceService with this UID was last seen; empty where it wasn't."""
         fact = self._state.service(uid)

@@ -211,6 +211,6 @@ class _Planned(Listener):
         self._engine = shell.engine
 
     def planned(self, action: Action) -> None:
-        service = logs.named(self._engine.service(action.service))
+        service = self._engine.named(action.service)
         fields = f" ({', '.join(action.fields)})" if action.fields else ""
         typer.echo(f"{action.verb:<7}{action.ref}{fields}: {action.reason}, for {service}")
