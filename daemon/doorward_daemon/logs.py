@@ -98,4 +98,3 @@ class WriteLog(Listener):
             self._log.warning(f"{action.verb} refused", **known, status=outcome.status, message=why)
         else:
             self._log.warning(f"{action.verb} unanswered", **known, message=outcome.message)
-

@@ -37,14 +37,13 @@ CERTIFICATE_CHECK = 60.0
 
 
 class _Pool:
-    """The connections made with one set of certificates; closed once it is retired and nobody uses it."""
+    """The connections made with one set of certificates; closed once there are others and nobody uses it."""
 
     def __init__(self, session: aiohttp.ClientSession, wire: Wire, made_from: object) -> None:
         self.session = session
         self.wire = wire
         self.made_from = made_from
         self.users = 0
-        self.retired = False
 
     async def close(self) -> None:
         self.wire.close()
@@ -71,7 +70,6 @@ class Transport:
         self._pools: set[_Pool] = set()
         self._open: set[aiohttp.ClientResponse] = set()
         self._room = asyncio.Semaphore(CONNECTIONS)
-        self._making = asyncio.Lock()
         self._files: tuple[object, ...] = ()
         self._looked = float("-inf")
         self._closed = False
@@ -196,18 +194,22 @@ class Transport:
 
     @asynccontextmanager
     async def _connections(self, credential: Credential) -> AsyncIterator[_Pool]:
-        async with self._making:
-            pool = await self._current_pool(credential)
-            pool.users += 1
+        pool = self._current_pool(credential)
+        pool.users += 1
         try:
             yield pool
         finally:
             pool.users -= 1
-            if pool.retired and not pool.users:
-                self._pools.discard(pool)
-                await pool.close()
+            if len(self._pools) > 1:
+                await self._close_unused()
 
-    async def _current_pool(self, credential: Credential) -> _Pool:
+    async def _close_unused(self) -> None:
+        """Close what was made with other certificates, once nobody uses it."""
+        for pool in [pool for pool in self._pools if pool is not self._pool and not pool.users]:
+            self._pools.discard(pool)
+            await pool.close()
+
+    def _current_pool(self, credential: Credential) -> _Pool:
         if self._closed:
             raise ApiError(0, "", "this cluster was closed")
         if time.monotonic() - self._looked >= CERTIFICATE_CHECK:
@@ -215,14 +217,8 @@ class Transport:
             self._looked = time.monotonic()
         made_from = (self._files, credential.certificate)
         if self._pool is None or self._pool.made_from != made_from:
-            fresh = self._made(credential, made_from)
-            if self._pool is not None:
-                self._pool.retired = True
-                if not self._pool.users:
-                    self._pools.discard(self._pool)
-                    await self._pool.close()
-            self._pool = fresh
-            self._pools.add(fresh)
+            self._pool = self._made(credential, made_from)
+            self._pools.add(self._pool)
         return self._pool
 
     def _made(self, credential: Credential, made_from: object) -> _Pool:

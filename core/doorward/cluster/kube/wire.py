@@ -38,8 +38,13 @@ class Answer(NamedTuple):
     """A whole answer."""
 
     status: int
-    headers: CIMultiDict[str]
+    raw: list[tuple[bytes, bytes]]
     body: bytes
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """Read for answers that are errors only."""
+        return CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw)
 
 
 class Connection(asyncio.Protocol):
@@ -56,7 +61,7 @@ class Connection(asyncio.Protocol):
             raise WireError("the connection was closed")
         self._answered = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: CIMultiDict[str] = CIMultiDict()
+        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._transport.write(request)
         try:
@@ -104,7 +109,7 @@ class Connection(asyncio.Protocol):
     # -- what httptools tells
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.add(name.decode("latin-1"), value.decode("latin-1"))
+        self._headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
