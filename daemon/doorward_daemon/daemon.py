@@ -15,7 +15,7 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
 from doorward.journal import Journal, JournalError, SqliteJournal
 from doorward.model.action import Action
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject
+from doorward.model.reference import CORE_RESOURCES, INFERENCE_SERVICE, JsonObject
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
@@ -83,7 +83,7 @@ def _cluster(kubeconfig: Path | None, context: str | None) -> KubeCluster:
 
 async def _reach(cluster: KubeCluster) -> None:
     """Raise ApiError where the API server can't be asked: who waits for an answer wants to know at once."""
-    resource = next(r for r in Engine().backends.resources.values() if r.kind == INFERENCE_SERVICE)
+    resource = next(each for each in CORE_RESOURCES if each.kind == INFERENCE_SERVICE)
     try:
         await cluster.served(resource)
     except ApiError as error:
