@@ -192,6 +192,10 @@ class Backends:
         }
         return [self.by_name[name] for name in sorted(options, key=options.__getitem__)]
 
+    def described(self, name: str) -> Sequence[Watch]:
+        """What a backend itself says of the kinds that it needs; KeyError for one that isn't there."""
+        return tuple(self._described[name])
+
     def _writes_services_alone(self, name: str) -> bool:
         return {watch.resource.kind for watch in self._described[name] if watch.owned != "nothing"} == {SERVICE}
 

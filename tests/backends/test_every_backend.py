@@ -1,4 +1,4 @@
-"""What holds for any door and any backend: the table of routes, hosts that stay one's own, and claims."""
+"""What holds of the built-in backends together, beside what :mod:`tests.conformance` tries on each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doorward.model.merge import merge
 from evaluate import LOCAL_GATEWAY, route
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opened import BUILT_IN, PLUGINS, call, open_door, owned, render
+from opened import BUILT_IN, PLUGINS, call, open_door, render
 
 EACH = settings(max_examples=100, deadline=None)
 
@@ -28,37 +28,8 @@ def test_the_five_are_found_by_their_entry_points() -> None:
 
 @EACH
 @given(doors())
-def test_each_host_answers_by_the_table(door: Door) -> None:
+def test_a_name_inside_the_cluster_never_leads_in_from_outside(door: Door) -> None:
     objects = open_door(door)
-    for host in door.all_hosts:
-        for path in PATHS:
-            assert ask(objects, f"{door.scheme}://{host}{path}") == (expected(door, path), path)
-
-
-@EACH
-@given(doors())
-def test_the_path_door_answers_by_the_table_without_its_prefix(door: Door) -> None:
-    if not door.path:
-        return
-    objects = open_door(door)
-    base = f"http://{door.path.host}{door.path.prefix}"
-    assert ask(objects, base) == (expected(door, "/"), "/")
-    for path in PATHS:
-        assert ask(objects, base + path) == (expected(door, path), path)
-        assert ask(objects, base + "x" + path) is None
-    assert ask(objects, f"http://{door.path.host}/") is None
-    assert ask(objects, f"http://{door.path.host}/v1/decoder/x") is None
-
-
-@EACH
-@given(doors())
-def test_a_host_that_isnt_its_own_never_reaches_it(door: Door) -> None:
-    objects = open_door(door)
-    host = f"{door.name}.{door.namespace}.example.com"
-    for other in (f"x{host}", f"x.{host}", host.replace(".", "-", 1), "other.example.com", f"{host}.evil.test"):
-        assert ask(objects, f"http://{other}/") is None
-    if door.exposure != "outside":
-        assert ask(objects, f"http://{host}/") is None
     for inside in door.inside_hosts:
         for path in PATHS:
             assert ask(objects, f"http://{inside}{path}") is None
@@ -72,20 +43,6 @@ def test_inside_the_cluster_a_sidecar_changes_nothing(door: Door) -> None:
         for path in PATHS:
             by_path = expected(door, path) if door.serverless else expected(door, "/")
             assert ask(objects, f"http://{host}{path}", inside=True) == (by_path, path)
-
-
-@EACH
-@given(doors())
-def test_an_object_claims_what_the_door_asked_for(door: Door) -> None:
-    for backend in OUTSIDE:
-        if backend != door.backend:
-            continue
-        rendered = [owned(each, door) for each in render(backend, door).objects]
-        claimed = {(claim.host, claim.prefix) for each in rendered for claim in call(backend, "claims", manifest=each)}
-        asked = {(host, "/") for host in door.all_hosts}
-        if door.path:
-            asked.add((door.path.host, door.path.prefix))
-        assert claimed == asked
 
 
 @EACH
@@ -129,22 +86,6 @@ def narrow(obj: dict[str, Any], hosts: list[str]) -> dict[str, Any] | None:
             spec = call(backend, "narrow", manifest=obj, hosts=tuple(hosts))
             return None if spec is None else {**obj, "spec": merge(obj["spec"], spec)}
     return obj
-
-
-@EACH
-@given(doors())
-def test_rendering_twice_gives_equal_objects_that_share_nothing(door: Door) -> None:
-    first, second = open_door(door), open_door(door)
-    assert first == second
-
-    def parts(value: Any) -> list[int]:
-        own = [id(value)] if isinstance(value, dict | list) else []
-        below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        return own + [each for child in below for each in parts(child)]
-
-    for each in first:
-        seen = parts(each)
-        assert len(seen) == len(set(seen))
 
 
 @pytest.mark.parametrize("backend", OUTSIDE)

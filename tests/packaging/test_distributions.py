@@ -85,7 +85,11 @@ def test_a_backend_is_found_by_its_entry_point(built: tuple[str, Wheel]) -> None
     member, wheel = built
     name = member.removeprefix("plugins/")
     expected = {ENTRY_POINT_GROUP: {name: PACKAGES[member]}} if name in BACKENDS else {}
-    assert wheel.entry_points == expected or member == "daemon"
+    assert wheel.entry_points == expected or member in ("core", "daemon")
+
+
+def test_the_core_brings_the_conformance_kit_to_pytest(tmp_path: Path) -> None:
+    assert Wheel("core", tmp_path).entry_points == {"pytest11": {"doorward": "doorward.testing.pytest_plugin"}}
 
 
 def test_the_daemon_brings_the_command(tmp_path: Path) -> None:

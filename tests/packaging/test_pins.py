@@ -45,9 +45,7 @@ def names(requirement: str) -> str:
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
 def test_a_member_depends_on_what_it_imports(member: Path) -> None:
     """What another dependency happens to bring may be gone with its next release; core goes with all in lockstep."""
-    declared = {
-        names(each) for folder in (member, ROOT / "core") for each in project(folder)["project"]["dependencies"]
-    }
+    declared = {names(each) for folder in (member, ROOT / "core") for each in depended_on(folder)}
     declared |= {
         project(member)["project"]["name"],
         "doorward-core",
@@ -57,6 +55,15 @@ def test_a_member_depends_on_what_it_imports(member: Path) -> None:
     for module in imported(member) - sys.stdlib_module_names:
         distributions = {each.lower().replace("_", "-") for each in provided.get(module, [module])}
         assert distributions & declared, module
+
+
+def depended_on(member: Path) -> list[str]:
+    """What a member asks for, its extras' part too."""
+    asking = project(member)["project"]
+    return [
+        *asking["dependencies"],
+        *(each for extra in asking.get("optional-dependencies", {}).values() for each in extra),
+    ]
 
 
 def imported(member: Path) -> set[str]:

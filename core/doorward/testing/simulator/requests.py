@@ -166,8 +166,9 @@ def _route(obj: JsonObject, host: str, path: str) -> Reached | None:
         for each in rule.get("filters") or ():
             if target := each.get("urlRewrite", {}).get("path", {}).get("replacePrefixMatch"):
                 seen = (target.rstrip("/") + path[len(value.rstrip("/")) :]) or "/"
-        best = (len(value), (rule["backendRefs"][0]["name"], seen))
-    return best[1] if best else None
+        to = rule.get("backendRefs") or ({"name": ""},)
+        best = (len(value), (to[0]["name"], seen))
+    return best[1] if best and best[1][0] else None
 
 
 @lru_cache(maxsize=4096)

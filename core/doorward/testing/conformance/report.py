@@ -1,0 +1,81 @@
+"""What came out: which promises a backend keeps, and what shows it where it doesn't."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from doorward.model.reference import JsonObject
+from doorward.testing.conformance import living, rendering
+from doorward.testing.conformance.breach import Breach
+from doorward.testing.conformance.evaluator import Evaluator
+from doorward.testing.conformance.rule import Rule
+from doorward.testing.conformance.subject import Subject
+
+__all__ = ["RULES", "Finding", "Report", "conform", "try_rule"]
+
+RULES = (*rendering.RULES, *living.RULES)
+"""All of them, in the order in which they are tried: what a rendering has wrong comes before what follows."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One promise, and what came of it."""
+
+    rule: str
+    promise: str
+    outcome: Literal["kept", "broken", "doesn't apply"]
+    what: str = ""
+    """What is broken, with the smallest that shows it."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All promises of one backend, in their order."""
+
+    backend: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def broken(self) -> list[Finding]:
+        return [each for each in self.findings if each.outcome == "broken"]
+
+    @property
+    def summary(self) -> str:
+        """``NAME keeps 24 of 26 promises``; those that don't apply aren't counted."""
+        asked = [each for each in self.findings if each.outcome != "doesn't apply"]
+        return f"{self.backend} keeps {len(asked) - len(self.broken)} of {len(asked)} promises"
+
+    def to_text(self) -> str:
+        """A line for each promise, and below those that are broken what shows it."""
+        marks = {"kept": "kept   ", "broken": "BROKEN ", "doesn't apply": "  --   "}
+        lines = []
+        for each in self.findings:
+            lines.append(f"{marks[each.outcome]} {each.rule:<26} {each.promise}")
+            lines += [f"            {line}" for line in each.what.splitlines()]
+        return "\n".join([*lines, "", self.summary])
+
+    def to_badge(self) -> JsonObject:
+        """What a badge shows, in the form of an endpoint of shields.io."""
+        asked = [each for each in self.findings if each.outcome != "doesn't apply"]
+        message = f"{len(asked) - len(self.broken)}/{len(asked)}"
+        color = "red" if self.broken else "brightgreen"
+        return {"schemaVersion": 1, "label": "doorward backend", "message": message, "color": color}
+
+
+def conform(name: str, evaluator: Evaluator, plugin: object = None, *, examples: int = 100) -> Report:
+    """Try every promise on a backend: the installed one of that name, or ``plugin``, a module or object with hooks.
+
+    ``examples`` says on how many doors each promise is tried.
+    """
+    subject = Subject(name, evaluator, plugin, examples=examples)
+    return Report(backend=name, findings=tuple(try_rule(rule, subject) for rule in RULES))
+
+
+def try_rule(rule: Rule, subject: Subject) -> Finding:
+    try:
+        if not rule.applies(subject):
+            return Finding(rule=rule.name, promise=rule.promise, outcome="doesn't apply")
+        rule.check(subject)
+    except Breach as breach:
+        return Finding(rule=rule.name, promise=rule.promise, outcome="broken", what=str(breach))
+    return Finding(rule=rule.name, promise=rule.promise, outcome="kept")

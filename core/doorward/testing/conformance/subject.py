@@ -1,0 +1,167 @@
+"""The backend under test, among those that are installed, and what it makes of doors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import orjson
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import FlakyFailure
+from hypothesis.strategies import SearchStrategy, tuples
+
+from doorward.backends import BackendError, Backends
+from doorward.model import names
+from doorward.model.door import Door, Rendering
+from doorward.model.reference import JsonObject, Ref, ref_of
+from doorward.model.settings import Settings
+from doorward.settings.configuration import parse
+from doorward.testing.conformance.breach import Breach
+from doorward.testing.conformance.doors import doors
+from doorward.testing.conformance.evaluator import Answer, Evaluator
+
+
+class Subject:
+    """One backend by name, as its entry point gives it, or ``plugin``.
+
+    ``examples`` says on how many doors a rule is tried.
+    """
+
+    def __init__(self, name: str, evaluator: Evaluator, plugin: object = None, *, examples: int = 100) -> None:
+        self.name = name
+        self.evaluator = evaluator
+        self.examples = examples
+        self._plugin = plugin
+        self.read: set[str] = set()
+        """The kinds that it read so far."""
+
+    @cached_property
+    def backends(self) -> Backends:
+        """All that are installed, and this one.  Raises Breach where it can't be loaded."""
+        try:
+            installed = Backends()
+            if self._plugin is None:
+                if self.name not in installed.by_name:
+                    known = ", ".join(sorted(installed.by_name))
+                    raise Breach(
+                        f"no installed distribution has an entry point {self.name!r} in group doorward: {known}"
+                    )
+                return installed
+            others = {name: plugin for name, plugin in installed.manager.list_name_plugin() if plugin is not None}
+            return Backends({**others, self.name: self._plugin})
+        except (BackendError, ValueError, TypeError) as error:
+            raise Breach(f"it can't be loaded: {error}") from error
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Those of the evaluator's ``config``."""
+        parsed = parse({"ingress": orjson.dumps(self.evaluator.config).decode()})
+        if parsed.settings is None:
+            raise ValueError(f"{type(self.evaluator).__name__}.config: {'; '.join(map(str, parsed.problems))}")
+        return parsed.settings
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that it writes."""
+        watches = self.backends.described(self.name)
+        return [watch.resource.kind for watch in watches if watch.owned != "nothing"]
+
+    def doors(self) -> SearchStrategy[Door]:
+        """Doors that it is to open, or that are closed."""
+        fixed = {"settings": self.settings, **self.evaluator.door}
+        return doors(backend=self.name, modes=self.evaluator.modes, fixed=fixed)
+
+    def for_all(self, check: Callable[..., None], *what: SearchStrategy[Any], examples: int = 0) -> None:
+        """Try a check on many values; the smallest that fails is the one that is told."""
+        quiet = settings(
+            max_examples=examples or self.examples,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+        )
+        try:
+            quiet(given(tuples(*what))(lambda values: check(*values)))()
+        except FlakyFailure as flaky:
+            # What keeps state answers otherwise when it is tried again: the first that it broke is told.
+            breaches = [each for each in flaky.exceptions if isinstance(each, Breach)]
+            raise breaches[0] if breaches else flaky from None
+
+    def for_doors(self, check: Callable[[Door], None]) -> None:
+        self.for_all(check, self.doors())
+
+    # -- what it makes of a door
+
+    def render(self, door: Door) -> Rendering | None:
+        """Raises Breach where the hook does."""
+        with asked(door):
+            return self.backends.by_name[self.name].render(door, self._reader(door))
+
+    def manifests(self, door: Door) -> tuple[JsonObject, ...]:
+        rendering = self.render(door)
+        return rendering.objects if rendering else ()
+
+    def standing(self, door: Door) -> list[JsonObject]:
+        """All that stands once a door is open and taken up: what every backend puts there, marked as ours."""
+        found = []
+        with asked(door):
+            for backend in self.backends.renderers(door.backend):
+                rendering = backend.render(door, self._reader(door))
+                found += [self.taken_up(owned(each, door)) for each in (rendering.objects if rendering else ())]
+        return found
+
+    def taken_up(self, obj: JsonObject) -> JsonObject:
+        status = self.evaluator.status(obj)
+        return obj if status is None else {**obj, "status": status}
+
+    def route(self, objects: Sequence[JsonObject], url: str) -> Answer | None:
+        return self.evaluator.route(objects, url)
+
+    def _reader(self, door: Door) -> Callable[[Ref], JsonObject | None]:
+        there = {ref_of(each): each for each in self.evaluator.surroundings}
+        there |= {ref_of(each): each for each in map(component_service, *_components(door))}
+
+        def read(ref: Ref) -> JsonObject | None:
+            self.read.add(ref.kind)
+            return there.get(ref)
+
+        return read
+
+
+@contextmanager
+def asked(door: Door) -> Iterator[None]:
+    """A hook that raises, or answers with something else than it should, breaks a promise."""
+    try:
+        yield
+    except BackendError as error:
+        raise Breach(f"hook {error.hook} of {error.plugin} failed: {error}", door) from error
+
+
+def owned(manifest: JsonObject, door: Door) -> JsonObject:
+    """A manifest as the engine writes it."""
+    metadata = manifest["metadata"]
+    ours = {"ome.io/inferenceservice": names.cut(door.name), "app.kubernetes.io/managed-by": "doorward"}
+    labels = {**metadata.get("labels", {}), **ours}
+    annotations = {**metadata.get("annotations", {}), "doorward.io/owner": door.uid}
+    marked = {**metadata, "namespace": door.namespace, "labels": labels, "annotations": annotations}
+    return {**manifest, "metadata": marked}
+
+
+def component_service(namespace: str, name: str, component: str) -> JsonObject:
+    """The Service of a component, as whoever deploys it makes it."""
+    labels: Mapping[str, str] = {"ome.io/inferenceservice": names.cut(name), "component": component}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": names.cut(f"{name}-{component}"), "namespace": namespace, "labels": dict(labels)},
+        "spec": {"selector": dict(labels), "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    }
+
+
+def _components(door: Door) -> tuple[list[str], list[str], list[str]]:
+    components = [target.component for target in door.targets]
+    return [door.namespace] * len(components), [door.name] * len(components), components

@@ -1,0 +1,124 @@
+"""``pytest --doorward-backend NAME``: the kit as a plugin of pytest.
+
+It does nothing without that option; what it needs beyond pytest is imported with it.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from doorward.testing.conformance.report import Finding, Report
+    from doorward.testing.conformance.subject import Subject
+
+SUITE = "doorward.testing.conformance.suite"
+_OPTIONS = {
+    "backend": "the backend whose promises are tried, as users name it",
+    "evaluator": "MODULE:CLASS of its Evaluator, which tells how requests travel by its objects",
+    "report": "a file for the report, as JSON; beside it NAME.badge.json, for a badge",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("doorward", "conformance of a doorward backend")
+    for name, help in _OPTIONS.items():
+        group.addoption(f"--doorward-{name}", metavar=name.upper(), help=help)
+        parser.addini(f"doorward_{name}", help, default="")
+    count = "on how many doors each promise is tried (default: 100)"
+    group.addoption("--doorward-examples", metavar="N", type=int, default=100, help=count)
+
+
+def option(config: pytest.Config, name: str) -> str:
+    """An option of the command line, else of pytest's configuration."""
+    return str(config.getoption(f"doorward_{name}") or config.getini(f"doorward_{name}") or "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    name = option(config, "backend")
+    if not name:
+        return
+    if not find_spec("hypothesis"):
+        raise pytest.UsageError("--doorward-backend needs hypothesis: install doorward-core[testing]")
+    config.stash[_PLAYED] = Played(name, _subject(config, name))
+    suite = find_spec(SUITE)
+    assert suite is not None
+    assert suite.origin is not None
+    config.args.append(suite.origin)
+
+
+def _subject(config: pytest.Config, name: str) -> Subject:
+    from doorward.testing.conformance.subject import Subject
+
+    where = option(config, "evaluator")
+    module, _, attribute = where.partition(":")
+    if not module or not attribute:
+        raise pytest.UsageError(
+            f"--doorward-evaluator {where!r}: name the Evaluator of backend {name} as MODULE:CLASS, for example "
+            "tests.evaluator:Evaluator"
+        )
+    try:
+        evaluator = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise pytest.UsageError(f"--doorward-evaluator {where}: {error}") from error
+    return Subject(
+        name, evaluator() if isinstance(evaluator, type) else evaluator, examples=config.getoption("doorward_examples")
+    )
+
+
+class Played:
+    """The promises tried so far, and what came of them."""
+
+    def __init__(self, name: str, subject: Subject) -> None:
+        from doorward.testing.conformance.report import RULES
+
+        self.name = name
+        self.subject = subject
+        self.rules = {rule.name: rule for rule in RULES}
+        self.findings: dict[str, Finding] = {}
+
+    def try_rule(self, name: str) -> Finding:
+        from doorward.testing.conformance.report import try_rule
+
+        self.findings[name] = try_rule(self.rules[name], self.subject)
+        return self.findings[name]
+
+    def report(self) -> Report:
+        from doorward.testing.conformance.report import Report
+
+        return Report(backend=self.name, findings=tuple(self.findings.values()))
+
+
+_PLAYED = pytest.StashKey[Played]()
+
+
+@pytest.fixture
+def doorward_played(pytestconfig: pytest.Config) -> Played:
+    """The backend that is tried."""
+    return pytestconfig.stash[_PLAYED]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "doorward_rule" in metafunc.fixturenames:
+        played = metafunc.config.stash[_PLAYED]
+        metafunc.parametrize("doorward_rule", list(played.rules), ids=[name.replace(" ", "-") for name in played.rules])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    played = config.stash.get(_PLAYED, None)
+    if played is None or not played.findings:
+        return
+    report = played.report()
+    terminalreporter.section(f"doorward: backend {played.name}")
+    terminalreporter.write_line(report.to_text())
+    if where := option(config, "report"):
+        import msgspec
+
+        path = Path(where)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        path.with_suffix(".badge.json").write_text(json.dumps(report.to_badge()) + "\n")

@@ -1,0 +1,1 @@
+"""``doorward plugin``: what authors of backends begin with."""

@@ -1,0 +1,1 @@
+"""The conformance kit, on the backends that come with doorward and on others that are wrong on purpose."""

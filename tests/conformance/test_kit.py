@@ -1,0 +1,39 @@
+"""The kit names what is wrong with a backend, and finds nothing wrong with one that isn't."""
+
+from __future__ import annotations
+
+import pytest
+from doorward.testing.conformance import Finding, conform
+from doorward.testing.conformance.report import RULES, try_rule
+from doorward.testing.conformance.subject import Subject
+
+from tests.conformance.greeting import Greeting, GreetingEvaluator
+from tests.conformance.wrong import WRONG
+
+EXAMPLES = 60
+
+
+def first_broken(backend: Greeting) -> Finding | None:
+    subject = Subject("greeting", GreetingEvaluator(), backend, examples=EXAMPLES)
+    findings = (try_rule(rule, subject) for rule in RULES)
+    return next((finding for finding in findings if finding.outcome == "broken"), None)
+
+
+def test_a_backend_that_keeps_every_promise_is_told_so() -> None:
+    report = conform("greeting", GreetingEvaluator(), Greeting(), examples=EXAMPLES)
+    assert report.broken == []
+    assert report.to_badge()["color"] == "brightgreen"
+    assert report.summary == "greeting keeps 29 of 29 promises"
+
+
+@pytest.mark.parametrize("backend", WRONG, ids=lambda backend: backend.__name__)
+def test_what_is_wrong_with_a_backend_is_named(backend: type[Greeting]) -> None:
+    rule, word = WRONG[backend]
+    broken = first_broken(backend())
+    assert broken is not None, "nothing was found"
+    assert (broken.rule, word) == (rule, word if word in broken.what else broken.what)
+
+
+def test_every_rule_says_what_it_promises() -> None:
+    assert all(rule.promise for rule in RULES)
+    assert len({rule.name for rule in RULES}) == len(RULES)
