@@ -7,18 +7,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from doorward.cluster.embedded import Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
 from doorward.model.action import Action
-from doorward.model.credentials import summary, unusable
+from doorward.model.credentials import ABSENT, summary, unusable
 from doorward.model.event import AnyEvent, Deleted, Elapsed, Observed, Record, Started, Synced, issued
 from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Resource, ref_of
-from doorward.runtime.external import External
 from doorward.runtime.performing import Outcome, failed, request, succeeded
-from doorward.runtime.secrets import ABSENT
+
+if TYPE_CHECKING:
+    from doorward.runtime.external import External
 
 Keep = Callable[[list[Record]], None]
 
@@ -65,6 +66,8 @@ class Offline:
         self._absent.clear()
         self._summaries.clear()
         if self._asks:
+            from doorward.runtime.external import External  # which brings an event loop and a log
+
             resources, backends = self.engine.backends.resources, self.engine.backends.external
             self._external = {kind: External(each, resources[kind], self.clock) for kind, each in backends.items()}
         self.receive(Started(at=self.clock()))
