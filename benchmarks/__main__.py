@@ -1,48 +1,113 @@
-"""``python -m benchmarks``: every figure, each a ratio (or a size) that one run measures side by side."""
+"""``python -m benchmarks``: every figure, measured against its peer in the same run."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from time import monotonic
 
-from benchmarks import checks, convergence, engine_alone, time_to_open
+from benchmarks import (
+    against_kopf,
+    checks,
+    contention,
+    convergence,
+    daemon_memory,
+    editing,
+    engine_alone,
+    engine_memory,
+    hook_calls,
+    journal,
+    one_event,
+    restart,
+    settings_edit,
+    simulator,
+    startup,
+    stored,
+    time_to_open,
+)
+from benchmarks.cluster.scene import Scene, scene
+from benchmarks.figure import Figure, Scale, tell
+from benchmarks.machine import machine
+from benchmarks.report import Report, read
 
-AIMS = {
-    "engine / decoding": "at most 15",
-    "growth": "at most 11",
-    "one event": "1",
-    "bytes a service": "at most 10,000",
-    "convergence": "at least 0.8",
-    "checks a second": "at least 2,000",
-    "p99 of a check": "at most 5",
+ALONE: dict[str, Callable[[Scale], list[Figure]]] = {
+    "startup": startup.measure,
+    "engine": engine_alone.measure,
+    "large": one_event.measure,
+    "memory": engine_memory.measure,
+    "contention": contention.measure,
+    "settings": settings_edit.measure,
+    "journal": journal.measure,
+    "simulator": simulator.measure,
+    "checks": checks.measure,
 }
+BEFORE_A_SERVER: dict[str, Callable[[Scene, Scale], list[Figure]]] = {
+    "cold": convergence.measure,
+    "edits": editing.measure,
+    "restart": restart.measure,
+    "daemon-memory": daemon_memory.measure,
+    "stored": stored.measure,
+    "kopf": against_kopf.measure,
+}
+IF_ASKED: dict[str, Callable[[Scale], list[Figure]]] = {"hooks": hook_calls.measure, "door": time_to_open.measure}
+"""Those that have no goal, and say something about parts."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of each, some minutes in all")
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition(": ")[2])
+    parser.add_argument("--quick", action="store_true", help="smaller, one round of each: five minutes in all")
+    names = (*BEFORE_A_SERVER, *ALONE, *IF_ASKED)
     parser.add_argument(
         "--only",
-        choices=("engine", "server", "checks", "door"),
-        help="the engine alone, before a real API server, checks of guarded doors, or how long a door takes to open at "
-        "real proxies (in milliseconds; only if it is asked for)",
+        action="append",
+        choices=names,
+        metavar="NAME",
+        help=f"measure this; may be given more than once: {', '.join(names)} (the last {len(IF_ASKED)} only if asked)",
     )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured there")
+    parser.add_argument("--charts", type=Path, metavar="FOLDER", help="draw charts there")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: show, and draw, what is kept there")
+    parser.add_argument("--publish", action="store_true", help="put what was measured into docs/performance.md")
     arguments = parser.parse_args()
-    if arguments.only == "door":
-        for name, milliseconds in time_to_open.measure(20 if arguments.quick else 100).items():
-            print(f"{name:<35} {milliseconds:>6,.0f} ms")
-        return
-    figures: dict[str, float] = {}
-    if arguments.only in (None, "engine"):
-        figures |= engine_alone.measure(rounds=1 if arguments.quick else 5)
-    if arguments.only in (None, "server"):
-        figures |= convergence.measure(rounds=2 if arguments.quick else 5)
-    if arguments.only in (None, "checks"):
-        figures |= checks.measure(rounds=1 if arguments.quick else 3)
-    width = max(len(name) for name in figures)
-    for name, figure in figures.items():
-        aim = next((aim for start, aim in AIMS.items() if name.startswith(start)), "")
-        print(f"{name:<{width}}  {figure:>10,.2f}  (aim: {aim})")
+    if arguments.show:
+        report, failed = read(arguments.show), False
+    else:
+        report, failed = measured(Scale(quick=arguments.quick), arguments.only, arguments.json)
+    if arguments.charts:
+        report.draw(arguments.charts)
+    if arguments.publish:
+        report.publish()
+    print(report.table())
+    print()
+    print(report.about())
+    return 1 if failed else 0
+
+
+def measured(scale: Scale, only: list[str] | None, file: Path | None) -> tuple[Report, bool]:
+    """All that is asked for, kept in ``file`` as it comes; and whether anything couldn't be measured."""
+    report, failed, began = Report(machine(), scale.quick, []), False, monotonic()
+    asked = only or [*BEFORE_A_SERVER, *ALONE]
+    with ExitStack() as stack:
+        shared: Scene | None = None
+        for name in (name for name in (*BEFORE_A_SERVER, *ALONE, *IF_ASKED) if name in asked):
+            print(f"{name} ({(monotonic() - began) / 60:.0f} min)", file=sys.stderr, flush=True)
+            try:
+                if name in BEFORE_A_SERVER:
+                    shared = shared or stack.enter_context(scene(scale.of(2_000, 200)))
+                    report.figures += BEFORE_A_SERVER[name](shared, scale)
+                else:
+                    report.figures += (ALONE | IF_ASKED)[name](scale)
+            except Exception:
+                failed = True
+                tell(f"{name} couldn't be measured:\n{traceback.format_exc()}")
+            if file:
+                report.keep(file)
+    return report, failed
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

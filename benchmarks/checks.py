@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import Process
+from statistics import median
 from time import perf_counter, sleep
 
 import bcrypt
@@ -24,6 +25,8 @@ from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SECRET, Ref
 from doorward_daemon.authz.keys import KeyRings
 from doorward_daemon.authz.server import Checks, serving
 from doorward_daemon.authz.watched import WatchedDoors
+
+from benchmarks.figure import Figure, Scale
 
 DOORS, CLIENTS = 1000, 10
 CONNECTIONS = 8
@@ -37,16 +40,26 @@ REQUESTS = {
 }
 
 
-def measure(rounds: int = 3) -> dict[str, float]:
-    """Checks a second of one core, and the 99th percentile in ms at 2,000 a second; the median of so many rounds."""
-    figures: dict[str, list[float]] = {}
+def measure(scale: Scale) -> list[Figure]:
+    """Checks a second of one core, and the 99th percentile in ms at 2,000 a second; medians of some rounds."""
+    rates: dict[str, list[float]] = {}
+    times: dict[str, list[float]] = {}
     with _service() as (port, pid):
-        for _ in range(rounds):
+        for _ in range(scale.of(3, 1)):
             for what, header in REQUESTS.items():
                 rate, p99 = asyncio.run(_measured(port, pid, what, header))
-                figures.setdefault(f"checks a second of a core, {what}", []).append(rate)
-                figures.setdefault(f"p99 of a check (ms), {what}", []).append(p99 * 1000)
-    return {name: sorted(all_)[len(all_) // 2] for name, all_ in figures.items()}
+                rates.setdefault(what, []).append(rate)
+                times.setdefault(what, []).append(p99 * 1000)
+    return [
+        *(
+            Figure(name=f"checks a second of a core, {what}", measured=median(each), goal=RATE, bound="at least")
+            for what, each in rates.items()
+        ),
+        *(
+            Figure(name=f"one check at {RATE:,} a second, p99, {what}", measured=median(each), goal=5, unit="ms")
+            for what, each in times.items()
+        ),
+    ]
 
 
 @contextmanager
@@ -138,7 +151,7 @@ async def _flat_out(
 async def _paced(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, until: float, pace: float, what: str, header: str
 ) -> list[float]:
-    times = []
+    times: list[float] = []
     due = perf_counter()
     while (now := perf_counter()) < until:
         if due > now:
@@ -164,8 +177,3 @@ async def _asked(
     wanted = b" 401 " if what == "wrong key" else b" 200 "
     if wanted not in answer.split(b"\r\n", 1)[0]:
         sys.exit(f"{what}: {answer.decode()}")
-
-
-if __name__ == "__main__":
-    for name, figure in measure().items():
-        print(f"{name:<45}{figure:>12,.2f}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import sys
+from collections.abc import Callable, Iterable
 from statistics import median
 from time import process_time
 from typing import Any
@@ -13,57 +13,92 @@ import orjson
 from doorward.backends import Backends
 from doorward.engine import Engine
 from doorward.model.action import Action
-from doorward.model.event import Applied, Elapsed, Observed, Started, Synced
+from doorward.model.event import AnyEvent, Applied, Elapsed, Observed, Record, Started, Synced, issued
 
+from benchmarks.figure import Figure, Scale, ratio, tell
 from benchmarks.fleet import fleet
 
 Json = dict[str, Any]
 
+Keep = Callable[[list[Record]], None]
+
 KINDS = {"InferenceService": "InferenceService.ome.io", "Service": "Service"}
 
 
-class Converged(msgspec.Struct):
-    """An engine after it has opened every door, and how that went."""
+class Converged:
+    """An engine, and a server that answers it."""
 
-    engine: Engine
-    seconds: float
-    outputs: list[Json]
-    version: int
+    def __init__(self, engine: Engine, keep: Keep | None) -> None:
+        self.engine = engine
+        self.seconds = 0.0
+        """Of a processor, from the first event to the last answer of the cold start."""
+        self.actions: list[Action] = []
+        """Everything that was asked for."""
+        self.version = 10_000_000
+        """The resourceVersion that was given last."""
+        self._keep = keep
+
+    def receive(self, event: AnyEvent) -> None:
+        records = self.engine.receive(event)
+        if self._keep:
+            self._keep(records)
+
+    def ask(self) -> list[Action]:
+        """What is to be done now."""
+        actions = self.engine.actions()
+        if self._keep:
+            self._keep([issued(action) for action in actions])
+        return actions
+
+    def answer(self, actions: Iterable[Action], at: float) -> None:
+        """Say of each that it is done."""
+        for action in actions:
+            self.version += 1
+            self.actions.append(action)
+            self.receive(Applied(at=at, action=action.id, object=answer(action, self.version, self.engine)))
+
+    def work_off(self, at: float) -> None:
+        """Answer until there is nothing more to be done at this time."""
+        while True:
+            actions = self.ask()
+            self.answer(actions, at)
+            if not actions:
+                if self.engine.wait() != 0.0:
+                    break
+                self.receive(Elapsed(at=at))
+
+    @property
+    def outputs(self) -> list[Json]:
+        return [action.body or {} for action in self.actions]
 
 
-def converge(documents: list[bytes], backends: Backends) -> Converged:
-    """Feed a fleet to a new engine and answer its writes as a server would, until it is still."""
+def converge(documents: Iterable[bytes], backends: Backends, keep: Keep | None = None) -> Converged:
+    """Feed a fleet to a new engine and answer its writes as a server would, until it is still.
+
+    ``keep`` is given the records, as a journal is.
+    """
     inputs = [orjson.loads(document) for document in documents]
-    outputs: list[Json] = []
-    version = 10_000_000
     start = process_time()
-    engine = Engine(backends, use_defaults=True)
-    engine.receive(Started(at=0.0))
+    converged = Converged(Engine(backends, use_defaults=True), keep)
+    engine = converged.engine
+    converged.receive(Started(at=0.0))
     for obj in inputs:
-        engine.receive(Observed(at=0.0, kind=KINDS[obj["kind"]], object=obj))
+        converged.receive(Observed(at=0.0, kind=KINDS[obj["kind"]], object=obj))
     keys: dict[str, set[tuple[str, str]]] = {kind: set() for kind in engine.scopes}
     for obj in inputs:
         keys[KINDS[obj["kind"]]].add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
     for kind, scopes in engine.scopes.items():
         for scope in scopes:
             listed = frozenset(keys[kind])
-            engine.receive(Synced(at=0.0, kind=kind, scope=scope, resource_version=9_000_000, keys=listed))
-    while True:
-        actions = engine.actions()
-        for action in actions:
-            version += 1
-            outputs.append(action.body or {})
-            engine.receive(Applied(at=0.0, action=action.id, object=_answer(action, version, engine)))
-        if not actions:
-            if engine.wait() != 0.0:
-                break
-            engine.receive(Elapsed(at=0.0))
-    return Converged(engine, process_time() - start, outputs, version)
+            converged.receive(Synced(at=0.0, kind=kind, scope=scope, resource_version=9_000_000, keys=listed))
+    converged.work_off(0.0)
+    converged.seconds = process_time() - start
+    return converged
 
 
-def _answer(action: Action, version: int, engine: Engine) -> Json | None:
+def answer(action: Action, version: int, engine: Engine) -> Json | None:
     """What the server would return: the object as written, with its own metadata."""
-    if action.verb == "event":
+    if action.verb in ("event", "delete"):
         return None
     if action.verb == "create":
         body = action.body or {}
@@ -88,93 +123,57 @@ def codec_seconds(documents: list[bytes], outputs: list[Json]) -> float:
     return process_time() - start
 
 
-def one_event_seconds(converged: Converged, rounds: int = 300) -> float:
-    """The median cost of one event that changes one door: an edit of its annotations, and the write that follows."""
-    engine = converged.engine
-    samples = []
-    services = engine.services()
-    step = max(1, len(services) // rounds)
-    for obj in services[::step][:rounds]:
-        converged.version += 1
-        obj["metadata"]["annotations"]["ome.io/ingress-additional-domains"] = "alt.example.com"
-        obj["metadata"]["resourceVersion"] = str(converged.version)
-        start = process_time()
-        engine.receive(Observed(at=1.0, kind="InferenceService.ome.io", object=obj))
-        actions = engine.actions()
-        samples.append(process_time() - start)
-        for action in actions:
-            converged.version += 1
-            engine.receive(Applied(at=1.0, action=action.id, object=_answer(action, converged.version, engine)))
-    return median(samples)
-
-
-def bytes_a_service(count: int, backends: Backends) -> float:
-    """What the engine holds for each service, in bytes of resident memory of objects that Python counts."""
-    import tracemalloc
-
-    documents = fleet(count)
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    engine = _only_engine(documents, backends)
-    gc.collect()
-    after = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    assert engine.idle
-    return (after - before) / count
-
-
-def _only_engine(documents: list[bytes], backends: Backends) -> Engine:
-    converged = converge(documents, backends)
-    converged.outputs.clear()
-    return converged.engine
-
-
 def as_the_daemon_does() -> None:
     """Let Python's collector look less often: what the engine allocates it mostly keeps."""
     gc.set_threshold(100_000, 20, 100)
 
 
-def measure(small: int = 2_000, large: int = 20_000, rounds: int = 3) -> dict[str, float]:
-    """The figures of the engine alone, by name; medians over the rounds, each round measuring both sides."""
+def measure(scale: Scale) -> list[Figure]:
+    """The engine's time against orjson's, and how it grows with the number of services."""
     as_the_daemon_does()
     backends = Backends()
-    converge(fleet(200), backends)
-    figures: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        runs = {count: _run(count, backends) for count in (small, large)}
-        for count, run in runs.items():
-            figures.setdefault(f"engine / decoding and encoding, {count} services", []).append(run.ratio)
-        growth, event = runs[large].seconds / runs[small].seconds, runs[large].event / runs[small].event
-        figures.setdefault(f"growth, {large} / {small} services", []).append(growth)
-        figures.setdefault(f"one event, {large} / {small} services", []).append(event)
-    return {name: median(each) for name, each in figures.items()} | {
-        "bytes a service": bytes_a_service(small, backends)
-    }
+    converge(list(fleet(200)), backends)
+    rounds = scale.of(2, 1)
+    sizes = (2_000, 5_000 if scale.quick else 20_000)
+    runs = {count: [_run(count, backends) for _ in range(rounds)] for count in sizes}
+    figures = [
+        ratio(
+            f"engine alone, {count} services, against orjson",
+            [run.engine for run in runs[count]],
+            [run.codec for run in runs[count]],
+            10,
+            sides=("engine", "orjson"),
+        )
+        for count in sizes
+    ]
+    small, large = sizes
+    figures.append(_growth(runs[large], runs[small], large, small))
+    return figures
 
 
-class Run(msgspec.Struct):
-    """One fleet, measured: CPU seconds of the engine, its ratio to the codec, seconds of one event."""
+def _growth(large: list[Run], small: list[Run], many: int, few: int) -> Figure:
+    ours, theirs = [run.engine for run in large], [run.engine for run in small]
+    sides = (f"{many} services", f"{few} services")
+    return ratio(f"engine alone, {many} / {few} services", ours, theirs, 1.05 * many / few, sides=sides)
 
-    seconds: float
-    ratio: float
-    event: float
+
+class Run(msgspec.Struct, frozen=True):
+    """One fleet, measured: seconds of a processor."""
+
+    engine: float
+    codec: float
 
 
 def _run(count: int, backends: Backends) -> Run:
-    documents = fleet(count)
+    documents = list(fleet(count))
     gc.collect()
     gc.freeze()
     converged = converge(documents, backends)
     codec = median(codec_seconds(documents, converged.outputs) for _ in range(3))
-    event = one_event_seconds(converged)
     gc.unfreeze()
-    print(
-        f"  {count:>6} services: engine {converged.seconds:.2f} s, codec {codec:.3f} s, "
-        f"{len(converged.outputs)} writes, one event {event * 1e6:.0f} us",
-        file=sys.stderr,
-    )
-    return Run(converged.seconds, converged.seconds / codec, event)
+    writes = len(converged.outputs)
+    tell(f"{count} services: engine {converged.seconds:.2f} s, orjson {codec:.3f} s, {writes} writes")
+    return Run(converged.seconds, codec)
 
 
-__all__ = ["converge", "measure"]
+__all__ = ["answer", "as_the_daemon_does", "converge", "measure"]

@@ -3,6 +3,7 @@ last applied configuration, status and all, with their component Services; for m
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -10,22 +11,24 @@ import orjson
 Json = dict[str, Any]
 
 MODES = ("Serverless", "RawDeployment", "RawDeployment", "MultiNode")
+NAMESPACES = 50
 PARTS = (("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
 
 
-def fleet(count: int) -> list[bytes]:
-    """The JSON of ``count`` services and their component Services: what lists and watches would bring."""
-    documents: list[bytes] = []
+def fleet(count: int, parts: Sequence[tuple[str, ...]] = PARTS, modes: Sequence[str] = MODES) -> Iterator[bytes]:
+    """The JSON of ``count`` services and their component Services: what lists and watches would bring.
+
+    ``parts`` and ``modes`` are what the services have in turn.
+    """
     version = 1000
     for index in range(count):
-        name, namespace = f"model-{index:06d}", f"team-{index % 50:02d}"
-        parts = PARTS[index % len(PARTS)]
+        name, namespace = f"model-{index:06d}", f"team-{index % NAMESPACES:02d}"
+        components = parts[index % len(parts)]
         version += 1
-        documents.append(orjson.dumps(_service(name, namespace, parts, MODES[index % len(MODES)], index, version)))
-        for part in parts:
+        yield orjson.dumps(_service(name, namespace, components, modes[index % len(modes)], index, version))
+        for part in components:
             version += 1
-            documents.append(orjson.dumps(_component(name, namespace, part, version)))
-    return documents
+            yield orjson.dumps(_component(name, namespace, part, version))
 
 
 def _service(name: str, namespace: str, parts: tuple[str, ...], mode: str, index: int, version: int) -> Json:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from statistics import median
 from time import perf_counter
 
 from doorward.backends import Backends
 from doorward.model.door import Door, Route, Target
 from doorward.model.reference import Ref
 
+from benchmarks.figure import Figure, Scale, ratio
 
-def measure(rounds: int = 7, calls: int = 20_000) -> dict[str, float]:
+
+def measure(scale: Scale) -> list[Figure]:
     """How many times as long ``render`` of somebody else's door, which does nearly nothing, takes through pluggy."""
     backends = Backends()
     backend = backends.by_name["gateway_api"]
@@ -27,19 +28,15 @@ def measure(rounds: int = 7, calls: int = 20_000) -> dict[str, float]:
     def read(_: Ref) -> None:
         """There is nothing to read."""
 
-    ratios = []
+    rounds, calls = scale.of(7, 3), 20_000
+    ours, theirs = [], []
     for _ in range(rounds):
         began = perf_counter()
         for _ in range(calls):
             backend.render(door, read)
-        direct = perf_counter() - began
+        theirs.append(perf_counter() - began)
         began = perf_counter()
         for _ in range(calls):
             through_pluggy(door=door, read=read)
-        ratios.append((perf_counter() - began) / direct)
-    return {"a hook through pluggy / called directly": median(ratios)}
-
-
-if __name__ == "__main__":
-    for name, figure in measure().items():
-        print(f"{name}: {figure:.1f}")
+        ours.append(perf_counter() - began)
+    return [ratio("a hook through pluggy, against a direct call", ours, theirs, None, sides=("pluggy", "direct"))]

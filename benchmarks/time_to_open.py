@@ -10,7 +10,6 @@ Services become ready one after the other.
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,10 @@ from statistics import median, quantiles
 from time import monotonic
 from typing import NamedTuple
 
+from benchmarks.figure import Figure, Scale, tell
 from tests.dataplane.binaries import Missing, find
-from tests.dataplane.models import INGRESS, Models, models_in
+from tests.dataplane.istio import INGRESS, Istio
+from tests.dataplane.models import Models, models_in
 from tests.dataplane.plane import DataPlane, data_plane
 from tests.dataplane.ways import WAYS, Way
 from tests.e2e.place import Place, place
@@ -42,18 +43,20 @@ class Opened(NamedTuple):
     proxy: float
 
 
-def measure(count: int = 100) -> dict[str, float]:
-    """Milliseconds, by what they are of, over ``count`` services."""
+def measure(scale: Scale) -> list[Figure]:
+    """Milliseconds, by what they are of, over some services."""
+    count = scale.of(100, 20)
     try:
-        parts = find(lambda line: print(f"  {line}", file=sys.stderr))
+        parts = find(tell)
     except Missing as missing:
         raise SystemExit(str(missing)) from None
     with (
         tempfile.TemporaryDirectory() as folder,
-        data_plane(parts, Path(folder), hasty=False) as plane,
+        data_plane(parts, Path(folder), Istio(hasty=False)) as plane,
         place(plane.kubeconfig, INGRESS) as made,
     ):
-        return asyncio.run(_measure(plane, made, count))
+        figures = asyncio.run(_measure(plane, made, count))
+    return [Figure(name=f"door, {name}", measured=each, unit="ms") for name, each in figures.items()]
 
 
 async def _measure(plane: DataPlane, made: Place, count: int) -> dict[str, float]:
@@ -67,7 +70,7 @@ async def _measure(plane: DataPlane, made: Place, count: int) -> dict[str, float
             await models.deploy(name, knative=WAYS[way].serverless)
         for name, _ in services:
             await models.reports(name, "EngineNotReady")
-        print(f"  {count} services are there, and become ready one by one", file=sys.stderr)
+        tell(f"{count} services are there, and become ready one by one")
         times = [await _open(models, name, way) for name, way in services]
     parts = {
         "whole": [opened.write + opened.proxy for opened in times],

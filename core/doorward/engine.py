@@ -55,6 +55,7 @@ from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService, legible
 from doorward.state.inference_service import parse as parse_service
 from doorward.state.memory import FORGOTTEN
+from doorward.state.packing import unpack
 from doorward.state.snapshot import Snapshot
 from doorward.state.state import State
 from doorward.state.work_queue import Due
@@ -158,7 +159,7 @@ class Engine:
         """What two engines with the same state agree on; resourceVersions of unchanged objects left out."""
         state = self._state
         return {
-            "facts": {str(f.ref) + f.ref.kind: f.body for f in state.facts.all()},
+            "facts": {str(f.ref) + f.ref.kind: unpack(f.body) for f in state.facts.all()},
             "memories": {uid: memories.to_json(m) for uid, m in state.services.memories() if m != FORGOTTEN},
             "in flight": {action.id: msgspec.to_builtins(action) for action in state.in_flight.all()},
             "configured": (state.configured.good, state.configured.problems),
@@ -321,7 +322,8 @@ class Engine:
     @property
     def _listed(self) -> bool:
         """Whether enough is listed to decide anything at all."""
-        return all(self._state.kinds.known(kind) for kind in BASE_KINDS)
+        kinds = self._state.kinds
+        return kinds.all_known or all(kinds.known(kind) for kind in BASE_KINDS)
 
     def _may_wait(self, ref: Ref) -> bool:
         """Whether a service can wait until every kind is known; one whose door is to be closed can't."""
@@ -349,7 +351,7 @@ class Engine:
         writes = self._reconciler.conclude(fact, memory, state.now, foreseen)
         if writes is None:
             return False
-        state.reads[ref] = foreseen.tracked.read
+        state.reads.note(ref, foreseen.tracked.read)
         state.owed.discard(ref)
         self._writes.put(ref, cause, writes, next=True)
         return True
@@ -396,7 +398,7 @@ class Engine:
         if decision.waiting_for:
             state.queue.wait_for(decision.waiting_for, ref)
         else:
-            state.reads[ref] = decision.read
+            state.reads.note(ref, decision.read)
             self._note_unlisted(ref)
         state.queue.timers.set(ref, decision.wake)
         for other in sorted(decision.affected):
@@ -434,7 +436,7 @@ class Engine:
         state = self._state
         state.queue.timers.set(ref, None)
         state.dependents.record(ref, {})
-        state.reads.pop(ref, None)
+        state.reads.forget(ref)
         state.unlisted.pop(ref, None)
         state.changed_in_flight.discard(ref)
         for other in sorted(state.reservations.drop(ref)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Literal
 
 import orjson
@@ -24,17 +24,18 @@ _OF_A_SERVICE = ("type", "externalName", "selector", "ports", "loadBalancerIP")
 
 def text(rendered: Rendered, format: Format) -> str:
     """A ``v1`` List of what would stand, then of the InferenceServices that were given."""
-    items = [_clean(obj, rendered.given) for obj in (*rendered.objects, *rendered.services)]
+    uids = frozenset(uid for obj in rendered.given.values() if (uid := obj["metadata"].get("uid")))
+    items = [_clean(obj, rendered.given, uids) for obj in (*rendered.objects, *rendered.services)]
     whole = {"apiVersion": "v1", "kind": "List", "items": items}
     if format == "json":
         return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     return yaml.dump(whole, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _clean(obj: JsonObject, given: Mapping[Ref, JsonObject]) -> JsonObject:
+def _clean(obj: JsonObject, given: Mapping[Ref, JsonObject], uids: Container[str]) -> JsonObject:
     before = given.get(ref_of(obj))
     parts = dict(obj)
-    parts["metadata"] = _metadata(obj["metadata"], (before or {}).get("metadata") or {}, given)
+    parts["metadata"] = _metadata(obj["metadata"], (before or {}).get("metadata") or {}, uids)
     if obj["kind"] == "Service":
         parts["spec"] = _service_spec(obj["spec"], (before or {}).get("spec") or {})
     if parts.get("status") in ({}, {"loadBalancer": {}}):
@@ -42,14 +43,13 @@ def _clean(obj: JsonObject, given: Mapping[Ref, JsonObject]) -> JsonObject:
     return {key: parts[key] for key in (*_ORDER, *sorted(parts.keys() - set(_ORDER))) if key in parts}
 
 
-def _metadata(metadata: JsonObject, given: JsonObject, objects: Mapping[Ref, JsonObject]) -> JsonObject:
+def _metadata(metadata: JsonObject, given: JsonObject, uids: Container[str]) -> JsonObject:
     kept = {k: v for k, v in metadata.items() if v and k not in ("resourceVersion", "managedFields")}
     for key in _IDENTITY:
         if key not in given:
             kept.pop(key, None)
     # A reference by a UID that we made up would have a real cluster collect the object at once.
-    real = {obj["metadata"].get("uid") for obj in objects.values()}
-    owners = [owner for owner in kept.pop("ownerReferences", ()) if owner.get("uid") in real]
+    owners = [owner for owner in kept.pop("ownerReferences", ()) if owner.get("uid") in uids]
     if owners:
         kept["ownerReferences"] = owners
     return {key: kept[key] for key in (*_METADATA, *sorted(kept.keys() - set(_METADATA))) if key in kept}

@@ -182,6 +182,16 @@ def test_one_limit_for_all_routes_is_that_of_the_slowest(
     assert borne(door)[NGINX + "proxy-read-timeout"] == seconds
 
 
+def test_contour_lets_websockets_through_at_every_path_unless_the_service_says_otherwise() -> None:
+    key = "projectcontour.io/websocket-routes"
+    components = ("engine", "decoder")
+    assert borne(make(components, ingress_class="contour"))[key] == "/v1/decoder,/"
+    assert borne(make(components, ingress_class="contour", annotations={key: "/v1/decoder"}))[key] == "/v1/decoder"
+    assert not {each for each in borne(make(components)) if "websocket" in each}
+    serverless = render("k8s_ingress", make(components, mode="Serverless", ingress_class="contour", path=PATH))
+    assert [each["metadata"]["annotations"][key] for each in serverless.objects] == ["/", "/models/m"]
+
+
 @pytest.mark.parametrize(
     ("name", "controller", "key"),
     [

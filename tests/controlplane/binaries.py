@@ -8,11 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import NamedTuple
 
 SOURCES = Path(__file__).parent / "go"
@@ -107,7 +108,8 @@ def built(go: Path | None, tell: Tell) -> Binaries | None:
             version = kubernetes_version()
             stamps = {"gitVersion": version, "gitMajor": "1", "gitMinor": version.split(".")[1]}
             flags = [f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamps.items()]
-            build(go, SOURCES, PROGRAMS, ready.folder, tell, version=version, flags=flags)
+            packages = [f"./{program}" for program in PROGRAMS]
+            build(go, SOURCES, packages, ready.folder, tell, version=version, flags=flags)
     return ready
 
 
@@ -123,14 +125,19 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
 def build(
     go: Path,
     module: Path,
-    programs: Sequence[str],
+    packages: Sequence[str],
     folder: Path,
     tell: Tell,
     *,
     version: str,
     flags: Sequence[str] = (),
+    data: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
-    """Build the commands of a Go module into a new folder, all of them or none; ``flags`` are the linker's."""
+    """Build commands, by their packages, with a Go module into a new folder, all of them or none.
+
+    ``flags`` are the linker's.  ``data``: patterns of files, by the module among those it pins that has them, to be put
+    beside the programs under their own names.
+    """
     environ = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", "GOWORK": "off"}
     linker = " ".join(["-s -w", *flags])
     with TemporaryDirectory(dir=folder.parent) as scratch:
@@ -138,12 +145,21 @@ def build(
         sources, out = Path(scratch, "go"), Path(scratch, "bin")
         shutil.copytree(module, sources)
         out.mkdir()
-        for number, program in enumerate(programs, 1):
-            tell(f"building {program} {version} ({number} of {len(programs)}; once, about five minutes in all)")
-            command = [str(go), "build", "-trimpath", "-ldflags", linker, "-o", str(out), f"./{program}"]
-            run = subprocess.run(command, cwd=sources, env=environ, capture_output=True, text=True)
-            if run.returncode:
-                raise BuildError(f"go build ./{program} failed:\n{run.stderr[-2000:]}")
+
+        def run(*arguments: str) -> str:
+            done = subprocess.run([str(go), *arguments], cwd=sources, env=environ, capture_output=True, text=True)
+            if done.returncode:
+                raise BuildError(f"go {arguments[0]} {arguments[-1]} failed:\n{done.stderr[-2000:]}")
+            return done.stdout.strip()
+
+        for number, package in enumerate(packages, 1):
+            program = package.rpartition("/")[2]
+            tell(f"building {program} {version} ({number} of {len(packages)}; once, about five minutes in all)")
+            run("build", "-trimpath", "-ldflags", linker, "-o", str(out), package)
+        for name, patterns in data.items():
+            there = Path(run("list", "-m", "-f", "{{.Dir}}", name))
+            for file in (file for pattern in patterns for file in there.glob(pattern)):
+                (out / file.name).write_bytes(file.read_bytes())
         shutil.rmtree(folder, ignore_errors=True)
         out.rename(folder)
     tell(f"built into {folder}")

@@ -36,7 +36,7 @@ def install(kubeconfig: Path, files: Sequence[Path]) -> None:
 
 async def install_definitions(kubeconfig: Path, files: Sequence[Path]) -> None:
     """The same, for callers that are in an event loop."""
-    definitions = [_load(path) for path in files]
+    definitions = [definition for path in files for definition in _load(path)]
     cluster = KubeCluster.from_kubeconfig(kubeconfig, timeout=60)
     try:
         async with asyncio.timeout(ESTABLISH_TIME):
@@ -46,9 +46,9 @@ async def install_definitions(kubeconfig: Path, files: Sequence[Path]) -> None:
         await cluster.close()
 
 
-def _load(path: Path) -> JsonObject:
-    definition: JsonObject = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return definition
+def _load(path: Path) -> list[JsonObject]:
+    documents = yaml.load_all(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return [document for document in documents if document]
 
 
 async def _put(cluster: KubeCluster, definition: JsonObject) -> None:

@@ -75,6 +75,22 @@ def test_a_build_that_fails_says_why_and_leaves_nothing_behind(make_go: MakeGo) 
     assert {path.name for path in built_folder().parent.iterdir()} == {"lock"}
 
 
+def test_files_of_a_module_stand_beside_the_program(make_go: MakeGo, tmp_path: Path) -> None:
+    module = tmp_path / "module"
+    for name in ("crds/a.yaml", "crds/b.yaml", "crds/README.md", "other.yaml"):
+        (module / name).parent.mkdir(parents=True, exist_ok=True)
+        (module / name).write_text(name)
+    sources, folder = tmp_path / "go", tmp_path / "cache" / "it"
+    sources.mkdir()
+    folder.parent.mkdir()
+    (sources / "go.mod").write_text("module it")
+    go = make_go(build=f'[ "$1" = list ] && [ "$5" = example.com/kinds ] && echo {module} && exit')
+    data = {"example.com/kinds": ["crds/*.yaml"]}
+    binaries.build(go, sources, ["./it"], folder, lambda _: None, version="v1", data=data)
+    assert {path.name for path in folder.iterdir()} == {"it", "a.yaml", "b.yaml"}
+    assert (folder / "a.yaml").read_text() == "crds/a.yaml"
+
+
 def test_other_sources_go_to_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = built_folder()
     sources = tmp_path / "go"

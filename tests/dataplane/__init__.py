@@ -1,4 +1,4 @@
-"""Requests through real proxies: istiod, Envoy and everything around them, in one network that leads nowhere else.
+"""Requests through real proxies, and everything around them, each in a network that leads nowhere else.
 
 ::
 
@@ -11,6 +11,9 @@
                                              :8092 omeIngressGateway               |
                                                ^                                   |
                                              requests of the tests, from outside --+-- and inside the cluster
+
+Istio's is in the picture (:mod:`tests.dataplane.istio`); Contour's has two Contours, each with its Envoy
+(:mod:`tests.dataplane.contour`).  A test has a parameter ``way`` or ``proxy``, else it is about Istio's.
 
 Nobody sends anything but to loopback or within that namespace, which has no way out and goes with the last process in
 it.  Services and pods are real objects, and kube-controller-manager makes the EndpointSlices.  The tests play OME,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.controlplane import providers
 from tests.dataplane.binaries import Missing, Parts, find
-from tests.dataplane.models import INGRESS, Models, models_in
+from tests.dataplane.models import Models, models_in, place_in
 from tests.dataplane.plane import DataPlane, data_plane
-from tests.e2e.place import Place, place
+from tests.dataplane.ways import PROXIES, WAYS
+from tests.e2e.place import Place
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
@@ -38,22 +41,47 @@ def parts(request: pytest.FixtureRequest) -> Parts:
         pytest.skip(str(missing))
 
 
+Planes = Callable[[str], DataPlane]
+Places = Callable[[str], Place]
+
+
 @pytest.fixture(scope="session")
-def plane(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
-    """A data plane with gateways of each kind.  A test works in a namespace of its own."""
-    with data_plane(parts, tmp_path_factory.mktemp("data-plane")) as plane:
+def planes(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planes]:
+    """The data plane of each proxy, started when it is first asked for.  A test works in a namespace of its own."""
+    with ExitStack() as started:
+
+        @cache
+        def plane(proxy: str) -> DataPlane:
+            return started.enter_context(data_plane(parts, tmp_path_factory.mktemp(proxy), PROXIES[proxy]))
+
         yield plane
 
 
-@pytest.fixture(scope="module", name="place")
-def _place(plane: DataPlane) -> Iterator[Place]:
-    """The place of all files that don't define one of their own."""
-    with place(plane.kubeconfig, INGRESS, doorward="overlapSeconds: 3") as made:
-        yield made
+@pytest.fixture(scope="module", name="places")
+def _places(planes: Planes) -> Iterator[Places]:
+    """A place by proxy, of all files that don't define their own."""
+    with ExitStack() as made:
+
+        @cache
+        def in_plane(proxy: str) -> Place:
+            return made.enter_context(place_in(planes(proxy), PROXIES[proxy].ingress, doorward="overlapSeconds: 3"))
+
+        yield in_plane
 
 
 @pytest.fixture
-async def models(plane: DataPlane, place: Place) -> AsyncIterator[Models]:
+def proxy(request: pytest.FixtureRequest) -> str:
+    """Whom a test is about that isn't told by a parameter of this name: the proxy of its way, or Istio's."""
+    return WAYS[request.getfixturevalue("way")].proxy if "way" in request.fixturenames else "istio"
+
+
+@pytest.fixture
+def plane(planes: Planes, proxy: str) -> DataPlane:
+    return planes(proxy)
+
+
+@pytest.fixture
+async def models(plane: DataPlane, places: Places, proxy: str) -> AsyncIterator[Models]:
     """What the test deploys and asks, in the place that its file uses."""
-    async with models_in(plane, place) as models:
+    async with models_in(plane, places(proxy)) as models:
         yield models

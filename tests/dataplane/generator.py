@@ -24,6 +24,8 @@ from yarl import URL
 
 PATIENCE = 60.0
 TOLD = 100
+AT_ONCE = 100
+"""Requests that wait for their answers, at most: more of them would only bury a machine that is slow for a moment."""
 
 
 class Generator:
@@ -50,7 +52,7 @@ class Generator:
         ):
             while not ended.is_set() and self._sent < self._most and self._elapsed() < self._seconds:
                 # As many as are due: a moment's delay makes the next moment busier, not the rate lower.
-                while self._sent < self._rate * self._elapsed() and self._sent < self._most:
+                while self._sent < min(self._rate * self._elapsed(), self._most, self._answered + AT_ONCE):
                     round_, which = divmod(self._sent, len(self._targets))
                     requests.create_task(self._request(coming if round_ % 2 else keeping, which))
                     self._sent += 1

@@ -1,4 +1,4 @@
-"""The configuration of istiod and of Envoy, as files in a folder.
+"""Istiod and its Envoy: how they are started, with their configuration as files in a folder.
 
 The proxy has none of Istio's own filters, so that istiod is told to leave out what needs them; there are no sidecars,
 and nothing is encrypted within the cluster.
@@ -15,7 +15,11 @@ from typing import Any
 
 import yaml
 
+from tests.controlplane.definitions import default_files
+from tests.controlplane.server import free_port
+from tests.dataplane.binaries import Parts
 from tests.dataplane.network import GATEWAY
+from tests.dataplane.starting import Starting
 
 ENVIRON = {
     "PILOT_ENABLE_METADATA_EXCHANGE": "false",
@@ -42,14 +46,59 @@ MESH = {
 ADMIN_PORT = 15000
 
 
-def istiod(binary: Path, folder: Path, kubeconfig: Path, xds: int, http: int, monitoring: int) -> list[str]:
+ENTRANCES = {"k8s_ingress": 80, "istio": 8090, "gateway_api": 8092}
+"""The port of Envoy at which a backend's doors are reached."""
+LOCAL_PORT = 8091
+"""That of the local gateway."""
+
+
+INGRESS = {"ingressDomain": "example.com", "ingressClassName": "istio", "omeIngressGateway": "istio-system/ome"}
+SHARED = {**INGRESS, "ingressGateway": "istio-system/shared", "omeIngressGateway": "istio-system/shared"}
+
+
+class Istio:
+    """``hasty``: it tells Envoy of each change at once, where it would wait for a tenth of a second without another.
+
+    So two writes are never taken for one by luck.
+    """
+
+    standing = Path(__file__).parent / "istio.yaml"
+    ingress = INGRESS
+    shared = SHARED
+    port = ENTRANCES["k8s_ingress"]
+    arguments = ()
+    knative = True
+
+    def __init__(self, *, hasty: bool = True) -> None:
+        self._hasty = hasty
+
+    def definitions(self, parts: Parts) -> list[Path]:
+        return default_files()
+
+    def start(self, starting: Starting) -> None:
+        xds, web, monitoring = free_port(), free_port(), free_port()
+        relay = starting.relay("xds", xds)
+        environ = {**os.environ, **ENVIRON, **({"PILOT_DEBOUNCE_AFTER": "1ms"} if self._hasty else {})}
+        starting.processes.run("istiod", _istiod(starting, xds, web, monitoring), environ)
+        starting.wait("istiod", lambda: starting.get(web, "/ready") is not None)
+        starting.processes.run("envoy", _envoy(starting, relay), first=starting.network.entering())
+        starting.wait("envoy", lambda: _listens(starting))
+
+
+def _listens(starting: Starting) -> bool:
+    """Whether Envoy serves every port."""
+    listeners = (starting.get_within(ADMIN_PORT, "/listeners") or "").split()
+    return all(any(each.endswith(f":{port}") for each in listeners) for port in (*ENTRANCES.values(), LOCAL_PORT))
+
+
+def _istiod(starting: Starting, xds: int, http: int, monitoring: int) -> list[str]:
     """The command that starts istiod; three ports on loopback."""
-    mesh = folder / "mesh.yaml"
+    mesh = starting.folder / "mesh.yaml"
     mesh.write_text(yaml.safe_dump(MESH))
     return [
-        str(binary),
+        str(starting.parts.istiod),
         "discovery",
-        f"--kubeconfig={kubeconfig}",
+        f"--kubeconfig={starting.kubeconfig}",
         f"--meshConfig={mesh}",
         f"--grpcAddr=127.0.0.1:{xds}",
         f"--httpAddr=127.0.0.1:{http}",
@@ -61,19 +110,12 @@ def istiod(binary: Path, folder: Path, kubeconfig: Path, xds: int, http: int, mo
     ]
 
 
-def istiod_environ(*, hasty: bool) -> dict[str, str]:
-    """``hasty``: it tells proxies of each change at once, where it would wait for a tenth of a second without another.
-
-    So two writes are never taken for one by luck.
-    """
-    return {**os.environ, **ENVIRON, **({"PILOT_DEBOUNCE_AFTER": "1ms"} if hasty else {})}
-
-
-def envoy(binary: Path, folder: Path, relay: Path) -> list[str]:
+def _envoy(starting: Starting, relay: Path) -> list[str]:
     """The command that starts Envoy, which gets all else from istiod through a socket."""
-    bootstrap = folder / "envoy.yaml"
+    bootstrap = starting.folder / "envoy.yaml"
     bootstrap.write_text(yaml.safe_dump(_bootstrap(relay)))
-    return [str(binary), "--config-path", str(bootstrap), "--concurrency", "1", "--log-level", "warning"]
+    binary = str(starting.parts.envoy)
+    return [binary, "--config-path", str(bootstrap), "--concurrency", "1", "--log-level", "warning"]
 
 
 def _bootstrap(relay: Path) -> dict[str, Any]:

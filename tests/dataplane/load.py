@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from tests.dataplane.network import GATEWAY, Network
-from tests.dataplane.plane import ROOT
+from tests.dataplane.starting import ROOT
 from tests.patience import PATIENCE
 
 RATE = 240

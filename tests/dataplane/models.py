@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 from doorward.cluster.kube import KubeCluster
@@ -11,14 +11,10 @@ from doorward.model.reference import JsonObject, Resource
 
 from tests.dataplane.plane import DataPlane, put
 from tests.dataplane.requests import Answer, Client
-from tests.e2e.place import Place
+from tests.e2e.place import Place, place
 from tests.e2e.view import View
 from tests.e2e.world import SEEN, World, component_service, resources
 
-INGRESS = {"ingressDomain": "example.com", "ingressClassName": "istio", "omeIngressGateway": "istio-system/ome"}
-"""Key ``ingress`` of the settings under which every kind of door stands at one Envoy."""
-SHARED = {**INGRESS, "ingressGateway": "istio-system/shared", "omeIngressGateway": "istio-system/shared"}
-"""The same, all of them at one port, so that a host stays where it is when its backend changes."""
 LOCAL_GATEWAY_SERVICE = "knative-local-gateway.istio-system.svc.cluster.local"
 ENDPOINT_SLICE = Resource("EndpointSlice.discovery.k8s.io", "endpointslices", ("v1",))
 SERVICE = Resource("Service", "services")
@@ -49,13 +45,15 @@ class Models(World):
             if knative:
                 service["spec"] = {"type": "ExternalName", "externalName": LOCAL_GATEWAY_SERVICE}
             await self.create(service)
+            await put(self.cluster, self._pod(name, component))
+            if not self.plane.proxy.knative:
+                continue
             revision = component_service(name, component)
             # Those labels would make it a component's Service, as they don't in Knative.
             revision["metadata"] = {"name": f"{name}-{component}-00001"}
             revision["spec"]["ports"] = [port or {"name": "http", "port": 80, "targetPort": 8012}]
             await self.create(revision)
             await put(self.cluster, self._knative_route(f"{name}-{component}"))
-            await put(self.cluster, self._pod(name, component))
 
     def _pod(self, name: str, component: str) -> JsonObject:
         metadata = {
@@ -128,6 +126,13 @@ class Models(World):
                 if endpoint["conditions"].get("ready"):
                     return endpoint["addresses"][0], each["ports"][0]["port"]
         raise AssertionError(f"Service {namespace}/{name} has no endpoint")
+
+
+def place_in(
+    plane: DataPlane, ingress: JsonObject, *, serve: bool = True, doorward: str = ""
+) -> AbstractContextManager[Place]:
+    """A place in a data plane, where doorward sees the Gateways that it needs; settings by their keys."""
+    return place(plane.kubeconfig, ingress, *plane.proxy.arguments, serve=serve, doorward=doorward)
 
 
 @asynccontextmanager

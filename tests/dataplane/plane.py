@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
-import os
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -17,27 +13,21 @@ from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject, Resource
 
-from tests.controlplane.definitions import default_files, install
-from tests.controlplane.server import ControlPlane, Processes, StartError, free_port, running
-from tests.dataplane import istio
+from tests.controlplane.definitions import install
+from tests.controlplane.server import ControlPlane, Processes, running
 from tests.dataplane.binaries import Parts
 from tests.dataplane.network import PODS, Network
+from tests.dataplane.starting import Proxy, Starting
 from tests.e2e.place import apart
-
-STANDING = Path(__file__).parent / "cluster.yaml"
-ROOT = Path(__file__).parents[2]
-START_TIME = 120.0
-"""Seconds within which Envoy must serve what istiod knows; it takes about five."""
-ENTRANCES = {"k8s_ingress": 80, "istio": 8090, "gateway_api": 8092}
-"""The port of Envoy at which a backend's doors are reached."""
-LOCAL_PORT = 8091
-"""That of the local gateway."""
 
 
 class DataPlane:
     """It runs.  ``pods`` says which component Service (``NAMESPACE/NAME``) a pod's address belongs to."""
 
-    def __init__(self, control: ControlPlane, network: Network, processes: Processes, parts: Parts) -> None:
+    def __init__(
+        self, proxy: Proxy, control: ControlPlane, network: Network, processes: Processes, parts: Parts
+    ) -> None:
+        self.proxy = proxy
         self.kubeconfig = control.kubeconfig
         self.control = control
         self.network = network
@@ -58,71 +48,22 @@ class DataPlane:
 
 
 @contextmanager
-def data_plane(parts: Parts, folder: Path, *, hasty: bool = True) -> Iterator[DataPlane]:
-    """One with its state in ``folder``; ``hasty`` as :func:`istio.istiod_environ` has it.  Raises StartError."""
+def data_plane(parts: Parts, folder: Path, proxy: Proxy) -> Iterator[DataPlane]:
+    """One with its state in ``folder``.  Raises StartError."""
     folder.mkdir(parents=True, exist_ok=True)
     with running(parts.control_plane, folder / "api-server") as control:
-        install(control.kubeconfig, default_files())
-        apart(_put_all(control.kubeconfig, list(yaml.safe_load_all(STANDING.read_text()))))
+        install(control.kubeconfig, proxy.definitions(parts))
+        apart(_put_all(control.kubeconfig, list(yaml.safe_load_all(proxy.standing.read_text()))))
         network, processes = Network(), Processes(folder)
+        starting = Starting(parts, folder, control.kubeconfig, network, processes)
         try:
-            _start(parts, folder, control.kubeconfig, network, processes, hasty=hasty)
-            yield DataPlane(control, network, processes, parts)
+            starting.module("echo", "tests.dataplane.echo", within=True)
+            proxy.start(starting)
+            starting.wait("echo", lambda: starting.get_within(8080, "/", PODS.replace(".0/16", ".1")))
+            yield DataPlane(proxy, control, network, processes, parts)
         finally:
             processes.kill()
             network.close()
-
-
-def _start(
-    parts: Parts, folder: Path, kubeconfig: Path, network: Network, processes: Processes, *, hasty: bool
-) -> None:
-    xds, web, monitoring = free_port(), free_port(), free_port()
-    istiod = istio.istiod(parts.istiod, folder, kubeconfig, xds, web, monitoring)
-    processes.run("istiod", istiod, istio.istiod_environ(hasty=hasty))
-    path = os.pathsep.join([str(ROOT), str(parts.packages)])
-    relay = folder / "xds.socket"
-    processes.run("relay", [sys.executable, "-m", "tests.dataplane.relay", str(relay), str(xds)], {"PYTHONPATH": path})
-    processes.run(
-        "echo", [sys.executable, "-m", "tests.dataplane.echo"], {"PYTHONPATH": path}, first=network.entering()
-    )
-    _wait("istiod", processes, lambda: _get(web, "/ready") is not None)
-    processes.run("envoy", istio.envoy(parts.envoy, folder, relay), first=network.entering())
-    _wait("envoy", processes, lambda: _listens(network))
-    _wait("echo", processes, lambda: _get(8080, "/", network, PODS.replace(".0/16", ".1")) is not None)
-
-
-def _listens(network: Network) -> bool:
-    """Whether Envoy serves every port."""
-    listeners = (_get(istio.ADMIN_PORT, "/listeners", network) or "").split()
-    return all(any(each.endswith(f":{port}") for each in listeners) for port in (*ENTRANCES.values(), LOCAL_PORT))
-
-
-def _wait(program: str, processes: Processes, condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + START_TIME
-    while time.monotonic() < deadline:
-        processes.check()
-        if condition():
-            return
-        time.sleep(0.05)
-    raise StartError(f"{program} isn't ready after {START_TIME:g} s:\n{processes.tail(program)}")
-
-
-def _get(port: int, path: str, network: Network | None = None, host: str = "127.0.0.1") -> str | None:
-    """The body of an answer with status 200, from loopback here or from within a network; None where there is none."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
-    try:
-        if network is not None:
-            connection.sock = network.socket()
-            connection.sock.settimeout(5)
-            connection.sock.connect((host, port))
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read().decode()
-        return body if answer.status == 200 else None
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
 
 
 async def _put_all(kubeconfig: Path, objects: list[JsonObject]) -> None:

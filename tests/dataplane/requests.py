@@ -42,7 +42,7 @@ class Client:
 
         connector = aiohttp.TCPConnector(socket_factory=within, force_close=True, limit=0)
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        self.session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        self.session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         return self
 
     async def __aexit__(self, *_: object) -> None:

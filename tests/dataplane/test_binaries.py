@@ -10,7 +10,7 @@ import pytest
 from tests.controlplane import providers
 from tests.controlplane.binaries import Binaries
 from tests.dataplane import binaries
-from tests.dataplane.binaries import Missing, find, istiod_folder
+from tests.dataplane.binaries import CONTOUR, ISTIOD, Missing, Program, find
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,12 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def put(program: Path) -> None:
     program.parent.mkdir(parents=True, exist_ok=True)
     program.touch(0o755)
+
+
+def have(*programs: Program) -> None:
+    """Some of what is built is in the cache."""
+    for program in programs:
+        put(program.folder / program.name)
 
 
 def why() -> str:
@@ -69,18 +75,20 @@ def test_without_who_makes_endpoint_slices(bare_machine: Path) -> None:
 
 def test_without_go() -> None:
     assert "no istiod, and no Go" in why()
+    have(ISTIOD)
+    assert "no contour, and no Go" in why()
 
 
 def test_without_packages_and_pip() -> None:
-    put(istiod_folder() / "istiod")
+    have(ISTIOD, CONTOUR)
     assert "requirements/dataplane.txt" in why()
 
 
 def test_what_was_made_is_used_without_go_and_pip(bare_machine: Path) -> None:
-    put(istiod_folder() / "istiod")
+    have(ISTIOD, CONTOUR)
     packages = binaries.packages_folder()
     put(packages / "envoy" / "_bin" / "envoy")
     parts = find(lambda _: None)
-    assert parts.istiod == istiod_folder() / "istiod"
+    assert (parts.istiod, parts.contour) == (ISTIOD.folder / "istiod", CONTOUR.folder / "contour")
     assert parts.envoy == packages / "envoy" / "_bin" / "envoy"
     assert parts.istiod.is_relative_to(bare_machine / "cache" / "doorward")

@@ -14,14 +14,14 @@ import pytest
 
 from tests.dataplane.models import Models
 from tests.dataplane.network import GATEWAY
-from tests.dataplane.plane import ROOT
+from tests.dataplane.starting import ROOT
 from tests.dataplane.ways import WAYS, every_way
 from tests.patience import PATIENCE
 
 LARGE = 20 * 2**20
 TOKENS = 5
 PORTS = [{"name": "grpc"}, {"name": "http2"}, {"name": "http", "appProtocol": "kubernetes.io/h2c"}]
-"""What tells Istio that a component speaks HTTP/2 without TLS."""
+"""What tells a proxy that a component speaks HTTP/2 without TLS."""
 
 
 async def opened(models: Models, way: str, **more: Any) -> tuple[str, str]:
@@ -73,8 +73,15 @@ async def test_a_websocket_is_upgraded(models: Models, way: str) -> None:
                 assert await socket.receive_str(timeout=PATIENCE) == word
 
 
-@every_way
-@pytest.mark.parametrize("port", PORTS, ids=[f"{port['name']} {port.get('appProtocol', '')}".strip() for port in PORTS])
+@pytest.mark.parametrize(
+    ("way", "port"),
+    [
+        pytest.param(way, port, id=f"{' '.join(port.values())}-{way}")
+        for port in PORTS
+        for way, wanted in WAYS.items()
+        if wanted.reads_port_names or "appProtocol" in port
+    ],
+)
 async def test_grpc_arrives_where_the_port_says_so(models: Models, way: str, port: dict[str, str]) -> None:
     _, host = await opened(models, way, port={**port, "port": 80, "targetPort": 9000})
     answers = await call(models, f"{GATEWAY}:{WAYS[way].port}", host)

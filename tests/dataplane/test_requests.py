@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
-from tests.dataplane.models import INGRESS, Models, models_in
+from tests.dataplane.conftest import Places, Planes
+from tests.dataplane.models import Models, models_in, place_in
 from tests.dataplane.plane import DataPlane
 from tests.dataplane.requests import Answer
-from tests.dataplane.ways import ROWS, WAYS, every_way
+from tests.dataplane.ways import ROWS, WAYS, Way, every_proxy, every_way, ways_of
 from tests.e2e.doors import RAW, VISIBILITY
-from tests.e2e.place import Place, apart, place
+from tests.e2e.place import Place, apart
 
 PATHS = (
     "/",
@@ -36,17 +39,24 @@ PATHS = (
 ADDITIONAL = ("backup.example.org", "alt.example.net")
 
 
-@pytest.fixture(scope="module", name="place")
-def _place(plane: DataPlane) -> Iterator[Place]:
+@pytest.fixture(scope="module", name="places")
+def _places(planes: Planes) -> Iterator[Places]:
     """One service for each way and each row, all of whose doors are open and known to the proxy."""
-    with place(plane.kubeconfig, INGRESS, doorward="overlapSeconds: 1") as made:
-        apart(_populate(plane, made))
-        yield made
+    with ExitStack() as stack:
+
+        @cache
+        def in_plane(proxy: str) -> Place:
+            plane = planes(proxy)
+            made = stack.enter_context(place_in(plane, plane.proxy.ingress, doorward="overlapSeconds: 1"))
+            apart(_populate(plane, made, ways_of(proxy)))
+            return made
+
+        yield in_plane
 
 
-async def _populate(plane: DataPlane, made: Place) -> None:
+async def _populate(plane: DataPlane, made: Place, ways: Mapping[str, Way]) -> None:
     async with models_in(plane, made) as models:
-        for way, wanted in WAYS.items():
+        for way, wanted in ways.items():
             annotations = {
                 **wanted.annotations,
                 "ome.io/ingress-additional-domains": ", ".join(ADDITIONAL),
@@ -54,7 +64,7 @@ async def _populate(plane: DataPlane, made: Place) -> None:
             }
             for row, components in ROWS.items():
                 await models.add(f"{way}-{row}", annotations, components=components, knative=wanted.serverless)
-        for way, wanted in WAYS.items():
+        for way, wanted in ways.items():
             for row in ROWS:
                 await models.stands(f"{way}-{row}")
                 for host in hosts(models, f"{way}-{row}"):
@@ -62,7 +72,7 @@ async def _populate(plane: DataPlane, made: Place) -> None:
 
 
 def hosts(models: Models, name: str) -> list[str]:
-    return [f"{name}.{models.namespace}.{domain}" for domain in (INGRESS["ingressDomain"], *ADDITIONAL)]
+    return [f"{name}.{models.namespace}.{domain}" for domain in ("example.com", *ADDITIONAL)]
 
 
 def table(components: tuple[str, ...], path: str) -> str:
@@ -132,14 +142,18 @@ async def test_the_in_cluster_name_leads_by_path_where_it_can(models: Models, wa
             assert answer.path == path
 
 
-async def test_all_that_opens_one_door_opens_no_other(models: Models) -> None:
+@every_proxy
+async def test_all_that_opens_one_door_opens_no_other(models: Models, proxy: str) -> None:
     """What isn't a service's own is answered with the proxy's 404, and a host at no other backend's port either."""
+    ways, inside = ways_of(proxy), ["inside"]
     await models.add("inside", {**RAW}, labels={VISIBILITY: "cluster-local"})
-    await models.add("inside-knative", knative=True, labels={VISIBILITY: "cluster-local"})
-    await models.stands("inside", "inside-knative")
+    if models.plane.proxy.knative:
+        inside.append("inside-knative")
+        await models.add("inside-knative", knative=True, labels={VISIBILITY: "cluster-local"})
+    await models.stands(*inside)
     await models.barrier()
     namespace = models.namespace
-    for way, wanted in WAYS.items():
+    for way, wanted in ways.items():
         nobodys = {
             "example.com": ("/", "/models", f"/models/{namespace}", f"/models/{namespace}/{way}-er-x/v1", "/v1/models"),
             f"unknown.{namespace}.example.com": ("/", "/v1/models"),
@@ -158,10 +172,10 @@ async def test_all_that_opens_one_door_opens_no_other(models: Models) -> None:
             for path in paths:
                 answer = await models.client.ask(host, path, port=wanted.port)
                 assert models.reached(answer) == "404", f"{host}{path} at {wanted.port}"
-        for port in {each.port for each in WAYS.values()} - {wanted.port}:
+        for port in {each.port for each in ways.values()} - {wanted.port}:
             answer = await models.client.ask(hosts(models, f"{way}-e")[0], "/", port=port)
             assert models.reached(answer) == "404", f"{way} at {port}"
-    for name in ("inside", "inside-knative"):
+    for name in inside:
         (answer,) = await models.inside(f"{name}.{namespace}.svc.cluster.local", "/v1/models")
         assert models.reached(answer) == f"{name}-engine"
 
@@ -174,3 +188,23 @@ async def test_what_a_client_says_of_the_service_is_not_passed_on(models: Models
     answer = await models.client.ask(hosts(models, name)[0], "/", port=wanted.port, headers=forged)
     told = {answer.body["headers"][key] for key in ("ome-isvc-name", "ome-isvc-namespace")}
     assert told == ({name, models.namespace} if wanted.sets_headers or wanted.serverless else {"forged"})
+
+
+LIMIT = "x-envoy-expected-rq-timeout-ms"
+"""By this header Envoy tells who answers how long that may take, if anything limits it."""
+
+
+@every_way
+async def test_an_answer_may_take_as_long_as_it_likes(models: Models, way: str) -> None:
+    answer = await models.client.ask(hosts(models, f"{way}-e")[0], "/", port=WAYS[way].port)
+    assert LIMIT not in answer.body["headers"]
+
+
+@pytest.mark.parametrize("way", ["raw-virtualservice", "httproute", "contour-ingress", "contour-httproute"])
+async def test_an_answer_may_take_as_long_as_its_component_says(models: Models, way: str) -> None:
+    name, wanted = f"{way}-limited", WAYS[way]
+    await models.add(name, wanted.annotations, spec={"engine": {"minReplicas": 1, "timeoutSeconds": 7}})
+    await models.stands(name)
+    await models.client.until_answered(hosts(models, name)[0], "/", port=wanted.port)
+    answer = await models.client.ask(hosts(models, name)[0], "/", port=wanted.port)
+    assert answer.body["headers"][LIMIT] == "7000"

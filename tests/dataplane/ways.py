@@ -6,8 +6,13 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.dataplane.plane import ENTRANCES
+from tests.dataplane.contour import BOUND, PLAIN, Contour
+from tests.dataplane.istio import ENTRANCES, Istio
+from tests.dataplane.starting import Proxy
 from tests.e2e.doors import RAW
+
+HTTPROUTE = {**RAW, "doorward.io/backend": "gateway_api"}
+PROXIES: dict[str, Proxy] = {"istio": Istio(), "contour": Contour()}
 
 
 class Way(NamedTuple):
@@ -18,6 +23,9 @@ class Way(NamedTuple):
     serverless: bool = False
     path_door: bool = True
     sets_headers: bool = True
+    reads_port_names: bool = True
+    """Whether the name of a component's port tells what it speaks, as its ``appProtocol`` does everywhere."""
+    proxy: str = "istio"
 
 
 WAYS = {
@@ -29,7 +37,19 @@ WAYS = {
         {"ome.io/deployment-mode": "MultiNode"}, ENTRANCES["k8s_ingress"], path_door=False, sets_headers=False
     ),
     "serverless-ingress": Way({"doorward.io/backend": "k8s_ingress"}, ENTRANCES["k8s_ingress"], serverless=True),
-    "httproute": Way({**RAW, "doorward.io/backend": "gateway_api"}, ENTRANCES["gateway_api"]),
+    "httproute": Way(HTTPROUTE, ENTRANCES["gateway_api"]),
+    "contour-ingress": Way(
+        RAW, PLAIN.port, path_door=False, sets_headers=False, reads_port_names=False, proxy="contour"
+    ),
+    "contour-bound-ingress": Way(
+        {"ome.io/deployment-mode": "MultiNode", "ome.io/ingress-class": BOUND.ingress_class},
+        BOUND.port,
+        path_door=False,
+        sets_headers=False,
+        reads_port_names=False,
+        proxy="contour",
+    ),
+    "contour-httproute": Way(HTTPROUTE, BOUND.port, reads_port_names=False, proxy="contour"),
 }
 ROWS = {
     "e": ("engine",),
@@ -39,4 +59,10 @@ ROWS = {
 }
 """By the end of a service's name."""
 
+
+def ways_of(proxy: str) -> dict[str, Way]:
+    return {way: wanted for way, wanted in WAYS.items() if wanted.proxy == proxy}
+
+
 every_way = pytest.mark.parametrize("way", WAYS)
+every_proxy = pytest.mark.parametrize("proxy", PROXIES)

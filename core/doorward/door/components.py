@@ -16,6 +16,7 @@ from doorward.model.settings import Settings
 from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService, Metadata
 from doorward.state.kinds import Kinds
+from doorward.state.packing import unpack
 from doorward.state.reading import Reader
 from doorward.state.transform import COMPONENTS
 
@@ -96,7 +97,7 @@ _decoder = msgspec.json.Decoder(Service)
 
 
 def read_service(fact: Fact) -> Service:
-    return _decoder.decode(fact.body)
+    return _decoder.decode(unpack(fact.body))
 
 
 def existing(service: InferenceService, reader: Reader) -> dict[str, Service | None]:

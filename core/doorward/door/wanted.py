@@ -91,7 +91,10 @@ def wanted(
     found = components.existing(service, reader)
     if "engine" not in found:
         _refuse_without_engine(service)
-    if exposure == "outside" and not ingress_is_off(service, settings):
+    # What has been told of its exposure isn't asked again.
+    by_ingress = exposure in ("outside", "unguarded") and not service_type(service)
+    is_off = not by_ingress and ingress_is_off(service, settings)
+    if exposure == "outside" and not is_off:
         _check_class(service)
     targets = {name: components.target(service, name, known, settings) for name, known in found.items()}
     if not serverless:
@@ -113,7 +116,7 @@ def wanted(
         ingress_class=service.annotation(INGRESS_CLASS) or settings.ingress_class_name,
         service_type=service_type(service) if exposure == "outside" else "",
         load_balancer_ip=service.annotation(LOAD_BALANCER_IP),
-        ingress=not (ingress_is_off(service, settings) or lacks_hosts(service, settings, backends.hostless)),
+        ingress=by_ingress or not (is_off or lacks_hosts(service, settings, backends.hostless)),
         virtual_services=virtual_services,
         door_service=door_service(service, settings),
         guard=guard,

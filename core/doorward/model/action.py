@@ -20,7 +20,7 @@ as an edit, or the outcome of its last step; of doors that are decided because o
 ends their change; and what begins it."""
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One write, or one look, for the shell to perform.
 
     - ``create``: POST ``body``; an object that is already there is an error (409 AlreadyExists), never overwritten.

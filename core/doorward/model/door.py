@@ -20,7 +20,7 @@ ComponentName = Literal["engine", "router", "decoder"]
 Protocol = Literal["", "h2c", "grpc"]
 
 
-class GRPCPort(msgspec.Struct, frozen=True, kw_only=True):
+class GRPCPort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The port of a component that speaks gRPC beside one that speaks HTTP."""
 
     port: int
@@ -29,7 +29,7 @@ class GRPCPort(msgspec.Struct, frozen=True, kw_only=True):
     app_protocol: str = ""
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A component that requests can go to, by its Service (which belongs to whoever deploys the component)."""
 
     component: str
@@ -82,14 +82,14 @@ def protocol_of(name: str, app_protocol: str) -> Protocol:
 _PROTOCOLS: Mapping[str, Protocol] = {"grpc": "grpc", "h2c": "h2c", "http2": "h2c"}
 
 
-class Route(msgspec.Struct, frozen=True):
+class Route(msgspec.Struct, frozen=True, gc=False):
     """Requests below ``prefix`` (whole segments) go to ``component``."""
 
     prefix: str
     component: str
 
 
-class PathDoor(msgspec.Struct, frozen=True):
+class PathDoor(msgspec.Struct, frozen=True, gc=False):
     """A door below a prefix of a host that others share; the prefix is removed before a request goes on."""
 
     host: str
@@ -97,7 +97,7 @@ class PathDoor(msgspec.Struct, frozen=True):
     """Starts with ``/``, doesn't end with it."""
 
 
-class Guard(msgspec.Struct, frozen=True):
+class Guard(msgspec.Struct, frozen=True, gc=False):
     """Who may come in by a door: the clients of a Secret, each by its key or its password."""
 
     kind: GuardKind
@@ -120,7 +120,7 @@ def _same(way: str, other: str) -> bool:
     return way == other or (either and ("/" in way) == ("/" in other))
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A host, from a path prefix (``/`` for all of it) downwards, as an object names it.
 
     ``via`` tells where: the class of an Ingress, the Gateways of a VirtualService, the parents of an HTTPRoute
@@ -239,7 +239,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return Ref(SERVICE, self.namespace, self.door_service)
 
 
-class Warning(msgspec.Struct, frozen=True):
+class Warning(msgspec.Struct, frozen=True, gc=False):
     """Something that users should know, told once as a Kubernetes Event of type Warning."""
 
     reason: str
@@ -269,7 +269,7 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     """Why the selected backend can't open this door, for users: it is refused with ``BackendUnsupported``."""
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How a door that is applied stands, as the API tells it for the current generation."""
 
     state: Literal["accepted", "pending", "refused"] = "accepted"

@@ -15,24 +15,24 @@ from doorward.model.action import Action
 from doorward.model.reference import JsonObject, Ref
 
 
-class Event(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, gc=False, tag=True, kw_only=True):
     """``at`` is the shell's time in seconds since the epoch; within one process it should not go back."""
 
     at: float
 
 
-class Started(Event, frozen=True, tag=True, kw_only=True):
+class Started(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """The shell began, with nothing in flight: whatever was becomes Unknown, whatever was listed must be again."""
 
 
-class Observed(Event, frozen=True, tag=True, kw_only=True):
+class Observed(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An object as a list, a watch or a write returned it; ``kind`` as in :class:`Ref`."""
 
     kind: str
     object: JsonObject
 
 
-class Deleted(Event, frozen=True, tag=True, kw_only=True):
+class Deleted(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An object is gone.  ``resource_version`` is that of the deletion, 0 where nobody knows it."""
 
     ref: Ref
@@ -40,7 +40,7 @@ class Deleted(Event, frozen=True, tag=True, kw_only=True):
     resource_version: int = 0
 
 
-class Synced(Event, frozen=True, tag=True, kw_only=True):
+class Synced(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """A kind was listed whole.  ``keys`` holds ``(namespace, name)`` of everything in the scope at that moment.
 
     ``scope`` is the namespace that was listed, empty for all.  ``state`` is ``listed``; ``absent`` where the API server
@@ -57,20 +57,20 @@ class Synced(Event, frozen=True, tag=True, kw_only=True):
     message: str = ""
 
 
-class Issued(Event, frozen=True, tag=True, kw_only=True):
+class Issued(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An action was handed out; its object takes no other until the outcome is back."""
 
     action: Action
 
 
-class Applied(Event, frozen=True, tag=True, kw_only=True):
+class Applied(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An action succeeded.  ``object`` is what the server returned; None after a deletion that is complete."""
 
     action: int
     object: JsonObject | None = None
 
 
-class Refused(Event, frozen=True, tag=True, kw_only=True):
+class Refused(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """The server answered an action with an error; ``retry_after`` in seconds where it gave one."""
 
     action: int
@@ -80,25 +80,25 @@ class Refused(Event, frozen=True, tag=True, kw_only=True):
     retry_after: float | None = None
 
 
-class Unknown(Event, frozen=True, tag=True, kw_only=True):
+class Unknown(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """No answer to an action: it may have happened.  The engine looks before it acts on that object again."""
 
     action: int
     message: str = ""
 
 
-class Elapsed(Event, frozen=True, tag=True, kw_only=True):
+class Elapsed(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """Time went by; due timers fire."""
 
 
-class Remembered(Event, frozen=True, tag=True, kw_only=True):
+class Remembered(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """A decision about one service that only the journal can restore (see :mod:`doorward.state.memory`)."""
 
     uid: str
     memory: dict[str, Any]
 
 
-class Configured(Event, frozen=True, tag=True, kw_only=True):
+class Configured(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """What the settings became: the last good content of the ConfigMap, and what is wrong with the newest.
 
     ``warnings`` tell of what is odd in it, and stand in nobody's way.
@@ -109,7 +109,7 @@ class Configured(Event, frozen=True, tag=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class Failed(Event, frozen=True, tag=True, kw_only=True):
+class Failed(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """A plugin raised, or returned rubbish, for one service.  Kept for people; changes no state."""
 
     uid: str
@@ -134,7 +134,7 @@ AnyEvent = (
 )
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One entry of the journal: ``number`` counts up by one, ``cause`` is the number that led to it (0: none)."""
 
     number: int

@@ -27,6 +27,7 @@ LONGEST_PATH = 1024
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _HOST = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})+")
+_DOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
 _IPV4 = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _STRANGER = re.compile(r"[^-a-z0-9.]")
 _PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*")
@@ -45,6 +46,8 @@ def host_problem(host: str) -> str | None:
 
 def domain_problem(domain: str) -> str | None:
     """Why ``domain`` can't be the end of a host: as :func:`host_problem`, but one label is enough."""
+    if len(domain) <= LONGEST_HOST and _DOMAIN.fullmatch(domain) and not domain.rpartition(".")[2].isdigit():
+        return None
     return _name_problem(domain, labels=1)
 
 

@@ -22,7 +22,7 @@ def url(scheme: str, address: str) -> str:
 
 def is_address(text: object) -> bool:
     """Whether ``text`` is an IP address or a host name, as a load balancer is reached by."""
-    return isinstance(text, str) and (_is_ip(text) or domain_problem(text.lower()) is None)
+    return isinstance(text, str) and (domain_problem(text.lower()) is None or _is_ip(text))
 
 
 def is_plain(text: object) -> bool:

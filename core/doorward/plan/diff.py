@@ -150,7 +150,7 @@ def _target(desired: Desired, drifted: LastApplied | None) -> JsonObject:
     """What an object is compared with: the manifest, its spec as the server returned it where that is known."""
     if drifted is None:
         return desired.manifest
-    return {"metadata": desired.manifest["metadata"], "spec": msgspec.json.decode(drifted.body).get("spec") or {}}
+    return {"metadata": desired.manifest["metadata"], "spec": drifted.object().get("spec") or {}}
 
 
 def _name_is_taken(s: Situation, aim: Aim, desired: Desired, fact: Fact, plan: Plan) -> None:

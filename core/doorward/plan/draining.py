@@ -78,7 +78,7 @@ def draining_outside(
         last = s.last_applied(fact)
         if last and last.digest == desired.digest:
             continue
-        standing = msgspec.json.decode(last.body if last else fact.body)
+        standing = (last or fact).object()
         if ref.kind == SERVICE:
             type_, new = standing["spec"].get("type"), desired.manifest["spec"].get("type")
             if type_ in EXTERNAL and new not in EXTERNAL:
@@ -97,7 +97,7 @@ def _is_led_through(s: Situation, service: Ref, final: Rendered) -> bool:
     """Whether Ingresses that are to go lead through a Service: turned to one component, it would serve no path that a
     door lies below, and no other component."""
     old = (fact for fact in s.ours if fact.ref.kind == INGRESS and fact.ref not in final.desired)
-    return any(leads_through(fact.body, [service.name]) for fact in old)
+    return any(leads_through(fact, [service.name]) for fact in old)
 
 
 def _difference(stood: Sequence[Claim], now: Sequence[Claim], lost: Container[str], ownership: Ownership) -> set[str]:
@@ -143,8 +143,8 @@ def _named(keys: Iterable[str], kind: str) -> tuple[str, ...]:
 def _as_it_stands(s: Situation, desired: Desired) -> Desired:
     """A Service that keeps the spec that it has until its time is over."""
     last, fact = s.memory.last_applied.get(key_of(desired.ref)), s.reader.get(desired.ref)
-    body = last.body if last else fact.body if fact else b"{}"
-    manifest = {**desired.manifest, "spec": ours_of(msgspec.json.decode(body), desired.watch)}
+    known = last or fact
+    manifest = {**desired.manifest, "spec": ours_of(known.object() if known else {}, desired.watch)}
     return msgspec.structs.replace(desired, manifest=manifest, digest=digest_of(manifest))
 
 
@@ -165,7 +165,7 @@ def drain(
     """
     old = {f"object:{key_of(f.ref)}": f for f in s.ours if f.ref not in desired and f.ref not in going}
     if through := _named(draining.keys, "through"):
-        old = {key: f for key, f in old.items() if f.ref.kind == INGRESS and leads_through(f.body, through)}
+        old = {key: f for key, f in old.items() if f.ref.kind == INGRESS and leads_through(f, through)}
     # What is in flight on one of them may make it lead through the others.
     accepted = accepted and not any(fact.ref in s.in_flight for fact in old.values())
     keys = {*old, *draining.keys}

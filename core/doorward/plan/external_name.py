@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from doorward.door.components import external_name, is_astray
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
@@ -47,7 +45,7 @@ class ExternalNames:
         if fact is None or fact.owner != self.uid:
             return False
         last = self.memory.last_applied.get(key_of(fact.ref))
-        return last is None or as_map(msgspec.json.decode(last.body).get("spec")).get("externalName") == leads_to
+        return last is None or as_map(last.object().get("spec")).get("externalName") == leads_to
 
 
 def services_of(value: Any, namespace: str) -> Iterator[str]:

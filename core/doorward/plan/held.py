@@ -106,7 +106,7 @@ def _restore(s: Situation, kept: Kept, closing: Closing | None, restoring: Resto
 
 
 def _manifest(service: InferenceService, last: LastApplied) -> JsonObject:
-    obj = msgspec.json.decode(last.body)
+    obj = last.object()
     metadata = obj["metadata"]
     managed = {LABEL, MANAGED_BY, OWNER, ROUTED, *metadata.get("managed", ())}
     kept: JsonObject = {

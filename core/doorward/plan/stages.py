@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from doorward.model.reference import SERVICE, Ref
 from doorward.plan.plan import Situation
 from doorward.render.desired import Desired
+from doorward.state.facts import Fact
+from doorward.state.packing import unpack
 from doorward.state.transform import canonical
 
 EXTERNAL_NAME = "ExternalName"
@@ -40,13 +42,18 @@ def stages(s: Situation, wanted: Mapping[Ref, Desired]) -> list[list[Desired]]:
                 leading.append(desired.ref.name)
         stage.append(desired)
     through = [
-        d for d in first if d.ref.kind == INGRESS and leading and leads_through(canonical(d.manifest["spec"]), leading)
+        d for d in first if d.ref.kind == INGRESS and leading and names_one_of(canonical(d.manifest["spec"]), leading)
     ]
     if not (appearing or returning or through):
         return [first]
     return [[d for d in first if d not in through], appearing, through, returning]
 
 
-def leads_through(ingress: bytes, services: Iterable[str]) -> bool:
-    """Whether an Ingress, as canonical JSON, has one of these Services as a backend."""
+def leads_through(ingress: Fact, services: Iterable[str]) -> bool:
+    """Whether an Ingress has one of these Services as a backend."""
+    return names_one_of(unpack(ingress.body), services)
+
+
+def names_one_of(ingress: bytes, services: Iterable[str]) -> bool:
+    """The same of an Ingress as canonical JSON."""
     return any(canonical({"service": {"name": name}})[1:-2] in ingress for name in services)

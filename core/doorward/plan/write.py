@@ -10,7 +10,7 @@ from doorward.plan.correction import fields, preconditioned
 from doorward.state.facts import Fact
 
 
-class Write(msgspec.Struct, frozen=True, kw_only=True):
+class Write(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A write that is ready to be handed out; ``order`` is that of :class:`.Action`."""
 
     verb: Verb

@@ -74,4 +74,5 @@ class WriteQueue:
                     return taken
                 del lane[service]
                 taken += [Entry(service, cause, write, urgency) for write in writes]
+            self._lanes[urgency] = OrderedDict()  # without the room that it once took
         return taken

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import msgspec
-
 from doorward.door.addresses import door_service
 from doorward.door.guarding import Unguarded, asks_for_a_guard, guard_of
 from doorward.door.wanted import WantedDoor, wanted
 from doorward.hosts.granting import Granted, grant
 from doorward.hosts.losses import forbidden, lost_beside
 from doorward.model.door import Door, Exposure
-from doorward.model.reference import SERVICE, JsonObject, Ref
+from doorward.model.reference import SERVICE, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.plan import draining
@@ -84,7 +82,13 @@ def open_door(
     simple = plan.under_way and plan.wake is None and not drains.keys and door.guard is None
     if simple and case.tracked:
         case.decision.foreseen = Foreseen(
-            want=want, door=door, rendered=rendered, denied=granted.denied, tracked=case.tracked
+            service=service,
+            body=case.fact.body,
+            want=want,
+            door=door,
+            rendered=rendered,
+            denied=granted.denied,
+            tracked=case.tracked,
         )
 
 
@@ -140,7 +144,7 @@ def open_to_all(case: Case, service: InferenceService, settings: Settings) -> li
     found = []
     for fact in case.ours:
         last = case.memory.last_applied.get(key_of(fact.ref))
-        written: JsonObject = msgspec.json.decode(last.body) if last else fact.object()
+        written = (last or fact).object()
         if GUARDED not in written["metadata"].get("annotations", {}) and closing.leads_in(fact.ref.kind, written):
             found.append(fact.ref)
     return found

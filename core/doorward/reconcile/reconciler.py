@@ -99,7 +99,7 @@ class Reconciler:
         decision = Decision(memory=memory, keys={})
         case = Case(self, fact, foreseen.tracked, memory, now, Reader(self.facts), decision, first=False)
         try:
-            s = case.situation(parse(fact))
+            s = case.situation(foreseen.read(fact))
             if not foreseen.holds(s):
                 return None
             plan = Plan(memory=memory)

@@ -20,7 +20,7 @@ LABEL = "ome.io/inferenceservice"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
-class Desired(msgspec.Struct, frozen=True):
+class Desired(msgspec.Struct, frozen=True, gc=False):
     """One object that should stand."""
 
     ref: Ref

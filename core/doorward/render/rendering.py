@@ -66,7 +66,7 @@ class Renderer:
         if fact is None:
             return None
         last = self.memory.last_applied.get(key_of(ref)) if fact.is_of(self.uid) else None
-        body: JsonObject = msgspec.json.decode(last.body if last else fact.body)
+        body = (last or fact).object()
         if last and (status := fact.object().get("status")) != body.get("status"):
             body = {**body, "status": status or {}}
         return body

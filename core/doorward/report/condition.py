@@ -25,6 +25,8 @@ def report_on(
     want: WantedDoor, door: Door, rendered: Rendered, denied: list[Denied], plan: Plan, standing: Standing
 ) -> Report | None:
     """The condition and the URLs; None while writes are under way that will decide them."""
+    if not (plan.applied or plan.conflicts or plan.not_sticking or plan.refused or plan.collecting):
+        return None
     url = _url(want, door, rendered, standing)
     told = {"url": url, "address": want.address}
     if plan.conflicts:

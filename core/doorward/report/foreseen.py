@@ -18,17 +18,26 @@ from doorward.render.rendering import Rendered
 from doorward.report.condition import report_on, standing_of
 from doorward.report.status import Report
 from doorward.settings.tracked import TrackedSettings
+from doorward.state.facts import Fact
+from doorward.state.inference_service import InferenceService, parse
 
 
 class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     """A door as it was decided, for as long as its writes are under way."""
 
+    service: InferenceService
+    body: bytes
+    """The fact that it was read from."""
     want: WantedDoor
     door: Door
     rendered: Rendered
     denied: list[Denied]
     tracked: TrackedSettings
     """The settings that it was decided by; what the report reads of them counts as read by the door."""
+
+    def read(self, fact: Fact) -> InferenceService:
+        """The service as it is by now.  Raises Refusal where it can't be read any more."""
+        return self.service if fact.body == self.body else parse(fact)
 
     def holds(self, s: Situation) -> bool:
         """Whether everything stands as it was decided, and nothing beside it."""

@@ -11,14 +11,16 @@ the object's reference and the three look-ups (:func:`labelled`, :func:`slices`,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
+import sys
+from collections.abc import Collection, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
 
 from doorward.model.reference import ENDPOINT_SLICE, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
-from doorward.state.transform import OWNER, ROUTED, canonical
+from doorward.state.packing import packed, unpack
+from doorward.state.transform import OWNER, ROUTED
 
 SERVICE_LABEL = "ome.io/inferenceservice"
 
@@ -31,7 +33,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     version: int
     """``metadata.resourceVersion``; 0 where it isn't a number, which no comparison rejects."""
     body: bytes
-    """The trimmed object, canonical, without its resourceVersion."""
+    """The trimmed object, canonical, without its resourceVersion, and packed."""
     number: int
     """The record that brought it."""
     owner: str = ""
@@ -50,7 +52,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
 
     def object(self) -> JsonObject:
         """The trimmed object as fresh JSON."""
-        return orjson.loads(self.body)  # type: ignore[no-any-return]
+        return orjson.loads(unpack(self.body))  # type: ignore[no-any-return]
 
 
 class Tombstone(msgspec.Struct, frozen=True, gc=False):
@@ -58,7 +60,7 @@ class Tombstone(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What became of one object; either side may be missing."""
 
     ref: Ref
@@ -80,6 +82,27 @@ def slices(namespace: str, service: str) -> Ref:
 def inhabited(name: str) -> Ref:
     """The look-up "is anything in a namespace of this name", as a key to depend on."""
     return Ref("Namespace?inhabited", "", name)
+
+
+class _CreatedMetadata(msgspec.Struct, gc=False):
+    creationTimestamp: Any = ""
+
+
+class _Created(msgspec.Struct, gc=False):
+    metadata: _CreatedMetadata
+
+
+_created = msgspec.json.Decoder(_Created)
+
+
+def created_at(fact: Fact) -> str:
+    """An object's creationTimestamp, without reading the rest of it; empty where it has none."""
+    return _created.decode(unpack(fact.body)).metadata.creationTimestamp  # type: ignore[no-any-return]
+
+
+def shared(namespace: str) -> str:
+    """The one string for a namespace, whoever names it: many objects are in each."""
+    return sys.intern(namespace) if type(namespace) is str else namespace
 
 
 def version_of(text: object) -> int:
@@ -111,6 +134,9 @@ class Facts:
     def of_kind(self, kind: str) -> list[Fact]:
         return list(self._facts.get(kind, {}).values())
 
+    def refs(self, kind: str) -> Collection[Ref]:
+        return self._facts.get(kind, {}).keys()
+
     def count(self, kind: str) -> int:
         return len(self._facts.get(kind, ()))
 
@@ -141,9 +167,9 @@ class Facts:
     def observe(self, kind: str, trimmed: JsonObject, number: int) -> Change | None:
         """Take in an observation, trimmed; None where it brings nothing new."""
         metadata = trimmed["metadata"]
-        ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
+        ref = Ref(kind, shared(metadata.get("namespace", "")), metadata["name"])
         text = metadata.pop("resourceVersion", "0")
-        body = canonical(trimmed)
+        body = packed(trimmed)
         metadata["resourceVersion"] = text
         version, uid = version_of(text), metadata.get("uid", "")
         known = self.get(ref)
@@ -169,12 +195,18 @@ class Facts:
             controller_of(metadata),
             "deletionTimestamp" in metadata,
             str(annotations.get(ROUTED, "")),
-            _look_up(ref, metadata.get("labels")),
+            self._shared(_look_up(ref, metadata.get("labels"))),
         )
         if tombstone:
             del self._tombstones[ref]
         self._facts.setdefault(kind, {})[fact.ref] = fact
         return self._changed(known, fact)
+
+    def _shared(self, look_up: Ref | None) -> Ref | None:
+        """The same look-up as others that are found by it have."""
+        if look_up and (others := self._found.get(look_up)) and (other := self.get(others[0])):
+            return other.look_up
+        return look_up
 
     def delete(self, ref: Ref, uid: str, version: int) -> Change | None:
         """An object is gone; None where what is known is newer, or is another object of the same name."""

@@ -54,6 +54,7 @@ from doorward.state import memory as memories
 from doorward.state.back_off import after_repair
 from doorward.state.facts import Fact, version_of
 from doorward.state.memory import BackOff, key_of
+from doorward.state.packing import unpack
 from doorward.state.state import State
 from doorward.state.transform import canonical, mended, transform
 
@@ -237,7 +238,8 @@ def _nothing_new(state: State, action: Action, before: Fact | None) -> bool:
     if service in state.owed or action.verb != "status" or before is None or action.body is None:
         return False
     after = state.facts.get(action.ref)
-    return after is not None and after.body == canonical(merge(before.object(), {"status": action.body["status"]}))
+    asked = {"status": action.body["status"]}
+    return after is not None and unpack(after.body) == canonical(merge(before.object(), asked))
 
 
 def refused(state: State, event: Refused) -> list[Record]:
@@ -288,9 +290,9 @@ def configured(state: State, event: Configured, cause: int = 0) -> list[Record]:
     before = state.settings
     state.settings = None if event.good is None else parse_settings(event.good).settings
     fields = changed_settings(before, state.settings)
-    for ref in state.all_services() if fields else ():
-        if before is None or state.reads.get(ref, -1) & fields:
-            state.queue.add_to_backlog(ref, record.number if cause else state.cause_of(ref))
+    services = state.all_services() if fields else ()
+    for ref in services if before is None else state.reads.concerned(fields, services):
+        state.queue.add_to_backlog(ref, record.number if cause else state.cause_of(ref))
     return [record]
 
 

@@ -53,4 +53,7 @@ class InFlight:
             self._counts[action.service] = left
         if self._newest.get(action.ref) == number:
             del self._newest[action.ref]
+        if not self._actions:
+            # What is empty still holds the room that it once took.
+            self._actions, self._newest, self._counts = {}, {}, {}
         return action

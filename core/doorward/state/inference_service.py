@@ -11,6 +11,7 @@ from doorward.model.reference import JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import LONGEST_TIMEOUT
 from doorward.state.facts import Fact
+from doorward.state.packing import unpack
 from doorward.state.transform import COMPONENTS
 
 MODE_ANNOTATIONS = ("ome.io/deployment-mode", "ome.io/deploymentMode")
@@ -121,9 +122,10 @@ def parse(fact: Fact) -> InferenceService:
     door can have.
     """
     try:
-        service = _decoder.decode(fact.body)
+        service = _decoder.decode(unpack(fact.body))
     except msgspec.ValidationError as error:
         raise _malformed(fact.ref, str(error)) from None
+    _share_names(service.metadata, fact)
     for component in COMPONENTS:
         spec = service.component(component)
         if spec and spec.malformed:
@@ -133,6 +135,13 @@ def parse(fact: Fact) -> InferenceService:
             wanted = f"Expected 1 to {LONGEST_TIMEOUT} seconds, or 0 for none, got `{seconds}`"
             raise _malformed(fact.ref, f"{wanted} - at `$.spec.{component}.timeoutSeconds`")
     return service
+
+
+def _share_names(metadata: Metadata, fact: Fact) -> None:
+    """Let what is called after a service keep the strings of its fact, rather than some of its own."""
+    for field, shared in (("name", fact.ref.name), ("namespace", fact.ref.namespace), ("uid", fact.uid)):
+        if getattr(metadata, field) == shared:
+            msgspec.structs.force_setattr(metadata, field, shared)
 
 
 def legible(obj: JsonObject) -> InferenceService:

@@ -27,6 +27,8 @@ class Kinds:
         self._scopes = scopes
         self._seen: dict[str, dict[str, Synced]] = {}
         self._states: dict[str, State] = {}
+        self._unknown = set(scopes)
+        self._versions: dict[str, str] = {}
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._scopes
@@ -38,6 +40,8 @@ class Kinds:
         """A new process: everything has to be listed again."""
         self._seen.clear()
         self._states.clear()
+        self._versions.clear()
+        self._unknown = set(self._scopes)
 
     def note(self, synced: Synced) -> bool:
         """Take in a list; False where it is older than one that was taken in before."""
@@ -46,13 +50,15 @@ class Kinds:
         if before and before.state == synced.state == "listed" and synced.resource_version < before.resource_version:
             return False
         seen[synced.scope] = msgspec.structs.replace(synced, keys=frozenset())
-        self._states[synced.kind] = self._overall(synced.kind)
+        state = self._states[synced.kind] = self._overall(synced.kind)
+        self._versions[synced.kind] = next((each.version for each in seen.values() if each.version), "")
+        (self._unknown.add if state == "unknown" else self._unknown.discard)(synced.kind)
         return True
 
     @property
     def all_known(self) -> bool:
         """Whether every kind was listed, or is known not to be there or not to be listed."""
-        return len(self._states) >= len(self._scopes) and "unknown" not in self._states.values()
+        return not self._unknown
 
     def state(self, kind: str) -> State:
         """``unknown`` until every scope was listed; ``forbidden`` where one of them may not be."""
@@ -67,16 +73,16 @@ class Kinds:
         return "absent"
 
     def known(self, kind: str) -> bool:
-        return self.state(kind) != "unknown"
+        return kind not in self._unknown
 
     def require(self, kind: str) -> None:
         """Raises NotListed for a kind whose state isn't known yet."""
-        if self.state(kind) == "unknown":
+        if kind in self._unknown:
             raise NotListed(kind)
 
     def version(self, kind: str) -> str:
         """The API version that the server serves it in, as far as discovery told."""
-        return next((synced.version for synced in self._seen.get(kind, {}).values() if synced.version), "")
+        return self._versions.get(kind, "")
 
     def message(self, kind: str) -> str:
         return next((synced.message for synced in self._seen.get(kind, {}).values() if synced.message), "")

@@ -13,7 +13,8 @@ from doorward.model.reference import JsonObject
 from doorward.state.facts import Fact, version_of
 from doorward.state.memory import NOTHING, LastApplied, Memory, key_of, put
 from doorward.state.our_fields import ours_of
-from doorward.state.transform import OWNER, canonical, transform
+from doorward.state.packing import packed
+from doorward.state.transform import OWNER, transform
 
 
 def as_observed(memory: Memory, fact: Fact, before: Fact | None) -> Memory:
@@ -42,11 +43,12 @@ def after_write(
     if action.verb == "patch":
         base = before.object() if before and str(before.version) == action.resource_version else returned
         asked = merge(base, asked)
-    missing = lacking(ours_of(asked, watch), ours_of(returned, watch))
+    same = asked.get("spec") == returned.get("spec")
+    missing = () if same else lacking(ours_of(asked, watch), ours_of(returned, watch))
     last = memory.last_applied.get(key)
     again = last.attempts if last and last.digest == action.digest else 0
     # What was asked is what should stand: held to, shown to backends, and tried again.
-    body = canonical(transform(action.ref.kind, asked)) if missing else _body(returned, known)
+    body = packed(transform(action.ref.kind, asked)) if missing else _body(returned, known)
     difference = tuple(f"spec.{path}" for path in missing[:5])
     applied = LastApplied(action.digest, body, again + 1 if missing else 0, difference)
     return replace(memory, last_applied=put(memory.last_applied, key, applied))
@@ -101,7 +103,7 @@ def _body(returned: JsonObject, known: Fact | None) -> bytes:
     if known and known.version == version_of(returned["metadata"].get("resourceVersion")):
         return known.body
     metadata = {k: v for k, v in returned["metadata"].items() if k != "resourceVersion"}
-    return canonical({**returned, "metadata": metadata})
+    return packed({**returned, "metadata": metadata})
 
 
 def _same_but_status(before: Fact, after: Fact) -> bool:

@@ -27,9 +27,12 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
+import orjson
+from msgspec.structs import replace
 
 from doorward.model.action import Action
-from doorward.model.reference import Ref
+from doorward.model.reference import JsonObject, Ref
+from doorward.state.packing import pack, unpack
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -42,11 +45,15 @@ class LastApplied(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     digest: str
     """Of the manifest that was written; empty where the object stood before we looked."""
     body: bytes
-    """The trimmed object that the server returned for it."""
+    """The trimmed object that the server returned for it, packed."""
     attempts: int = 0
     """How many writes of this manifest in a row didn't stick."""
     difference: tuple[str, ...] = ()
     """What the last of them lacks."""
+
+    def object(self) -> JsonObject:
+        """What the server returned, as fresh JSON."""
+        return orjson.loads(unpack(self.body))  # type: ignore[no-any-return]
 
 
 class Served(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -94,7 +101,7 @@ class Overwrites(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     seen: tuple[tuple[int, float], ...] = ()
 
 
-class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+class Memory(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What is remembered about one service; keys are ``Kind.group/name`` of its objects."""
 
     last_applied: Mapping[str, LastApplied] = NOTHING
@@ -131,7 +138,7 @@ def put(mapping: Mapping[str, V], key: str, value: V) -> Mapping[str, V]:
 
 def drop(mapping: Mapping[str, V], *keys: str) -> Mapping[str, V]:
     """Without these keys; the same mapping where it has none of them."""
-    if not any(key in mapping for key in keys):
+    if not mapping or not any(key in mapping for key in keys):
         return mapping
     return {k: v for k, v in mapping.items() if k not in keys} or NOTHING
 
@@ -139,8 +146,8 @@ def drop(mapping: Mapping[str, V], *keys: str) -> Mapping[str, V]:
 def after_start(memory: Memory, now: float) -> Memory:
     """What a new process makes of it: nothing began to drain later than ``now``, and no refused write has to wait."""
     clamped = {key: min(at, now) for key, at in memory.draining.items()} or NOTHING
-    retries = {key: msgspec.structs.replace(retry, until=0.0) for key, retry in memory.retries.items()} or NOTHING
-    return msgspec.structs.replace(memory, draining=clamped, retries=retries)
+    retries = {key: replace(retry, until=0.0) for key, retry in memory.retries.items()} or NOTHING
+    return replace(memory, draining=clamped, retries=retries)
 
 
 def of_kinds(memory: Memory, kinds: Container[str]) -> Memory:
@@ -149,18 +156,21 @@ def of_kinds(memory: Memory, kinds: Container[str]) -> Memory:
     strange = [key for part in parts.values() for key in part if key.partition("/")[0] not in kinds]
     if not strange:
         return memory
-    return msgspec.structs.replace(memory, **{name: drop(part, *strange) for name, part in parts.items()})
+    return replace(memory, **{name: drop(part, *strange) for name, part in parts.items()})
 
 
 def to_json(memory: Memory) -> dict[str, Any]:
     """As the journal holds it; bodies of last_applied as text, since they are JSON already."""
-    return msgspec.to_builtins(memory, str_keys=True)  # type: ignore[no-any-return]
+    plain = {key: replace(each, body=unpack(each.body)) for key, each in memory.last_applied.items()} or NOTHING
+    return msgspec.to_builtins(replace(memory, last_applied=plain), str_keys=True)  # type: ignore[no-any-return]
 
 
 def from_json(value: dict[str, Any]) -> Memory:
     memory = msgspec.convert(value, Memory, str_keys=True)
     empty = {name: NOTHING for name in memory.__struct_fields__ if getattr(memory, name) == {}}
-    return msgspec.structs.replace(memory, **empty)
+    memory = replace(memory, **empty)
+    kept = {key: replace(each, body=pack(each.body)) for key, each in memory.last_applied.items()}
+    return replace(memory, last_applied=kept or NOTHING)
 
 
 _OF_OBJECTS = ("last_applied", "back_offs", "retries", "unknown", "written", "stood")
@@ -171,4 +181,4 @@ def forget(memory: Memory, ref: Ref) -> Memory:
     """Without what was remembered of an object that we removed."""
     key = key_of(ref)
     parts = {name: drop(getattr(memory, name), key) for name in _OF_OBJECTS}
-    return msgspec.structs.replace(memory, **parts)
+    return replace(memory, **parts)

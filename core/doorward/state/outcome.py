@@ -37,7 +37,10 @@ def after_success(memory: Memory, action: Action) -> Memory:
         retries = drop(retries, key)
     elif key in retries:
         retries = put(retries, key, replace(retries[key], message=""))
-    return replace(memory, retries=retries, unknown=drop(memory.unknown, key))
+    unknown = drop(memory.unknown, key)
+    if retries is memory.retries and unknown is memory.unknown:
+        return memory
+    return replace(memory, retries=retries, unknown=unknown)
 
 
 def after_absence(memory: Memory, action: Action) -> Memory:

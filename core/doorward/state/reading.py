@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from doorward.model.reference import SECRET, Ref
 from doorward.state.facts import Fact, Facts, inhabited, labelled, slices
+from doorward.state.index import Index
 
 
 class Reader:
@@ -41,16 +44,13 @@ class Dependents:
 
     def __init__(self) -> None:
         self._keys: dict[Ref, tuple[Ref, ...]] = {}
-        self._readers: dict[Ref, Ref | tuple[Ref, ...]] = {}
+        self._readers = Index[Ref]()
         self.secrets: frozenset[Ref] = frozenset()
         """The Secrets that are read; another set only where it has changed."""
 
-    def of(self, key: Ref) -> tuple[Ref, ...]:
-        """The services that read this key.  Nearly always one, which is stored bare: a tuple each would cost memory."""
-        readers = self._readers.get(key)
-        if readers is None:
-            return ()
-        return (readers,) if isinstance(readers, Ref) else readers
+    def of(self, key: Ref) -> Collection[Ref]:
+        """The services that read this key."""
+        return self._readers.at(key)
 
     def record(self, service: Ref, keys: dict[Ref, None]) -> None:
         """These are now the keys that this service's door read."""
@@ -64,20 +64,15 @@ class Dependents:
                 self._forget(key, service)
         for key in keys:
             if key not in known:
-                readers = self.of(key)
-                self._readers[key] = (*readers, service) if readers else service
-                if key.kind == SECRET and not readers:
+                if key.kind == SECRET and key not in self._readers:
                     self.secrets |= {key}
+                self._readers.add(key, service)
         if now:
             self._keys[service] = now
         else:
             self._keys.pop(service, None)
 
     def _forget(self, key: Ref, service: Ref) -> None:
-        rest = tuple(reader for reader in self.of(key) if reader != service)
-        if not rest:
-            self._readers.pop(key, None)
-            if key.kind == SECRET:
-                self.secrets -= {key}
-        else:
-            self._readers[key] = rest[0] if len(rest) == 1 else rest
+        self._readers.discard(key, service)
+        if key.kind == SECRET and key not in self._readers:
+            self.secrets -= {key}

@@ -22,13 +22,14 @@ lost decide again when it is free.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
 from doorward.model.door import Claim
 from doorward.model.reference import Ref
+from doorward.state.index import Index
 
 Age = tuple[str, str, str]
 """creationTimestamp, namespace, name: earlier wins."""
@@ -41,7 +42,10 @@ How = Literal["asks", "waits", "listens"]
 hears when the claim is taken or free."""
 
 
-V = TypeVar("V")
+_NOTHING: tuple[Age, Mapping[str, How]] = (NOBODY, {})
+
+Asking = tuple[Age, Ref]
+"""A service that asks for a claim; earlier sorts first."""
 
 
 class Reservation(msgspec.Struct, frozen=True, gc=False):
@@ -59,24 +63,20 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     """We are known to have written the claim; False: it stood when we came, and bears our annotation."""
 
 
-class Want(msgspec.Struct, frozen=True, gc=False):
-    """A door wants a claim."""
-
-    age: Age
-    service: Ref
-    how: How = "asks"
-
-
 class Reservations:
     """The tables of holds and wants.  Every change returns the services whose claims it can decide."""
 
     def __init__(self) -> None:
-        self._reserved: dict[str, dict[Ref, Reservation]] = {}
+        self._reserved = Index[str]()
+        """The objects that serve each claim."""
         self._of: dict[Ref, dict[str, Reservation]] = {}
-        self._wants: dict[str, dict[Ref, Want]] = {}
-        self._wanted: dict[Ref, dict[str, Want]] = {}
-        self._asking: dict[str, list[tuple[Age, Ref]]] = {}
-        """Of each claim, those who ask for it, the first one first."""
+        self._wants = Index[str]()
+        """The services that want each claim."""
+        self._wanted: dict[Ref, tuple[Age, Mapping[str, How]]] = {}
+        self._asking: dict[str, Asking | list[Asking]] = {}
+        """Of each claim, those who ask for it, the first one first; one alone is stored bare."""
+        self._listening = Index[str]()
+        """The services that hear of each claim without asking for it."""
         self._below: dict[str, dict[str, int]] = {}
 
     def reserve(self, ref: Ref, reserved: Mapping[str, Reservation]) -> set[Ref]:
@@ -88,14 +88,14 @@ class Reservations:
                 continue
             affected |= self._concerned(key)
             if key not in reserved:
-                _discard(self._reserved, key, ref)
+                self._reserved.discard(key, ref)
                 self._count(key, -1)
         for key, reservation in reserved.items():
             before_ = old.get(key)
             if before_ == reservation:
                 continue
-            self._reserved.setdefault(key, {})[ref] = reservation
             if before_ is None:
+                self._reserved.add(key, ref)
                 self._count(key, 1)
                 affected |= self._concerned(key)
         if reserved:
@@ -106,32 +106,30 @@ class Reservations:
 
     def want(self, service: Ref, age: Age, claims: Mapping[str, How]) -> set[Ref]:
         """The door of this service wants exactly these claims, by their keys; none while it isn't ready."""
-        new = {key: Want(age, service, how) for key, how in claims.items()}
-        old = self._wanted.get(service, {})
-        if old == new:
+        known = self._wanted.get(service, _NOTHING)
+        if known == (age, claims) or not (known[1] or claims):
             return set()
         affected: set[Ref] = set()
-        for key in {**old, **new}:
-            before, now = old.get(key), new.get(key)
-            if before == now:
+        for key in {**known[1], **claims}:
+            before, now = known[1].get(key), claims.get(key)
+            if before == now and known[0] == age:
                 continue
-            asked = before is not None and before.how == "asks"
-            asks = now is not None and now.how == "asks"
-            if before and asked:
-                self._stop_asking(key, before)
+            asked, asks = before == "asks", now == "asks"
+            if asked:
+                self._stop_asking(key, (known[0], service))
+            self._listen(key, service, before, now)
             if now is None:
-                _discard(self._wants, key, service)
+                self._wants.discard(key, service)
                 self._count(key, -1)
-            else:
-                self._wants.setdefault(key, {})[service] = now
-                if before is None:
-                    self._count(key, 1)
+            elif before is None:
+                self._wants.add(key, service)
+                self._count(key, 1)
             if asked != asks:
                 affected |= self._outdone(key, age)
-            if now and asks:
-                insort(self._asking.setdefault(key, []), (now.age, now.service))
-        if new:
-            self._wanted[service] = new
+            if asks:
+                self._start_asking(key, (age, service))
+        if claims:
+            self._wanted[service] = age, dict(claims)
         else:
             del self._wanted[service]
         affected.discard(service)
@@ -143,8 +141,8 @@ class Reservations:
 
     def takes(self, service: Ref, uid: str) -> bool:
         """Whether the service asks for a claim that none of its objects serves."""
-        wants = self._wanted.get(service, {})
-        return any(want.how == "asks" and not self.own(uid, key) for key, want in wants.items())
+        _, wanted = self._wanted.get(service, _NOTHING)
+        return any(how == "asks" and not self.own(uid, key) for key, how in wanted.items())
 
     def own(self, uid: str, key: str) -> list[Reservation]:
         """The objects of this service that serve the claim, itself or something above it."""
@@ -162,7 +160,7 @@ class Reservations:
         """The age of the earliest other service that asks for something that overlaps the claim."""
         found: Age | None = None
         for other in self._overlapping(key):
-            for age, asking in self._asking.get(other, ())[:2]:
+            for age, asking in self._asking_for(other)[:2]:
                 if asking != service:
                     found = age if found is None or age < found else found
                     break
@@ -184,7 +182,7 @@ class Reservations:
         return self._of.get(ref, {})
 
     def _at(self, key: str) -> Iterable[Reservation]:
-        return self._reserved.get(key, {}).values()
+        return [self._of[ref][key] for ref in self._reserved.at(key)]
 
     def _outdone(self, key: str, age: Age) -> set[Ref]:
         """Whose claims it may decide that a service of this age begins to ask for one, or stops asking.
@@ -194,19 +192,39 @@ class Reservations:
         """
         affected: set[Ref] = set()
         for other in self._overlapping(key):
-            asking = self._asking.get(other)
+            asking = self._asking_for(other)
             if asking and age < asking[0][0]:
                 affected.add(asking[0][1])
-            wants = self._wants.get(other, {})
-            if len(wants) > len(asking or ()):
-                affected.update(service for service, want in wants.items() if want.how == "listens")
+            affected.update(self._listening.at(other))
         return affected
 
-    def _stop_asking(self, key: str, want: Want) -> None:
-        asking = self._asking[key]
-        del asking[bisect_left(asking, (want.age, want.service))]
-        if not asking:
+    def _listen(self, key: str, service: Ref, before: How | None, now: How | None) -> None:
+        if now == "listens":
+            self._listening.add(key, service)
+        elif before == "listens":
+            self._listening.discard(key, service)
+
+    def _asking_for(self, key: str) -> Sequence[Asking]:
+        asking = self._asking.get(key, ())
+        return asking if isinstance(asking, list) else (asking,) if asking else ()
+
+    def _start_asking(self, key: str, asking: Asking) -> None:
+        known = self._asking.get(key)
+        if known is None:
+            self._asking[key] = asking
+        elif isinstance(known, list):
+            insort(known, asking)
+        else:
+            self._asking[key] = sorted((known, asking))
+
+    def _stop_asking(self, key: str, asking: Asking) -> None:
+        known = self._asking[key]
+        if not isinstance(known, list):
             del self._asking[key]
+            return
+        del known[bisect_left(known, asking)]
+        if len(known) == 1:
+            self._asking[key] = known[0]
 
     def _overlapping(self, key: str) -> Iterator[str]:
         yield from _above(key)
@@ -215,7 +233,7 @@ class Reservations:
                 yield below
 
     def _concerned(self, key: str) -> set[Ref]:
-        return {service for other in self._overlapping(key) for service in self._wants.get(other, ())}
+        return {service for other in self._overlapping(key) for service in self._wants.at(other)}
 
     def _count(self, key: str, step: int) -> None:
         """Keep, for each prefix above a claim, which claims lie below it."""
@@ -230,13 +248,6 @@ class Reservations:
                 del below[key]
                 if not below:
                     del self._below[above]
-
-
-def _discard(table: dict[str, dict[Ref, V]], key: str, ref: Ref) -> None:
-    row = table[key]
-    del row[ref]
-    if not row:
-        del table[key]
 
 
 def _above(key: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from doorward.model.action import Action
 from doorward.model.reference import Ref
-from doorward.state.facts import Fact
+from doorward.state.facts import Fact, created_at
 from doorward.state.memory import FORGOTTEN, Memory, Served
 from doorward.state.reservations import NOBODY, Age
 
@@ -51,8 +51,7 @@ class Services:
         if fact.uid in self._refs:
             return False
         self._refs[fact.uid] = fact.ref
-        created = fact.object()["metadata"].get("creationTimestamp", "")
-        self._ages[fact.uid] = (created, fact.ref.namespace, fact.ref.name)
+        self._ages[fact.uid] = (created_at(fact), fact.ref.namespace, fact.ref.name)
         return True
 
     def forget(self, uid: str) -> list[Ref]:

@@ -8,7 +8,7 @@ a change of a service --> itself, and whatever bears its UID
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 
 import msgspec
@@ -25,6 +25,7 @@ from doorward.state.inference_service import legible
 from doorward.state.kinds import Kinds
 from doorward.state.memory import key_of
 from doorward.state.reading import Dependents
+from doorward.state.reads import Reads
 from doorward.state.reservations import NOBODY, Age, Reservations
 from doorward.state.reserved import Claimant, reserved
 from doorward.state.services import Services
@@ -46,8 +47,7 @@ class State:
         self.queue = WorkQueue()
         self.configured = Configured(at=0.0, good=None)
         self.settings: Settings | None = None
-        self.reads: dict[Ref, int] = {}
-        """The settings that each service's door read, as bits; none for one that was never reconciled."""
+        self.reads = Reads()
         self.born: set[str] = set()
         """Services that came while we watched: nothing of theirs stood before."""
         self.unlisted: dict[Ref, frozenset[str]] = {}
@@ -111,7 +111,7 @@ class State:
                 self.reserve(unknown, self.number)  # nobody verifies it any more, so that it can't reserve a host
             for fact in self.facts.bearing(before.uid):
                 self.reserve(fact.ref, self.number)
-            self.reads.pop(ref, None)
+            self.reads.forget(ref)
             self.unlisted.pop(ref, None)
         if after is None:
             return
@@ -200,8 +200,8 @@ class State:
         ref = self.services.ref(uid)
         return self.facts.get(ref) if ref else None
 
-    def all_services(self) -> list[Ref]:
-        return [fact.ref for fact in self.facts.of_kind(INFERENCE_SERVICE)]
+    def all_services(self) -> Collection[Ref]:
+        return self.facts.refs(INFERENCE_SERVICE)
 
     def owns(self, uid: str, ref: Ref) -> bool:
         """Whether a UID is that of a service in an object's namespace."""

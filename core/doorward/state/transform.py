@@ -82,8 +82,8 @@ def _metadata(obj: JsonObject) -> JsonObject:
     whole = as_map(obj.get("metadata"))
     kept: JsonObject = {"name": whole.get("name", "")}
     for key in ("namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"):
-        if whole.get(key):
-            kept[key] = whole[key]
+        if value := whole.get(key):
+            kept[key] = value
     if labels := as_map(whole.get("labels")):
         kept["labels"] = labels
     if annotations := as_map(whole.get("annotations")):
@@ -107,8 +107,8 @@ def _whole(obj: JsonObject) -> JsonObject:
             metadata["otherManager"] = others
     kept: JsonObject = {"metadata": metadata}
     for key in ("spec", "status"):
-        if obj.get(key):
-            kept[key] = obj[key]
+        if value := obj.get(key):
+            kept[key] = value
     return kept
 
 
@@ -132,9 +132,9 @@ def _service(obj: JsonObject) -> JsonObject:
     kept = _whole(obj)
     spec = as_map(obj.get("spec"))
     kept["spec"] = {
-        key: spec[key]
+        key: value
         for key in ("type", "selector", "ports", "externalName", "clusterIP", "loadBalancerIP")
-        if spec.get(key) is not None
+        if (value := spec.get(key)) is not None
     }
     kept.pop("status", None)
     if ingress := as_list(as_map(as_map(obj.get("status")).get("loadBalancer")).get("ingress")):
@@ -185,8 +185,8 @@ def _inference_service(obj: JsonObject) -> JsonObject:
     spec, status = as_map(obj.get("spec")), as_map(obj.get("status"))
     kept: JsonObject = {}
     for component in COMPONENTS:
-        if spec.get(component) is not None:
-            kept[component] = _component(spec[component])
+        if (part := spec.get(component)) is not None:
+            kept[component] = _component(part)
     for key in ("runtime", "model"):
         if spec.get(key) is not None:
             kept[key] = {}
@@ -216,8 +216,8 @@ def _component(value: Any) -> Any:
         return {"malformed": type(value).__name__}
     kept: JsonObject = {}
     for key in ("minReplicas", "timeoutSeconds", "malformed"):
-        if value.get(key) is not None:
-            kept[key] = value[key]
+        if (told := value.get(key)) is not None:
+            kept[key] = told
     for key in ("leader", "worker"):
         if value.get(key) is not None:
             kept[key] = {}

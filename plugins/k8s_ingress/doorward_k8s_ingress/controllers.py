@@ -44,6 +44,8 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     """What on a Service makes it speak HTTP/2, in words for people; empty where an Ingress can, or nothing is known."""
     reads: frozenset[str] = frozenset()
     """Values of ``appProtocol`` by which it speaks HTTP/2 by itself."""
+    upgrading: str = ""
+    """Annotation that lists the paths at which WebSockets are let through; empty where they are anyway, or never."""
     headers: tuple[tuple[str, str], ...] = ()
     """Annotations that set headers, with ``{name}`` and ``{namespace}`` for those of the service."""
     redirect: tuple[tuple[str, str], ...] = ()
@@ -75,6 +77,7 @@ def _controller(data: JsonObject) -> Controller:
         speaking=prefix + data["speaking"] if "speaking" in data else "",
         by_service=data.get("by_service", ""),
         reads=frozenset(data.get("reads", ())),
+        upgrading=prefix + data["upgrading"] if "upgrading" in data else "",
         headers=tuple((prefix + key, value) for key, value in data.get("headers", {}).items()),
         redirect=tuple(data.get("redirect", {}).items()),
     )

@@ -169,6 +169,8 @@ def _ingress(
     named = door.ingress_class and not controller.by_annotation
     spec: JsonObject = {"ingressClassName": door.ingress_class} if named else {}
     spec["rules"] = [{"host": host, "http": {"paths": [path.rendered() for path in paths]}} for host in hosts]
+    if controller.upgrading:
+        annotations = {controller.upgrading: ",".join(path.path for path in paths), **annotations}
     if secret:
         spec["tls"] = [{"hosts": list(hosts), "secretName": secret}]
         annotations = {**annotations, **dict(controller.redirect)}

@@ -1,0 +1,1 @@
+"""What is measured before a real API server: doorward's process, its peers, and whoever looks on from outside."""
