@@ -74,5 +74,5 @@ class WriteQueue:
                     return taken
                 del lane[service]
                 taken += [Entry(service, cause, write, urgency) for write in writes]
-            self._lanes[urgency] = OrderedDict()  # and the room that it once took is given back
+            self._lanes[urgency] = OrderedDict()  # without the room that it once took
         return taken

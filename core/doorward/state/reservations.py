@@ -141,8 +141,8 @@ class Reservations:
 
     def takes(self, service: Ref, uid: str) -> bool:
         """Whether the service asks for a claim that none of its objects serves."""
-        _, wants = self._wanted.get(service, _NOTHING)
-        return any(how == "asks" and not self.own(uid, key) for key, how in wants.items())
+        _, wanted = self._wanted.get(service, _NOTHING)
+        return any(how == "asks" and not self.own(uid, key) for key, how in wanted.items())
 
     def own(self, uid: str, key: str) -> list[Reservation]:
         """The objects of this service that serve the claim, itself or something above it."""
