@@ -28,7 +28,7 @@ import msgspec
 from doorward.backends import Backends
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import guard_of
-from doorward.model.action import REPORT, Action
+from doorward.model.action import CLOSE, LAST_STEP, REPORT, Action
 from doorward.model.door import Claim, Guard, Warning
 from doorward.model.event import (
     AnyEvent,
@@ -40,7 +40,8 @@ from doorward.model.event import (
     Remembered,
     Synced,
 )
-from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.hosts import service_of
+from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.plan.write import Write
@@ -58,6 +59,7 @@ from doorward.state.memory import FORGOTTEN
 from doorward.state.packing import unpack
 from doorward.state.snapshot import Snapshot
 from doorward.state.state import State
+from doorward.state.work_queue import Due
 
 __all__ = ["Engine"]
 
@@ -113,8 +115,8 @@ class Engine:
         At most ``limit`` of them, the most urgent first, but what closes a door whatever the limit; what is left is
         handed out by a later call, unless by then something else is to be done.
         """
-        taken: list[tuple[Ref | None, int, Write]] = list(self._writes.take(limit))
-        taken += [(None, cause, write) for cause, write in self._settings_events]
+        taken: list[tuple[Ref | None, int, Write, int]] = list(self._writes.take(limit))
+        taken += [(None, cause, write, LAST_STEP) for cause, write in self._settings_events]
         self._settings_events = []
         return [self._issue(*entry) for entry in taken if self._may_issue(*entry)]
 
@@ -215,6 +217,11 @@ class Engine:
         fact = self._state.service(uid)
         return fact.object() if fact else None
 
+    def named(self, uid: str) -> str:
+        """NAMESPACE/NAME of the InferenceService with this UID; empty where there is none."""
+        ref = self._state.services.ref(uid)
+        return f"{ref.namespace}/{ref.name}" if ref else ""
+
     def seen(self, uid: str) -> str:
         """The resourceVersion at which the InferenceService with this UID was last seen; empty where it wasn't."""
         fact = self._state.service(uid)
@@ -234,6 +241,12 @@ class Engine:
         """The nearest prefix at or above a path that services hold on a host, and these; none where nobody does."""
         prefix, owners = self._state.reservations.holders(Claim(host, path))
         return prefix, tuple(ref for uid in owners if (ref := self._state.services.ref(uid)))
+
+    def inside(self, host: str) -> tuple[Ref, ...]:
+        """The services that a name inside the cluster leads to: it is that of their own door, or of a component's."""
+        settings = self._state.settings
+        named = service_of(host, settings.cluster_domain) if settings else None
+        return tuple(self._state.dependents.of(Ref(SERVICE, *named))) if named else ()
 
     def is_shared(self, host: str) -> bool:
         """Whether doors share a host by path."""
@@ -302,15 +315,15 @@ class Engine:
         everything_known = state.kinds.all_known
         left = self._budget
         while state.queue and left > 0:
-            ref, cause, landed = state.queue.take()
-            if not everything_known and self._may_wait(ref):
-                state.queue.defer(ref, cause)
-                self._writes.drop(ref)  # what was to close it before it was asked for again
+            due = state.queue.take()
+            if not everything_known and self._may_wait(due.ref):
+                state.queue.defer(due.ref, due.cause)
+                self._writes.drop(due.ref)  # what was to close it before it was asked for again
                 continue
-            if landed and self._conclude(ref, cause):
+            if due.landed and self._conclude(due.ref, due.cause):
                 continue
             left -= 1
-            records += self._reconcile_one(ref, cause)
+            records += self._reconcile_one(due)
         return records
 
     @property
@@ -347,11 +360,11 @@ class Engine:
             return False
         state.reads.note(ref, foreseen.tracked.read)
         state.owed.discard(ref)
-        self._writes.put(ref, cause, writes)
+        self._writes.put(ref, cause, writes, next=True)
         return True
 
-    def _reconcile_one(self, ref: Ref, cause: int) -> list[Record]:
-        state = self._state
+    def _reconcile_one(self, due: Due) -> list[Record]:
+        state, ref, cause = self._state, due.ref, due.cause
         state.owed.discard(ref)
         self._writes.drop(ref)
         self._foreseen.pop(ref, None)
@@ -370,11 +383,23 @@ class Engine:
         decision = self._reconciler.reconcile(
             fact, state.settings, memory, state.now, first=first, born=born, now_listed=now_listed
         )
-        return self._take_up(fact, decision, cause, first=first)
+        if due.next and state.queue.backlog and self._takes(fact, decision):
+            for other in sorted({*decision.affected, ref}):
+                state.queue.add_to_backlog(other, cause)
+            return []
+        return self._take_up(fact, decision, due, first=first)
 
-    def _take_up(self, fact: Fact, decision: Decision, cause: int, *, first: bool) -> list[Record]:
+    def _takes(self, fact: Fact, decision: Decision) -> bool:
+        """Whether a door is to take a host, for which an earlier service that isn't decided yet may ask as well.
+
+        What closes waits for nobody.
+        """
+        closes = any(write.order == CLOSE for write in decision.writes)
+        return not closes and self._state.reservations.takes(fact.ref, fact.uid)
+
+    def _take_up(self, fact: Fact, decision: Decision, due: Due, *, first: bool) -> list[Record]:
         """Note what a decision depends on and remembers, tell whom it concerns, and queue its writes."""
-        state, ref = self._state, fact.ref
+        state, ref, cause = self._state, fact.ref, due.cause
         before, now = state.services.memory(fact.uid), decision.memory
         state.dependents.record(ref, decision.keys)
         if decision.waiting_for:
@@ -385,7 +410,7 @@ class Engine:
         state.queue.timers.set(ref, decision.wake)
         for other in sorted(decision.affected):
             if other != ref:
-                state.queue.add(other, cause)
+                state.queue.add_to_backlog(other, cause)
         records = []
         if error := decision.error:
             failed = Failed(at=state.now, uid=fact.uid, plugin=error.plugin, hook=error.hook, traceback=error.traceback)
@@ -398,7 +423,7 @@ class Engine:
             for owned in state.facts.owned_by(fact.uid, ref.namespace):
                 state.reserve(owned.ref, cause, decided=True)
         if decision.writes:
-            self._writes.put(ref, cause, decision.writes)
+            self._writes.put(ref, cause, decision.writes, next=due.next)
         if decision.foreseen and not state.in_flight.any_for(fact.uid):
             self._foreseen[ref] = decision.foreseen
         return records
@@ -422,18 +447,18 @@ class Engine:
         state.unlisted.pop(ref, None)
         state.changed_in_flight.discard(ref)
         for other in sorted(state.reservations.drop(ref)):
-            state.queue.add(other, cause)
+            state.queue.add_to_backlog(other, cause)
 
     # -- handing out ---------------------------------------------------------------------------------------------
 
-    def _may_issue(self, service: Ref | None, _: int, write: Write) -> bool:
+    def _may_issue(self, service: Ref | None, _: int, write: Write, __: int) -> bool:
         """Not a second write to an object, nor what may open a host for a service that is about to be reconciled."""
         if write.ref in self._state.in_flight:
             return False
         opens = write.verb in ("create", "patch") and write.ref.kind in self.backends.claiming
         return not (opens and service in self._state.queue)
 
-    def _issue(self, service: Ref | None, cause: int, write: Write) -> Action:
+    def _issue(self, service: Ref | None, cause: int, write: Write, urgency: int) -> Action:
         state = self._state
         fact = state.facts.get(service) if service else None
         action = Action(
@@ -451,7 +476,7 @@ class Engine:
             at=state.now,
             digest=write.digest,
             repair=write.repair,
-            order=write.order,
+            urgency=urgency,
         )
         folds.issued(state, Issued(at=state.now, action=action))
         return action

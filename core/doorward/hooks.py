@@ -112,7 +112,8 @@ def render(door: Door, read: Read) -> Rendering | None:
     isn't rendered any more.
 
     Where ``door.guard`` is set, the backend that opens the door renders the guard too, and says so with ``guarded``;
-    otherwise the door is refused (``AuthUnsupported``) and closed.
+    otherwise the door is refused (``AuthUnsupported``) and closed.  A backend that puts something beside the door, by
+    which it could be reached without its guard, says ``unguarded``, and the door is closed as well.
 
     .. versionadded:: 0.1
     """

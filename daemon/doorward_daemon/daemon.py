@@ -15,7 +15,7 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
 from doorward.journal import Journal, JournalError, SqliteJournal
 from doorward.model.action import Action
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject
+from doorward.model.reference import CORE_RESOURCES, INFERENCE_SERVICE, JsonObject
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
@@ -28,8 +28,8 @@ from doorward_daemon.metrics import Metrics
 
 __all__ = ["Options", "reconcile", "start"]
 
-BUDGET = 100
-"""Doors that are decided at a time, before requests and signals get their turn."""
+BUDGET = 5
+"""Doors that are decided at a time, before requests and signals get their turn: some milliseconds' worth."""
 RETENTION_AGE = 14 * 24 * 3600.0
 RETENTION_BYTES = 512 * 1024 * 1024
 """What the journal keeps, in seconds and in bytes."""
@@ -83,7 +83,7 @@ def _cluster(kubeconfig: Path | None, context: str | None) -> KubeCluster:
 
 async def _reach(cluster: KubeCluster) -> None:
     """Raise ApiError where the API server can't be asked: who waits for an answer wants to know at once."""
-    resource = next(r for r in Engine().backends.resources.values() if r.kind == INFERENCE_SERVICE)
+    resource = next(each for each in CORE_RESOURCES if each.kind == INFERENCE_SERVICE)
     try:
         await cluster.served(resource)
     except ApiError as error:
@@ -211,6 +211,6 @@ class _Planned(Listener):
         self._engine = shell.engine
 
     def planned(self, action: Action) -> None:
-        service = logs.named(self._engine.service(action.service))
+        service = self._engine.named(action.service)
         fields = f" ({', '.join(action.fields)})" if action.fields else ""
         typer.echo(f"{action.verb:<7}{action.ref}{fields}: {action.reason}, for {service}")

@@ -10,7 +10,6 @@ import orjson
 import structlog
 from doorward.model.action import Action
 from doorward.model.event import Applied, Refused
-from doorward.model.reference import JsonObject
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
@@ -79,10 +78,11 @@ class WriteLog(Listener):
 
     def __init__(self, shell: Shell) -> None:
         self._engine = shell.engine
+        self._log = structlog.get_logger("doorward").bind()  # once, and not for each line
 
     def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
         known = {
-            "service": named(self._engine.service(action.service)),
+            "service": self._engine.named(action.service),
             "object": str(action.ref),
             "reason": action.reason,
             "fields": list(action.fields),
@@ -91,15 +91,10 @@ class WriteLog(Listener):
             "seconds": round(seconds, 4),
         }
         if isinstance(outcome, Applied):
-            log = _log.debug if action.verb == "verify" else _log.info
+            log = self._log.debug if action.verb == "verify" else self._log.info
             log(_DONE.get(action.verb, action.verb), **known)
         elif isinstance(outcome, Refused):
             why = outcome.message or outcome.reason
-            _log.warning(f"{action.verb} refused", **known, status=outcome.status, message=why)
+            self._log.warning(f"{action.verb} refused", **known, status=outcome.status, message=why)
         else:
-            _log.warning(f"{action.verb} unanswered", **known, message=outcome.message)
-
-
-def named(service: JsonObject | None) -> str:
-    """``namespace/name``; empty for what is no service's."""
-    return f"{service['metadata'].get('namespace', '')}/{service['metadata']['name']}" if service else ""
+            self._log.warning(f"{action.verb} unanswered", **known, message=outcome.message)

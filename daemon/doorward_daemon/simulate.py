@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from doorward.testing.simulator import Failure, Scenario, Tally, dump, failure, generate, load, shrink, sweep, tell
 
 __all__ = ["command"]
-
-_MOST = 3
-"""Failing seeds that are shrunk and told; the others are named."""
 
 
 def command(
@@ -46,22 +40,11 @@ def command(
 
     Exit status: 0; 1 when a seed fails; 2 when the options make no sense.
     """
+    from doorward_daemon import simulating
+
     if scenario is not None:
-        raise typer.Exit(_play_one(load(scenario.read_bytes()), story))
-    asked = _range(seeds)
-    if story and len(asked) == 1:
-        raise typer.Exit(_play_one(generate(asked[0]), story))
-    began = time.monotonic()
-    total = Tally()
-    for tally in sweep(asked, jobs):
-        total.add(tally)
-        for seed, found in tally.failures.items():
-            if len(total.failures) <= _MOST:
-                _tell_failure(seed, found, save)
-            else:
-                typer.echo(f"seed {seed} fails: {found.message}")
-    _summary(total, time.monotonic() - began)
-    raise typer.Exit(1 if total.failures else 0)
+        raise typer.Exit(simulating.play_file(scenario, story))
+    raise typer.Exit(simulating.play(_range(seeds), jobs, story=story, save=save))
 
 
 def _range(text: str) -> range:
@@ -73,42 +56,3 @@ def _range(text: str) -> range:
     if last < first:
         raise typer.BadParameter(f"{text} is empty", param_hint="--seeds")
     return range(first, last + 1)
-
-
-def _play_one(scenario: Scenario, story: bool) -> int:
-    if story:
-        _lines(tell(scenario))
-    found = failure(scenario)
-    typer.echo(found.message if found else "every promise holds")
-    return 1 if found else 0
-
-
-def _tell_failure(seed: int, found: Failure, save: Path | None) -> None:
-    typer.echo(f"seed {seed} fails: {found.message}")
-    shortest = shrink(generate(seed), found.what)
-    again = failure(shortest)
-    typer.echo(f"the shortest scenario that fails so, {len(shortest.steps)} steps:")
-    _lines(tell(shortest))
-    typer.echo(f"      {again.message if again else 'which fails no more'}")
-    if save is not None:
-        save.mkdir(parents=True, exist_ok=True)
-        file = save / f"seed-{seed}.json"
-        file.write_bytes(dump(shortest))
-        typer.echo(f"play it again: doorward simulate --scenario {file}")
-    typer.echo(f"play the whole seed again: doorward simulate --seeds {seed}")
-
-
-def _summary(total: Tally, seconds: float) -> None:
-    faults = sum(total.faults.values())
-    typer.echo(
-        f"{total.seeds} seeds, {total.steps} steps, {total.writes} writes, {faults} faults injected, "
-        f"{len(total.failures)} failed; {total.seeds / max(seconds, 1e-9):.1f} seeds a second"
-    )
-    for fault, count in sorted(total.faults.items()):
-        if count:
-            typer.echo(f"{count:10}  {fault}")
-
-
-def _lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        typer.echo(line)

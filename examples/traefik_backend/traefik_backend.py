@@ -6,22 +6,23 @@ are Traefik's own configuration.  A router is there only if its Middlewares are:
 
 Source: traefik/traefik, pkg/provider/kubernetes/crd/traefikio/v1alpha1/ingressroute.go and middleware.go, pkg/muxer/
 http/matcher.go (``pathPrefix``) and mux.go (``GetRulePriority``), pkg/middlewares/stripprefix/strip_prefix.go,
-pkg/middlewares/auth/forward.go (a header of ``authResponseHeaders`` is never the client's own).
+pkg/provider/kubernetes/crd/kubernetes.go (``makeID``).  The guard is ``doorward.model.forward_auth``'s.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 
 from doorward.hooks import Read, Watch, hookimpl
 from doorward.model import names
 from doorward.model.door import Claim, Door, Rendering, manifest
+from doorward.model.forward_auth import MIDDLEWARE, middleware, problem
 from doorward.model.hosts import segment_prefix
 from doorward.model.reference import JsonObject, Resource, kind_of
 
 INGRESS_ROUTE = Resource("IngressRoute.traefik.io", "ingressroutes", ("v1alpha1",))
-MIDDLEWARE = Resource("Middleware.traefik.io", "middlewares", ("v1alpha1",))
 WRITTEN = ("list", "watch", "create", "patch", "delete")
 PLAIN_PATH = re.compile(r"[-A-Za-z0-9._~/]+")
 
@@ -39,29 +40,24 @@ def render(door: Door, read: Read) -> Rendering | None:
     if door.serverless:
         return Rendering(refused="traefik doesn't serve mode Serverless; choose ome.io/deployment-mode: RawDeployment")
     headers = {"OMe-Isvc-Name": door.name, "OME-Isvc-Namespace": door.namespace}
-    through = [_middleware(door, "headers", door.hhhhh, {"headers": {"customRequestHeaders": headers}})]
-    if door.guard:
-        through.insert(0, _middleware(door, "guard", door.hhhhh, {"forwardAuth": _asking(door)}))
+    if door.guard and (why := problem(door)):
+        return Rendering(unguarded=why)
+    through = [middleware(door)] if door.guard else []
+    through.append(_middleware(door, "headers", "", {"headers": {"customRequestHeaders": headers}}))
     objects = [*through, _ingress_route(door, door.name, door.all_hosts, "", through)] if door.all_hosts else through
     opens = door.path is not None and PLAIN_PATH.fullmatch(door.path.prefix) is not None
     if opens and (path := door.path):
-        mark = names.mark(door.namespace, door.name, path.prefix)
-        strip = _middleware(door, "path", mark, {"stripPrefix": {"prefixes": [path.prefix]}})
-        hosts, name = dict.fromkeys((path.host, *door.draining_path_hosts)), strip["metadata"]["name"]
+        strip = _middleware(door, "path", path.prefix, {"stripPrefix": {"prefixes": [path.prefix]}})
+        hosts = dict.fromkeys((path.host, *door.draining_path_hosts))
+        name = names.derived(door.name, "path", names.mark(door.namespace, door.name, path.prefix))
         objects = [*objects, strip, _ingress_route(door, name, hosts, path.prefix, [*through, strip])]
     return Rendering(objects=tuple(objects), path=opens, guarded=door.guard is not None)
 
 
-def _asking(door: Door) -> JsonObject:
-    """The authorization service, by an address that names the door; a client's own X-Forwarded headers don't count."""
-    namespace, service, port = re.split("[/:]", door.settings.auth_service)
-    address = f"http://{service}.{namespace}.svc.{door.settings.cluster_domain}:{port}"
-    address += f"/door/traefik/{door.namespace}/{door.name}"
-    return {"address": address, "authResponseHeaders": [door.settings.client_header], "trustForwardHeader": False}
-
-
-def _middleware(door: Door, suffix: str, mark: str, spec: JsonObject) -> JsonObject:
-    return manifest(MIDDLEWARE.api_version(), MIDDLEWARE.name, names.derived(door.name, suffix, mark), spec)
+def _middleware(door: Door, suffix: str, prefix: str, spec: JsonObject) -> JsonObject:
+    """Its name can't be guessed, since Traefik takes ``b-m`` of namespace ``a`` for ``m`` of ``a-b``."""
+    digits = sha256(f"{door.namespace}/{door.name}/{door.uid}{prefix}".encode()).hexdigest()[:16]
+    return manifest(MIDDLEWARE.api_version(), MIDDLEWARE.name, names.derived(door.name, suffix, digits), spec)
 
 
 def _ingress_route(door: Door, name: str, hosts: Iterable[str], prefix: str, through: list[JsonObject]) -> JsonObject:

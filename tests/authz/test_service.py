@@ -149,6 +149,31 @@ async def test_a_host_leads_to_the_guard_of_whoever_has_it(place: Place) -> None
     assert await place.status("alices-key", "/host/envoy/", Host="n.a.example.com") == 401
 
 
+FORMS = ("", ".svc", ".svc.cluster.local", ".svc.cluster.local:80")
+
+
+@pytest.mark.parametrize("name", ["m", "m-engine"])
+async def test_names_inside_the_cluster_lead_to_the_guard_of_the_door(place: Place, name: str) -> None:
+    """Its own, and its component's."""
+    for form in FORMS:
+        host = {"Host": f"{name}.a{form}"}
+        await place.until(200, "alices-key", "/host/envoy/v1/chat", **host)
+        assert [await place.status(key, "/host/envoy/v1/chat", **host) for key in ("", "x")] == [401, 401]
+
+
+async def test_other_names_inside_the_cluster_lead_to_nobody(place: Place) -> None:
+    for host in ("m-router.a.svc", "m.b.svc", "m.a.svc.example.com", "m.a.pod", "x.m.a.svc", "a.svc"):
+        assert await place.status("alices-key", "/host/envoy/", Host=host) == 401
+
+
+async def test_a_door_of_another_name_is_known_by_that_one(place: Place) -> None:
+    config = place.resource("ConfigMap")
+    renamed = {"data": {"doorward": f'{CONFIG}\ndoorService: "{{{{.Name}}}}-door"'}}
+    place.store.patch(config, "ome", "inferenceservice-config", renamed)
+    await place.until(200, "alices-key", "/host/envoy/", Host="m-door.a.svc.cluster.local")
+    await place.until(401, "alices-key", "/host/envoy/", Host="m.a.svc.cluster.local")
+
+
 async def test_a_service_that_is_gone_has_no_door(place: Place) -> None:
     place.delete("InferenceService.ome.io", "m")
     await place.until(401, "alices-key")

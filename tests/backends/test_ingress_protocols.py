@@ -199,3 +199,23 @@ def test_the_certificate_of_a_path_door_that_isnt_opened_is_nobodys_business() -
     secret = f"m-path-{names.mark('a', 'm', '/m')}-tls"
     assert any("expired" in each.message for each in rendered(door, "nginx", certificate(secret, "a"))[1])
     assert not any("expired" in each.message for each in rendered(door, "contour", certificate(secret, "a"))[1])
+
+
+def test_istios_ingresses_have_their_secrets_where_its_gateway_is() -> None:
+    door = make(scheme="https", annotations={"doorward.io/tls-secret": "star"})
+    (told,) = rendered(door, "istio", certificate("star", "istio-system"))[1]
+    assert (told.reason, told.condition) == ("CertificateExpired", True)
+    assert rendered(door, "istio", certificate("star", "a"))[1] == []
+
+
+def test_what_cert_manager_writes_where_istio_does_not_look_is_told() -> None:
+    asking = {"cert-manager.io/cluster-issuer": "acme"}
+    (told,) = rendered(make(scheme="https", annotations=asking), "istio")[1]
+    assert told.reason == "NoCertificate"
+    assert "istio-system" in told.message
+    assert "m-tls" in told.message
+    door = make(scheme="https", annotations=asking, path=PathDoor("example.com", "/m"), mode="Serverless")
+    assert [each.reason for each in rendered(door, "istio")[1]] == ["NoCertificate"]
+    assert rendered(make(scheme="https", annotations=asking), "nginx")[1] == []
+    assert rendered(make(scheme="https", annotations={**asking, "doorward.io/tls-secret": "star"}), "istio")[1] == []
+    assert rendered(make(annotations=asking), "istio")[1] == []

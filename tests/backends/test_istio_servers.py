@@ -9,6 +9,7 @@ from doors import make
 from doorward.model.door import Claim, Door, PathDoor
 from doorward.model.settings import Settings
 from evaluate import DEFAULT_GATEWAY, LOCAL_GATEWAY, route
+from gateways import certificate
 from gateways import istio_gateway as gateway
 from opened import call, facts, open_door, owned, render
 
@@ -172,3 +173,40 @@ def test_many_hosts_are_one_warning() -> None:
 
 def test_a_gateway_that_isnt_known_says_nothing() -> None:
     assert render("istio", door_of()).warnings == ()
+
+
+def expired(door: Door, server: dict[str, Any], *certificates: dict[str, Any]) -> list[str]:
+    warnings = render("istio", door, facts(gateway(http(), server), *certificates)).warnings
+    assert all(warning.condition for warning in warnings)
+    return [warning.reason for warning in warnings]
+
+
+@pytest.mark.parametrize("namespace", ["istio-system", "knative-serving"])
+def test_an_expired_certificate_is_named_where_gateways_have_their_secrets(namespace: str) -> None:
+    named = ["CertificateExpired"]
+    assert expired(door_of(), https(), certificate("star", namespace)) == named
+    assert expired(door_of(path=PathDoor("example.com", "/m")), https(), certificate("star", namespace)) == named
+    for other in (certificate("other", namespace), certificate("star", namespace, reason="Renewing")):
+        assert expired(door_of(), https(), other) == []
+    assert expired(door_of(), https("*.example.org"), certificate("star", namespace)) == ["NoTLSListener"]
+    assert expired(door_of(scheme="http"), https(), certificate("star", namespace)) == []
+
+
+def test_a_certificate_of_another_namespace_is_looked_for_there_alone() -> None:
+    server = https()
+    server["tls"]["credentialName"] = "certs/star"
+    assert expired(door_of(), server, certificate("star", "certs")) == ["CertificateExpired"]
+    assert expired(door_of(), server, certificate("star", "istio-system")) == []
+
+
+def test_each_certificate_of_a_server_is_looked_for() -> None:
+    server = https()
+    server["tls"] = {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}
+    assert expired(door_of(), server, certificate("ecdsa", "istio-system")) == ["CertificateExpired"]
+
+
+@pytest.mark.parametrize("name", ["sds://star", "builtin://", ""])
+def test_what_no_secret_holds_has_no_certificate(name: str) -> None:
+    server = https()
+    server["tls"]["credentialName"] = name
+    assert expired(door_of(), server, certificate("star", "istio-system")) == []

@@ -1,9 +1,9 @@
 """Requests at a steady rate, whatever becomes of them; run in the tests' network.
 
 Reads one line of JSON: ``rate`` a second, ``seconds`` and ``most`` requests after which it ends by itself, and
-``targets``, each with ``address``, ``port``, ``host``, ``path`` and ``pods``: the addresses one of which must answer.
-Targets take turns.  Prints a line of JSON every tenth of a second, the last one when told to end by the end of its
-input and when all is answered:
+``targets``, each with ``address``, ``port``, ``host``, ``path``, ``authority`` (whom the client trusts, in PEM; empty
+for plain HTTP) and ``pods``: the addresses one of which must answer.  Targets take turns.  Prints a line of JSON every
+tenth of a second, the last one when told to end by the end of its input and when all is answered:
 
 ``sent``, ``answered``: requests so far; ``lost``: those so far that weren't answered with 200 by a pod that should
 (the first hundred, each with its second, target and what came instead); ``reached``: answers by target and pod.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 import time
 from collections import Counter
@@ -39,6 +40,8 @@ class Generator:
         self._answered = 0
         self._lost: list[str] = []
         self._reached = [Counter[str]() for _ in targets]
+        authorities = {target["authority"] for target in targets} - {""}
+        self._trusting = {each: ssl.create_default_context(cadata=each) for each in authorities}
 
     async def run(self, ended: asyncio.Event) -> None:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
@@ -61,10 +64,14 @@ class Generator:
 
     async def _request(self, session: aiohttp.ClientSession, which: int) -> None:
         target = self._targets[which]
-        url = URL(f"http://{target['address']}:{target['port']}{target['path']}", encoded=True)
+        tls = self._trusting.get(target["authority"])
+        scheme = "https" if tls else "http"
+        url = URL(f"{scheme}://{target['address']}:{target['port']}{target['path']}", encoded=True)
+        sent = {"headers": {"Host": target["host"]}, "json": {"prompt": "?"}}
+        secure = {"ssl": tls, "server_hostname": target["host"]} if tls else {}
         began = self._elapsed()
         try:
-            async with session.post(url, headers={"Host": target["host"]}, json={"prompt": "?"}) as answer:
+            async with session.post(url, **sent, **secure) as answer:
                 body = await answer.read()
                 came = json.loads(body)["address"] if answer.status == 200 else f"{answer.status} {body[:100]!r}"
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:

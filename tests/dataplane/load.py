@@ -32,6 +32,8 @@ class Target:
     path: str
     pods: Sequence[str]
     address: str = GATEWAY
+    authority: str = ""
+    """In PEM, that which the client trusts to tell who the host is; without one it asks in plain HTTP."""
 
 
 class Load:

@@ -107,12 +107,12 @@ class Models(World):
         service = f"{self.namespace}/{name}-{component}"
         return [address for address, its in self.plane.pods.items() if its == service]
 
-    async def inside(self, host: str, *paths: str) -> list[Answer]:
+    async def inside(self, host: str, *paths: str, headers: dict[str, str] | None = None) -> list[Answer]:
         """What a pod without a sidecar gets from a Service's name, for each path."""
         service = host.partition(":")[0].removesuffix(".cluster.local").removesuffix(".svc")
         name, _, namespace = service.partition(".")
         address, port = await self._endpoint(namespace, name)
-        return [await self.client.ask(host, path, port=port, address=address) for path in paths]
+        return [await self.client.ask(host, path, port=port, address=address, headers=headers) for path in paths]
 
     async def _endpoint(self, namespace: str, name: str) -> tuple[str, int]:
         """Where DNS and a node's rules lead to: from an external name to its Service, from a Service to its pod."""

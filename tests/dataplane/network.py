@@ -20,6 +20,8 @@ from tests.controlplane.server import die_with
 
 GATEWAY = "10.201.0.1"
 """Where Envoy listens."""
+AUTHZ = "10.201.0.2"
+"""Where the authorization service answers, in tests that have one."""
 PODS = "10.202.0.0/16"
 """Where pods answer."""
 _MASK = "255.0.0.0"

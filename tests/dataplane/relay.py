@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 
 async def relay(path: str, port: int) -> None:
+    async with await asyncio.start_unix_server(to(port), path) as server:
+        await server.serve_forever()
+
+
+def to(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """What becomes of a connection: it goes on to a port on loopback."""
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
@@ -21,8 +29,7 @@ async def relay(path: str, port: int) -> None:
             both.create_task(_pass_on(reader, far_writer))
             both.create_task(_pass_on(far_reader, writer))
 
-    async with await asyncio.start_unix_server(connected, path) as server:
-        await server.serve_forever()
+    return connected
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

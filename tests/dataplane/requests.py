@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from typing import Any, NamedTuple
 
@@ -61,27 +62,36 @@ class Client:
         method: str = "GET",
         data: Any = None,
         headers: dict[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> Answer:
-        """One request, and its answer."""
-        url = self.url(path, port, address)
+        """One request, and its answer; ``tls``: by TLS with a server that has to prove that it is the host."""
+        url = self.url(path, port, address, "https" if tls else "http")
         async with self.session.request(
-            method, url, headers={**(headers or {}), "Host": host}, data=data, allow_redirects=False
+            method,
+            url,
+            headers={**(headers or {}), "Host": host},
+            data=data,
+            allow_redirects=False,
+            ssl=tls or True,
+            server_hostname=host if tls else None,
         ) as answer:
             body = await answer.read()
             return Answer(answer.status, orjson.loads(body) if body.startswith(b"{") else {})
 
-    async def until_answered(self, host: str, *paths: str, port: int, status: int = 200) -> None:
+    async def until_answered(
+        self, host: str, *paths: str, port: int, status: int = 200, tls: ssl.SSLContext | None = None
+    ) -> None:
         """Ask for each path until the proxy has heard of it, and of the endpoints behind it."""
         deadline = time.monotonic() + PATIENCE
         for path in paths:
-            while (answered := await self._status(host, path, port)) != status:
+            while (answered := await self._status(host, path, port, tls)) != status:
                 if time.monotonic() > deadline:
-                    raise AssertionError(f"http://{host}{path} at port {port} is answered with {answered}")
+                    raise AssertionError(f"{host}{path} at port {port} is answered with {answered}")
                 await asyncio.sleep(0.02)
 
-    async def _status(self, host: str, path: str, port: int) -> int:
+    async def _status(self, host: str, path: str, port: int, tls: ssl.SSLContext | None) -> int:
         """0 where nobody answers."""
         try:
-            return (await self.ask(host, path, port=port)).status
+            return (await self.ask(host, path, port=port, tls=tls)).status
         except aiohttp.ClientConnectionError:
             return 0

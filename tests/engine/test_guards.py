@@ -252,6 +252,23 @@ OTHERS: dict[str, tuple[dict[str, str], JsonObject]] = {
 }
 
 
+CONTOUR: JsonObject = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "IngressClass",
+    "metadata": {"name": "contour"},
+    "spec": {"controller": "projectcontour.io/ingress-controller"},
+}
+
+
+def test_contour_s_own_way_to_ask_is_named_where_it_is_of_no_use() -> None:
+    at = scene(KEYS, CONTOUR, annotations={**ASKING, "ome.io/ingress-class": "contour"})
+    assert not stands(at)
+    assert at.verdict() == ("False", "AuthUnsupported")
+    assert "its external authorization is set by the administrator" in at.message()
+    assert "gRPC" in at.message()
+    assert "traefik" in at.message()
+
+
 @pytest.mark.parametrize(("annotations", "ingress"), OTHERS.values(), ids=OTHERS)
 def test_what_can_not_be_guarded_is_refused_and_closed(annotations: dict[str, str], ingress: JsonObject) -> None:
     at = scene(KEYS, annotations=annotations, **ingress)

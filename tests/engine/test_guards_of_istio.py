@@ -9,6 +9,7 @@ from doorward.model.reference import JsonObject
 from tests.engine.scenes import HTTP_ROUTE, VIRTUAL_SERVICE, Scene, accept_route, service
 from tests.engine.stage import settings
 from tests.engine.test_guards import ASKING, KEYS, WITH_SERVICE
+from tests.engine.test_guards import CLASS as NGINX
 
 POLICY = AUTHORIZATION_POLICY.kind
 GATEWAY = "Gateway.networking.istio.io"
@@ -36,16 +37,24 @@ def gateway(**selector: str) -> JsonObject:
     }
 
 
+def local_gateway(**selector: str) -> JsonObject:
+    """Knative's, nearly always of the same pods."""
+    found = gateway(**selector)
+    return {**found, "metadata": {**found["metadata"], "name": "knative-local-gateway"}}
+
+
 def scene(
     *objects: JsonObject,
     raw: bool = False,
     annotations: dict[str, str] | None = None,
     doorward: str = DOORWARD,
+    local: JsonObject | None = None,
     **ingress: object,
 ) -> Scene:
     backend = {"doorward.io/backend": "istio"} if raw else {}
     asked = {**backend, **(annotations or {})}
-    return Scene(settings(ingress, doorward=doorward), KEYS, *objects, *service(raw=raw, annotations=asked))
+    config = settings(ingress, doorward=doorward)
+    return Scene(config, KEYS, local or local_gateway(), *objects, *service(raw=raw, annotations=asked))
 
 
 def is_open(at: Scene) -> bool:
@@ -116,6 +125,110 @@ def test_a_standing_door_is_closed_where_its_gateway_has_no_guard() -> None:
     at.edit(annotations=ASKING)
     assert not is_open(at)
     assert at.reaches("http://m.a.svc.cluster.local/", inside=True)
+
+
+def test_in_raw_deployment_a_plain_service_is_as_ever() -> None:
+    at = scene(policy(), gateway(), raw=True, annotations=ASKING)
+    at.delete(POLICY, "istio-system", "doorward")
+    at.settle()
+    assert not is_open(at)
+    assert "Service/m" in at.ours()
+
+
+LOCAL_IS_OPEN: dict[str, tuple[JsonObject, JsonObject, str]] = {
+    "other pods": (policy(selector={"matchLabels": SELECTOR}), local_gateway(istio="local"), "isn't for the pods of"),
+    "no pods": (
+        policy(),
+        {**local_gateway(), "spec": {"servers": []}},
+        "knative-local-gateway isn't there, or selects no",
+    ),
+    "the outside alone": (
+        policy(rules=[{"to": [{"operation": {"hosts": ["m.a.example.com*"]}}]}]),
+        local_gateway(),
+        "no rule of it covers host m.a ",
+    ),
+    "the door alone": (
+        policy(rules=[{"to": [{"operation": {"hosts": ["m.a.example.com*", "m.a*"]}}]}]),
+        local_gateway(),
+        "no rule of it covers host m-engine.a ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("guard", "local", "why"), LOCAL_IS_OPEN.values(), ids=LOCAL_IS_OPEN)
+@pytest.mark.parametrize("backend", ["istio", "k8s_ingress"])
+def test_a_serverless_door_opens_only_if_the_local_gateway_is_guarded_too(
+    guard: JsonObject, local: JsonObject, why: str, backend: str
+) -> None:
+    asked = {**ASKING, "doorward.io/backend": backend}
+    at = scene(guard, gateway(), NGINX, annotations=asked, local=local, ingressClassName="nginx")
+    assert not is_open(at)
+    assert at.verdict() == ("False", "AuthUnsupported")
+    assert why in at.message()
+    opened = scene(policy(), gateway(), NGINX, annotations=asked, ingressClassName="nginx")
+    assert is_open(opened)
+    assert opened.reaches("http://m.a.svc.cluster.local/", inside=True)
+
+
+def test_in_raw_deployment_the_local_gateway_need_not_be_guarded() -> None:
+    assert is_open(scene(policy(), gateway(), raw=True, annotations=ASKING, local=local_gateway(istio="local")))
+
+
+# -- Ingresses of class istio ----------------------------------------------------------------------------------------
+
+CLASS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "IngressClass",
+    "metadata": {"name": "istio"},
+    "spec": {"controller": "istio.io/ingress-controller"},
+}
+BY_INGRESS = {"doorward.io/backend": "k8s_ingress", **ASKING}
+
+
+@pytest.mark.parametrize("known", [CLASS, None], ids=["by its IngressClass", "by its name"])
+def test_an_ingress_of_class_istio_opens_behind_the_guard_of_the_mesh_s_gateway(known: JsonObject | None) -> None:
+    at = scene(
+        policy(selector={"matchLabels": SELECTOR}), *([known] if known else []), raw=True, annotations=BY_INGRESS
+    )
+    assert is_open(at)
+    assert at.verdict() == ("True", "")
+    (ingress,) = [each for each in at.objects() if each["kind"] == "Ingress"]
+    assert not [key for key in ingress["metadata"]["annotations"] if "auth" in key]
+    at.delete(POLICY, "istio-system", "doorward")
+    at.settle()
+    assert not is_open(at)
+    assert at.verdict() == ("False", "AuthUnsupported")
+    at.create(policy())
+    at.settle()
+    assert is_open(at)
+
+
+GATEWAY_IS_OPEN: dict[str, tuple[list[JsonObject], str, str]] = {
+    "no setting": ([policy()], WITH_SERVICE, "authPolicy"),
+    "none": ([], DOORWARD, "there is no AuthorizationPolicy istio-system/doorward"),
+    "another action": ([policy(action="ALLOW", provider=None)], DOORWARD, "action isn't CUSTOM"),
+    "other hosts": (
+        [policy(rules=[{"to": [{"operation": {"hosts": ["*.example.org"]}}]}])],
+        DOORWARD,
+        "no rule of it covers host m.a.example.com",
+    ),
+    "other pods": ([policy(selector={"matchLabels": {"istio": "other"}})], DOORWARD, "(istio=ingressgateway)"),
+    "a Gateway of its own": (
+        [policy(targetRefs=[{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "x"}])],
+        DOORWARD,
+        "isn't for the pods",
+    ),
+}
+
+
+@pytest.mark.parametrize(("objects", "doorward", "why"), GATEWAY_IS_OPEN.values(), ids=GATEWAY_IS_OPEN)
+def test_an_ingress_of_class_istio_stays_closed_where_its_gateway_asks_nobody(
+    objects: list[JsonObject], doorward: str, why: str
+) -> None:
+    at = scene(*objects, CLASS, raw=True, annotations=BY_INGRESS, doorward=doorward)
+    assert not is_open(at)
+    assert at.verdict() == ("False", "AuthUnsupported")
+    assert why in at.message()
 
 
 # -- which hosts a policy covers -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"([a-z0-9-]+)==\S+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
-PART_OF = {"pydantic-core": "pydantic", "multidict": "aiohttp", "yarl": "aiohttp"}
+PART_OF = {"pydantic-core": "pydantic", "multidict": "aiohttp", "yarl": "aiohttp", "aiohappyeyeballs": "aiohttp"}
 """Distributions of one project, the first a part of the second's interface."""
 MEMBERS = sorted(file.parent for file in (*ROOT.glob("*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")))
 

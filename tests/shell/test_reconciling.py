@@ -23,6 +23,20 @@ async def test_doors_open() -> None:
     assert (summary.services, summary.writes, summary.refused) == (2, {"create": 4, "status": 2}, 0)
 
 
+async def test_on_a_cold_start_one_door_after_the_other_is_finished() -> None:
+    running = Running()
+    names = [f"m{number:02}" for number in range(40)]
+    running.add(*names)
+    async with running.shell(concurrency=2) as shell:
+        await shell.once(PATIENCE)
+    written = [(write.verb, write.name) for write in running.writes]
+    begun = [number for number, (verb, _) in enumerate(written) if verb == "create"]
+    reported = [number for number, (verb, _) in enumerate(written) if verb == "patch"]
+    assert len(reported) == len(names)
+    assert reported[0] < begun[10]
+    assert reported[19] < begun[50]
+
+
 async def test_what_comes_later_gets_a_door() -> None:
     running = Running()
     async with running.shell() as shell:

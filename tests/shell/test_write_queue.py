@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.model.action import CLOSE, OPEN
+from doorward.model.action import CLOSE, OPEN, REMOVE, REPORT
 from doorward.model.reference import Ref
 from doorward.plan.plan import Write
 from doorward.plan.write_queue import WriteQueue
@@ -24,8 +24,25 @@ def test_what_is_urgent_goes_first_and_then_what_was_decided_first() -> None:
     queue = WriteQueue()
     queue.put(service("m"), 1, [write(1, "m-open"), write(3, "m-report")])
     queue.put(service("n"), 2, [write(0, "n-close"), write(1, "n-open")])
-    assert names(queue) == ["n-close", "m-open", "n-open", "m-report"]
+    assert names(queue) == ["n-close", "m-open", "m-report", "n-open"]
     assert not queue
+
+
+def test_a_door_s_last_step_goes_before_another_s_first() -> None:
+    queue = WriteQueue()
+    queue.put(service("m"), 1, [write(OPEN, "m-open"), write(REPORT, "m-report")])
+    queue.put(service("n"), 2, [write(REPORT, "n-report")])
+    queue.put(service("o"), 3, [write(REMOVE, "o-remove")])
+    assert names(queue, 1) == ["n-report"]
+    assert names(queue) == ["o-remove", "m-open", "m-report"]
+
+
+def test_a_door_to_which_something_happened_passes_those_that_wait_with_many_others() -> None:
+    queue = WriteQueue()
+    queue.put(service("m"), 1, [write(REPORT, "m-report")])
+    queue.put(service("n"), 2, [write(OPEN, "n-open")], next=True)
+    queue.put(service("o"), 3, [write(CLOSE, "o-close"), write(OPEN, "o-open")], next=True)
+    assert names(queue) == ["o-close", "n-open", "o-open", "m-report"]
 
 
 def test_a_portion_leaves_the_rest() -> None:

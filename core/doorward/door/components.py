@@ -121,7 +121,7 @@ def existing(service: InferenceService, reader: Reader) -> dict[str, Service | N
 def look_up(service: InferenceService, component: str, reader: Reader) -> Service | None:
     """A component's Service: by its exact name, else by labels, the oldest; for the router at last ``NAME`` itself."""
     namespace = service.namespace
-    exact = reader.get(Ref(SERVICE, namespace, _name(service, component)))
+    exact = reader.get(Ref(SERVICE, namespace, component_service(service, component)))
     if exact and not exact.owner:
         return read_service(exact)
     candidates = []
@@ -167,7 +167,8 @@ def is_external(namespace: str, name: str, part: str, leads_to: str) -> Refusal:
     return Refusal("ComponentIsExternal", message)
 
 
-def _name(service: InferenceService, component: str) -> str:
+def component_service(service: InferenceService, component: str) -> str:
+    """The name that a component's Service has, unless it is found by its labels."""
     return names.service_name(f"{service.name}-{component}", service.namespace, service.name)
 
 
@@ -176,7 +177,7 @@ def target(service: InferenceService, component: str, known: Service | None, set
     spec = service.component(component)
     timeout = spec.timeoutSeconds if spec and spec.timeoutSeconds else settings.request_timeout_seconds
     if known is None:
-        return Target(component=component, service=_name(service, component), timeout=timeout)
+        return Target(component=component, service=component_service(service, component), timeout=timeout)
     port = known.port
     return Target(
         component=component,

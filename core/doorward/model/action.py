@@ -14,6 +14,11 @@ CLOSE, VERIFY, OPEN, REMOVE, REPORT = 0, 0, 1, 2, 3
 """The order of a plan, lower first: what closes, and a look that may free a host; what opens or changes; what is over;
 status and events."""
 
+AT_ONCE, NEXT, LAST_STEP, FIRST_STEP = 0, 1, 2, 3
+"""How urgent an action is, lower first: what closes, whatever door it is of; a door to which something happened, such
+as an edit, or the outcome of its last step; of doors that are decided because of something that concerns many, what
+ends their change; and what begins it."""
+
 
 class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One write, or one look, for the shell to perform.
@@ -49,10 +54,10 @@ class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     """Of the manifest that a write makes: what the server then returns is this manifest, normalised."""
     repair: bool = False
     """It undoes what somebody did to an object of ours."""
-    order: int = OPEN
-    """The plan's: :data:`CLOSE`, :data:`VERIFY`, :data:`OPEN`, :data:`REMOVE` or :data:`REPORT`."""
+    urgency: int = FIRST_STEP
+    """:data:`AT_ONCE`, :data:`NEXT`, :data:`LAST_STEP` or :data:`FIRST_STEP`."""
 
     @property
     def place(self) -> tuple[int, int]:
-        """Its place among all that wait to be performed: by the plan's order, then the one decided first."""
-        return self.order, self.id
+        """Its place among all that wait to be performed: by urgency, then the one decided first."""
+        return self.urgency, self.id

@@ -29,6 +29,8 @@ HARDEST_BCRYPT = 14
 """A cost beyond which one try would take a processor for seconds."""
 UNUSABLE = "unusable"
 """The field of a :func:`summary` that tells, by kind of guard, why nobody could come in by a Secret."""
+ABSENT = "there is no such Secret; create it"
+"""Why nobody can come in by a Secret that isn't there."""
 
 _BCRYPT = re.compile(r"\$2[aby]\$([0-3][0-9])\$[./A-Za-z0-9]{53}")
 _CLIENT = re.compile(r"[!-9;-~]{1,253}")

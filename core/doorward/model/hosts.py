@@ -20,6 +20,7 @@ __all__ = [
     "overlaps",
     "path_problem",
     "segment_prefix",
+    "service_of",
 ]
 
 LONGEST_HOST = 253
@@ -89,6 +90,13 @@ def is_in_cluster(name: str, cluster_domain: str) -> bool:
     both name a Service to them.
     """
     return is_below(name, cluster_domain) or is_below(name, "svc")
+
+
+def service_of(host: str, cluster_domain: str) -> tuple[str, str] | None:
+    """Namespace and name of the Service that a host is a name of inside the cluster; None for any other host."""
+    name, _, rest = host.partition(".")
+    namespace, _, rest = rest.partition(".")
+    return (namespace, name) if namespace and rest in ("", "svc", f"svc.{cluster_domain}") else None
 
 
 def path_problem(path: str) -> str | None:

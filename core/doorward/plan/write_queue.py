@@ -1,4 +1,12 @@
-"""What is ready to be done, the most urgent first: taken in portions, and thought over until it is taken."""
+"""What is ready to be done, the most urgent door first: taken in portions, and thought over until it is taken.
+
+    what closes, of any door                           at once, whatever the portion
+    a door to which something happened                 then: an edit of a user, the next step of a door that has begun
+    one of many that a list or a setting concerns      then: whose last step it is, before those that have yet to begin
+
+So a door that has begun to open is open, and reported, before the next one begins, and nobody waits behind a cold
+start.  What closes apart, the writes of one door stay together.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from doorward.model.action import CLOSE
+from doorward.model.action import AT_ONCE, CLOSE, FIRST_STEP, LAST_STEP, NEXT, OPEN
 from doorward.model.reference import Ref
 from doorward.plan.write import Write
 
@@ -14,18 +22,21 @@ __all__ = ["Entry", "WriteQueue"]
 
 
 class Entry(NamedTuple):
-    """A write, the service that it was made for, and the number of the record that led to it."""
+    """A write, the service that it was made for, the number of the record that led to it, and how urgent it is."""
 
     service: Ref
     cause: int
     write: Write
+    urgency: int
 
 
 class WriteQueue:
-    """Writes by order, and within one order by the time at which their service was decided."""
+    """Writes by urgency, and among equals by the time at which their service was decided."""
 
     def __init__(self) -> None:
-        self._lanes: dict[int, OrderedDict[Ref, tuple[int, list[Write]]]] = {}
+        self._lanes: dict[int, OrderedDict[Ref, tuple[int, list[Write]]]] = {
+            urgency: OrderedDict() for urgency in (AT_ONCE, NEXT, LAST_STEP, FIRST_STEP)
+        }
 
     def __bool__(self) -> bool:
         return any(self._lanes.values())
@@ -33,29 +44,35 @@ class WriteQueue:
     def __contains__(self, service: Ref) -> bool:
         return any(service in lane for lane in self._lanes.values())
 
-    def put(self, service: Ref, cause: int, writes: Sequence[Write]) -> None:
-        """What is to be done for a service, in place of all that was."""
+    def put(self, service: Ref, cause: int, writes: Sequence[Write], *, next: bool = False) -> None:
+        """What is to be done for a service, in the order of its plan, in place of all that was.
+
+        ``next``: something happened to this very door.
+        """
         self.drop(service)
-        for write in writes:
-            lane = self._lanes.setdefault(write.order, OrderedDict())
-            lane.setdefault(service, (cause, []))[1].append(write)
+        closing = [write for write in writes if write.order == CLOSE]
+        rest = [write for write in writes if write.order != CLOSE]
+        if closing:
+            self._lanes[AT_ONCE][service] = cause, closing
+        if rest:
+            ends = all(write.order != OPEN for write in rest)
+            self._lanes[NEXT if next else LAST_STEP if ends else FIRST_STEP][service] = cause, rest
 
     def drop(self, service: Ref) -> None:
         for lane in self._lanes.values():
             lane.pop(service, None)
 
     def take(self, limit: int | None = None) -> list[Entry]:
-        """The most urgent, at most ``limit``, and all that closes; those of one service and order come together."""
+        """The most urgent, at most ``limit``, and all that closes; those of one door and urgency come together."""
         taken: list[Entry] = []
-        for order in sorted(self._lanes):
-            lane = self._lanes[order]
+        for urgency, lane in self._lanes.items():
             while lane:
                 service = next(iter(lane))
                 cause, writes = lane[service]
                 full = limit is not None and len(taken) + len(writes) > limit
-                if full and order != CLOSE and (taken or not limit):
+                if full and urgency != AT_ONCE and (taken or not limit):
                     return taken
                 del lane[service]
-                taken += [Entry(service, cause, write) for write in writes]
-            del self._lanes[order]  # and with it the room that it once took
+                taken += [Entry(service, cause, write, urgency) for write in writes]
+            self._lanes[urgency] = OrderedDict()  # without the room that it once took
         return taken

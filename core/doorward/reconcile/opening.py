@@ -110,6 +110,7 @@ def _refuse_to_lead_astray(case: Case, door: Door, rendered: Rendered) -> None:
 
 def _refuse_to_open_unguarded(door: Door, rendered: Rendered, *, asks: bool) -> None:
     """A backend that doesn't say that it guards a door doesn't; nor does any guard a Service that leads in by itself.
+    What accompanies the door has to be guarded as well.
 
     ``asks``: the service asks for a guard, or the settings do.
     """
@@ -118,9 +119,13 @@ def _refuse_to_open_unguarded(door: Door, rendered: Rendered, *, asks: bool) -> 
         raise Unguarded(
             "AuthUnsupported", f"a guard is asked for, and backend {door.backend} opens a Service to everybody"
         )
+    if door.guard is None:
+        return
     opened = rendered.renderings.get(door.backend)
-    if door.guard and opened and not opened.guarded:
-        why = opened.unguarded or f"backend {door.backend} can't guard a door"
+    why = next((each.unguarded for each in (opened, *rendered.renderings.values()) if each and each.unguarded), "")
+    if not why and opened and not opened.guarded:
+        why = f"backend {door.backend} can't guard a door"
+    if why:
         raise Unguarded("AuthUnsupported", f"{door.guard.kind} is asked for, and {why}")
 
 

@@ -6,21 +6,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from doorward.cluster.embedded import Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
 from doorward.model.action import Action
-from doorward.model.credentials import summary, unusable
+from doorward.model.credentials import ABSENT, summary, unusable
 from doorward.model.event import AnyEvent, Deleted, Elapsed, Observed, Record, Started, Synced, issued
 from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Resource, ref_of
-from doorward.runtime.external import External
 from doorward.runtime.performing import Outcome, failed, request, succeeded
-from doorward.runtime.secrets import ABSENT
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from doorward.runtime.external import External
 
 Keep = Callable[[list[Record]], None]
 
@@ -62,6 +65,8 @@ class Offline:
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         """What hooks of backends wait on; one for all calls, since clients of networks belong to theirs."""
+        import asyncio  # which takes long to import, and is for backends that keep objects themselves
+
         loop = asyncio.new_event_loop()
         weakref.finalize(self, loop.close)
         return loop
@@ -72,6 +77,8 @@ class Offline:
         self._absent.clear()
         self._summaries.clear()
         if self._asks:
+            from doorward.runtime.external import External  # which brings an event loop and a log
+
             resources, backends = self.engine.backends.resources, self.engine.backends.external
             self._external = {kind: External(each, resources[kind], self.clock) for kind, each in backends.items()}
         self.receive(Started(at=self.clock()))

@@ -17,7 +17,7 @@ from typing import Any
 from tenacity.wait import wait_base
 
 from doorward.cluster.protocol import Cluster
-from doorward.model.credentials import summary, unusable
+from doorward.model.credentials import ABSENT, summary, unusable
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
 from doorward.model.reference import SECRET, SECRETS, JsonObject, Ref
 from doorward.runtime.watcher import watch_kind
@@ -29,7 +29,6 @@ Taker = Callable[[Ref, JsonObject | None], None]
 
 GRACE = 10.0
 """Seconds for which a Secret that was read counts, though it may not be read any more."""
-ABSENT = "there is no such Secret; create it"
 
 
 class Secrets:

@@ -49,9 +49,9 @@ SLICE = 0.01
 """Seconds for which the engine is turned before others get their turn."""
 ROOM = 20_000
 """Events that may wait for the engine before watches are read no further."""
-PORTION = 2
-"""Actions per worker that are taken from the engine at a time, but for those that close a door; the rest may still be
-thought over."""
+WAITING = 1
+"""Actions per worker that wait to be performed, but for those that close a door; the rest waits in the engine, where it
+may still be thought over, and where a door that is more urgent passes it."""
 SLOW_HOOK = 0.05
 """Seconds from which on a call of a plugin is named."""
 LONGEST_REQUEST = 60.0
@@ -323,9 +323,9 @@ class Shell:
     def _hand_out(self) -> None:
         if self._stopping:
             return
-        full = self._lanes.qsize() >= self._concurrency
-        actions = self.engine.actions(0 if full else PORTION * self._concurrency)
-        self._more = full or bool(actions)
+        room = max(0, WAITING * self._concurrency - self._lanes.qsize())
+        actions = self.engine.actions(room)
+        self._more = not room or bool(actions)
         self._keep([issued(action) for action in actions])
         for action in actions:
             if self.dry_run and action.verb != "verify":

@@ -125,12 +125,13 @@ def deleted(state: State, event: Deleted) -> list[Record]:
 
 def synced(state: State, event: Synced) -> list[Record]:
     before, version = state.kinds.state(event.kind), state.kinds.version(event.kind)
+    all_known = state.kinds.all_known
     if not state.kinds.note(event):
         return []
     records = _swept(state, event) if event.state != "forbidden" else []
     after = state.kinds.state(event.kind)
-    if state.kinds.all_known:
-        state.queue.resume()
+    if state.kinds.all_known and not all_known:
+        state.queue.resume(state.age)
     if after != before:
         if after in ("absent", "forbidden") or before in ("absent", "forbidden"):
             # Without its keys a list that is folded again would sweep everything.
@@ -272,7 +273,8 @@ def unknown(state: State, event: Unknown) -> list[Record]:
 
 
 def elapsed(state: State, _: Elapsed) -> list[Record]:
-    state.add_all(state.queue.timers.take(state.now))
+    for ref in state.queue.timers.take(state.now):
+        state.queue.add(ref, state.cause_of(ref))
     return []
 
 
@@ -290,7 +292,7 @@ def configured(state: State, event: Configured, cause: int = 0) -> list[Record]:
     fields = changed_settings(before, state.settings)
     services = state.all_services() if fields else ()
     for ref in services if before is None else state.reads.concerned(fields, services):
-        state.queue.add(ref, record.number if cause else state.cause_of(ref))
+        state.queue.add_to_backlog(ref, record.number if cause else state.cause_of(ref))
     return [record]
 
 

@@ -139,6 +139,11 @@ class Reservations:
         """A service is gone, and wants nothing any more."""
         return self.want(service, NOBODY, {})
 
+    def takes(self, service: Ref, uid: str) -> bool:
+        """Whether the service asks for a claim that none of its objects serves."""
+        _, wanted = self._wanted.get(service, _NOTHING)
+        return any(how == "asks" and not self.own(uid, key) for key, how in wanted.items())
+
     def own(self, uid: str, key: str) -> list[Reservation]:
         """The objects of this service that serve the claim, itself or something above it."""
         return [each for above in _above(key) for each in self._at(above) if each.owner == uid]

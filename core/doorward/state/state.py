@@ -26,7 +26,7 @@ from doorward.state.kinds import Kinds
 from doorward.state.memory import key_of
 from doorward.state.reading import Dependents
 from doorward.state.reads import Reads
-from doorward.state.reservations import Reservations
+from doorward.state.reservations import NOBODY, Age, Reservations
 from doorward.state.reserved import Claimant, reserved
 from doorward.state.services import Services
 from doorward.state.transform import HOSTS
@@ -85,8 +85,10 @@ class State:
         """Tell whom a change concerns; ``own``: it is the outcome of an action, whose fold does the rest."""
         ref, before, after = change.ref, change.before, change.after
         for key in change.keys:
-            for reader in self.dependents.of(key):
-                self.queue.add(reader, self.number)
+            readers = self.dependents.of(key)
+            add = self.queue.add if len(readers) == 1 else self.queue.add_to_backlog
+            for reader in readers:
+                add(reader, self.number)
         if ref.kind == INFERENCE_SERVICE:
             self._service_changed(change, own)
             return
@@ -151,7 +153,7 @@ class State:
         mine = {self.services.ref(uid) for uid in named if self.owns(uid, ref)}
         for service in sorted(self.reservations.reserve(ref, now)):
             if service not in mine:
-                self.queue.add(service, cause)
+                self.queue.add_to_backlog(service, cause)
         return added
 
     def _claimant(self, kind: str, uid: str, namespace: str) -> Claimant | None:
@@ -217,8 +219,14 @@ class State:
             self.queue.add(ref, cause)
 
     def add_all(self, refs: Iterable[Ref]) -> None:
+        """Something concerns many services."""
         for ref in refs:
-            self.queue.add(ref, self.cause_of(ref))
+            self.queue.add_to_backlog(ref, self.cause_of(ref))
+
+    def age(self, ref: Ref) -> Age:
+        """By which services are put in order."""
+        fact = self.facts.get(ref)
+        return self.services.age(fact.uid) if fact else NOBODY
 
     def add_waiting(self, action: Action, cause: int) -> None:
         """Whom an outcome concerns: its service; where that is gone, whoever found its object busy."""

@@ -1,7 +1,9 @@
 """The work queue: which services are to be reconciled, because of which record, and what others wait for.
 
-a change concerns a service       it is added, once
+something happened to its door    it is due, once
+something concerns many doors     it is in the backlog, and its turn comes when no door is due
 not everything is listed yet      it is deferred until every kind is known, unless its door is to be closed
+everything is listed              all that waits is a backlog, the oldest service first: hosts are theirs who came first
 a kind has to be listed first     it waits for that kind
 its time comes                    its timer adds it
 """
@@ -9,63 +11,95 @@ its time comes                    its timer adds it
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from doorward.model.reference import INFERENCE_SERVICE, Ref
 from doorward.state.timers import Timers
 
 
+class Due(NamedTuple):
+    """A service that is to be reconciled."""
+
+    ref: Ref
+    cause: int
+    """The number of the record that led to it."""
+    landed: bool
+    """It is due for nothing but its own writes."""
+    next: bool
+    """Something happened to its door; False: it is one of a backlog."""
+
+
 class WorkQueue:
-    """Services in the order in which they were added, with the number of the record that led to each."""
+    """Services in the order in which they were added, those that are due before a backlog."""
 
     def __init__(self) -> None:
         self.timers = Timers()
         self._due: OrderedDict[Ref, int] = OrderedDict()
+        self._backlog: OrderedDict[Ref, int] = OrderedDict()
         self._landed: set[Ref] = set()
         self._deferred: dict[Ref, int] = {}
         self._waiting: dict[str, dict[Ref, None]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._due)
+        return bool(self._due or self._backlog)
 
     def __contains__(self, service: Ref | None) -> bool:
-        return service in self._due
+        return service in self._due or service in self._backlog
+
+    @property
+    def backlog(self) -> bool:
+        """Whether there is one."""
+        return bool(self._backlog)
 
     def add(self, ref: Ref, cause: int) -> None:
-        """A service is to be reconciled, because of a record; anything else isn't this queue's."""
+        """A service is to be reconciled, because of a record about its door; anything else isn't this queue's."""
         if ref.kind == INFERENCE_SERVICE:
+            self._backlog.pop(ref, None)
             self._due[ref] = cause
             self._landed.discard(ref)
+
+    def add_to_backlog(self, ref: Ref, cause: int) -> None:
+        """The same, because of a record that concerns others, too; one that is due stays where it is."""
+        if ref in self._due:
+            self.add(ref, cause)
+        elif ref.kind == INFERENCE_SERVICE:
+            self._backlog[ref] = cause
 
     def landed(self, ref: Ref) -> None:
         """A service is due for nothing but its own writes, the last of which came back."""
         if ref in self._due:
             self._landed.add(ref)
 
-    def take(self) -> tuple[Ref, int, bool]:
-        """The next service, the record that led to it, and whether it is due for nothing but its own writes."""
+    def take(self) -> Due:
+        """The next service."""
+        if not self._due:
+            ref, cause = self._backlog.popitem(last=False)
+            return Due(ref, cause, landed=False, next=False)
         ref, cause = self._due.popitem(last=False)
-        if ref not in self._landed:
-            return ref, cause, False
+        landed = ref in self._landed
         self._landed.discard(ref)
-        return ref, cause, True
+        return Due(ref, cause, landed, next=True)
 
     def discard(self, ref: Ref) -> None:
         self._due.pop(ref, None)
+        self._backlog.pop(ref, None)
 
     def clear(self) -> None:
         self._due.clear()
+        self._backlog.clear()
         self._landed.clear()
 
     def defer(self, ref: Ref, cause: int) -> None:
         """Until :meth:`resume`."""
         self._deferred[ref] = cause
 
-    def resume(self) -> None:
-        """What was deferred is due, before what came since."""
-        if self._deferred:
-            self._due = OrderedDict({**self._deferred, **self._due})
-            self._deferred = {}
+    def resume(self, age: Callable[[Ref], Any]) -> None:
+        """Everything is listed: whatever waits for a decision is a backlog, the earliest ``age`` first."""
+        waiting = {**self._deferred, **self._due, **self._backlog}
+        self.clear()
+        self._deferred = {}
+        self._backlog.update((ref, waiting[ref]) for ref in sorted(waiting, key=age))
 
     def wait_for(self, kind: str, ref: Ref) -> None:
         """A service waits until a kind is listed."""

@@ -40,6 +40,8 @@ class EngineDoors:
     def at(self, host: str, path: str) -> Sequence[Passage] | None:
         found = []
         prefix, holders = self._engine.holders(host, path)
+        if not holders:
+            prefix, holders = "", self._engine.inside(host)
         for ref in holders:
             passage = self._passage(ref, path.removeprefix(prefix) or "/")
             if passage is None:

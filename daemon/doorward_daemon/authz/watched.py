@@ -1,8 +1,8 @@
 """The doors as the cluster tells them, for an authorization service that lives without an engine.
 
 What it watches are InferenceServices and the settings: which guard a service asks for stands in its annotations, and
-which hosts were written for it in its status, which its tenants can't write.  An edit that can't be read changes
-nothing: the last good settings stay in force.
+which hosts were written for it in its status, which its tenants can't write.  By which names it is reached inside the
+cluster follows from its own.  An edit that can't be read changes nothing: the last good settings stay in force.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from doorward.door.guarding import guard_of, secret_of
+from doorward.door.inside import services_inside
 from doorward.engine import SETTINGS_NAME
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
+from doorward.model.hosts import service_of
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.settings.configuration import parse
 from doorward.state.inference_service import InferenceService, legible
-from doorward.state.transform import HOSTS, transform
+from doorward.state.transform import COMPONENTS, HOSTS, transform
 
 from doorward_daemon.authz.decision import Passage
 
@@ -44,6 +46,10 @@ class WatchedDoors:
         """Claims (``host/prefix``) -> those who have them."""
         self._below: dict[str, int] = {}
         """Hosts -> how many claims on them are for some path alone."""
+        self._inside: dict[tuple[str, str], dict[Ref, None]] = {}
+        """Namespace and name of Services -> those who are reached by their names inside the cluster."""
+        self._reached: dict[Ref, tuple[str, ...]] = {}
+        self._components: dict[Ref, tuple[str, ...]] = {}
 
     # -- what watches tell ---------------------------------------------------------------------------------------
 
@@ -52,8 +58,9 @@ class WatchedDoors:
         if isinstance(event, Observed) and event.kind == CONFIG_MAP:
             self._configure(event.object.get("data") or {})
         elif isinstance(event, Observed):
-            service = legible(transform(INFERENCE_SERVICE, event.object))
-            self._put(Ref(INFERENCE_SERVICE, service.namespace, service.name), service)
+            trimmed = transform(INFERENCE_SERVICE, event.object)
+            service = legible(trimmed)
+            self._put(Ref(INFERENCE_SERVICE, service.namespace, service.name), service, _components(trimmed))
         elif isinstance(event, Deleted) and event.ref.kind == INFERENCE_SERVICE:
             self._put(event.ref, None)
         elif isinstance(event, Synced) and event.kind == INFERENCE_SERVICE:
@@ -80,9 +87,11 @@ class WatchedDoors:
         self._passages.clear()
         for ref in self._services:
             self._note_secret(ref)
+            self._note_inside(ref)
 
-    def _put(self, ref: Ref, service: InferenceService | None) -> None:
+    def _put(self, ref: Ref, service: InferenceService | None, components: tuple[str, ...] = ()) -> None:
         before = self._services.pop(ref, None)
+        self._components[ref] = components
         for key in _claims(before):
             self._hosts[key].pop(ref)
             if not self._hosts[key]:
@@ -96,6 +105,9 @@ class WatchedDoors:
             self._hosts.setdefault(key, {})[ref] = None
         self._passages.pop(ref, None)
         self._note_secret(ref)
+        self._note_inside(ref)
+        if service is None:
+            del self._components[ref]
 
     def _count(self, key: str, step: int) -> None:
         host, _, path = key.partition("/")
@@ -120,6 +132,18 @@ class WatchedDoors:
                 del self._uses[before]
                 self.secrets -= {before}
 
+    def _note_inside(self, ref: Ref) -> None:
+        service, settings = self._services.get(ref), self._settings
+        for name in self._reached.pop(ref, ()):
+            key = (ref.namespace, name)
+            self._inside[key].pop(ref, None)
+            if not self._inside[key]:
+                del self._inside[key]
+        if service and settings:
+            self._reached[ref] = services_inside(service, settings, self._components[ref])
+            for name in self._reached[ref]:
+                self._inside.setdefault((ref.namespace, name), {})[ref] = None
+
     # -- what checks ask -----------------------------------------------------------------------------------------
 
     @property
@@ -141,11 +165,14 @@ class WatchedDoors:
     def at(self, host: str, path: str) -> Sequence[Passage] | None:
         for prefix in _above(path):
             if holders := self._hosts.get(f"{host}{prefix or '/'}"):
-                found = [self._passage(ref) for ref in holders]
-                behind = path.removeprefix(prefix) or "/"
-                passages = [Passage(each.door, each.guard, behind) for each in found if each]
-                return passages if len(passages) == len(found) else None
-        return ()
+                return self._behind(holders, path.removeprefix(prefix) or "/")
+        named = service_of(host, self._settings.cluster_domain) if self._settings else None
+        return self._behind(self._inside.get(named, ()), path) if named else ()
+
+    def _behind(self, holders: Collection[Ref], path: str) -> Sequence[Passage] | None:
+        found = [self._passage(ref) for ref in holders]
+        passages = [Passage(each.door, each.guard, path) for each in found if each]
+        return passages if len(passages) == len(found) else None
 
     def is_shared(self, host: str) -> bool:
         return self._below.get(host, 0) > 0
@@ -171,6 +198,16 @@ def settings_selector() -> str:
 
 def _claims(service: InferenceService | None) -> list[str]:
     return service.status.annotations.get(HOSTS, "").split() if service else []
+
+
+def _components(trimmed: JsonObject) -> tuple[str, ...]:
+    """The components that exist, or may: those that a runtime brings are told by the status."""
+    told = (trimmed.get("spec"), (trimmed.get("status") or {}).get("components"))
+    return tuple(
+        component
+        for component in COMPONENTS
+        if any(isinstance(each, dict) and each.get(component) is not None for each in told)
+    )
 
 
 def _above(path: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering, Standing
+from doorward.model.forward_auth import MIDDLEWARE
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
 
@@ -27,6 +28,12 @@ def watches() -> Sequence[Watch]:
         ),
         Watch(
             resource=guard.SECURITY_POLICY,
+            verbs=("list", "watch", "create", "patch", "delete"),
+            owned="spec",
+            guards=True,
+        ),
+        Watch(
+            resource=MIDDLEWARE,
             verbs=("list", "watch", "create", "patch", "delete"),
             owned="spec",
             guards=True,

@@ -1,12 +1,16 @@
-"""A door's guard on a Gateway, by which the authorization service is asked: of Envoy Gateway, or of Istio.
+"""A door's guard on a Gateway, by which the authorization service is asked: of Envoy Gateway, of Traefik, or of Istio.
 
     Istio           the AuthorizationPolicy of setting authPolicy, if it is for this Gateway: the administrator's
+    Traefik         if the Gateway's class says that it is: a Middleware, ours, that every rule names in a filter
     Envoy Gateway   else: a SecurityPolicy per HTTPRoute, ours
 
-Which controller a Gateway has, nobody can tell before it answers.  So a guarded HTTPRoute leads nowhere at first: its
-Gateway answers 500, whatever is asked.  Only when Envoy Gateway says that it has accepted the policy on every Gateway
-of the route, or Istio that it has accepted the route, does the route lead on.  A Gateway of another controller never
-says so, and its doors stay shut.
+A rule with a filter that its Gateway doesn't know, or that names nothing, is answered with an error: so says Gateway
+API, and so does Traefik.  A route with Traefik's filter leads on at once.
+
+Else a policy is an object beside the route, and which controller a Gateway has, nobody can tell before it answers.  So
+such an HTTPRoute leads nowhere at first: its Gateway answers 500, whatever is asked.  Only when Envoy Gateway says that
+it has accepted the policy on every Gateway of the route, or Istio that it has accepted the route, does the route lead
+on.  A Gateway of another controller never says so, and its doors stay shut.
 
 The address in a SecurityPolicy names the door, so that no other one's guard is ever asked, whatever host and path a
 request makes up.
@@ -14,7 +18,9 @@ request makes up.
 Source: envoyproxy/gateway, api/v1alpha1/ext_auth_types.go (``path`` is put before the request's; Authorization is
 always handed over; ``headersToBackend`` override what the client sent; ``failOpen``), and
 internal/gatewayapi/securitypolicy.go, ``processSecurityPolicyForRoute`` (no status without the route; Accepted per
-ancestor; Overridden by a policy of a rule).
+ancestor; Overridden by a policy of a rule).  kubernetes-sigs/gateway-api, apis/v1/httproute_types.go (``ExtensionRef``:
+a reference that can't be resolved is never skipped); traefik/traefik, pkg/provider/kubernetes/gateway/httproute.go
+(``loadMiddlewares``: an error is a 500) and kubernetes.go (``controllerName``).
 """
 
 from __future__ import annotations
@@ -23,18 +29,19 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from doorward.hooks import Read
-from doorward.model import authorization_policy
+from doorward.model import authorization_policy, forward_auth
 from doorward.model.door import Door, manifest
+from doorward.model.forward_auth import MIDDLEWARE
 from doorward.model.reference import JsonObject, Ref, Resource
 
-from doorward_gateway_api.kinds import GROUP
+from doorward_gateway_api.kinds import GATEWAY, GATEWAY_CLASS, GROUP
 from doorward_gateway_api.parents import gateway_of
 
 SECURITY_POLICY = Resource("SecurityPolicy.gateway.envoyproxy.io", "securitypolicies", ("v1alpha1",))
 HTTP_ROUTE_KIND = "HTTPRoute.gateway.networking.k8s.io"
 PENDING, REFUSED = "GuardPending", "AuthUnsupported"
 
-_ENVOY_GATEWAY, _ISTIO = "gateway.envoyproxy.io/", "istio.io/"
+_ENVOY_GATEWAY, _ISTIO, _TRAEFIK = "gateway.envoyproxy.io/", "istio.io/", "traefik.io/gateway-controller"
 _HEADERS = ["x-api-key"]
 
 
@@ -55,6 +62,24 @@ def is_istios(door: Door, read: Read) -> bool:
     """Whether every Gateway of the door is one that setting authPolicy's policy is for."""
     found = _policy(door, read)
     return found is not None and all(authorization_policy.targets(found, gateway) for gateway in _gateways(door))
+
+
+def is_traefiks(door: Door, read: Read) -> bool:
+    """Whether the class of every Gateway of the door is Traefik's."""
+    return all(_controller(gateway, read) == _TRAEFIK for gateway in _gateways(door))
+
+
+def _controller(gateway: str, read: Read) -> str:
+    namespace, _, name = gateway.partition("/")
+    class_name = ((read(Ref(GATEWAY.kind, namespace, name)) or {}).get("spec") or {}).get("gatewayClassName")
+    found = read(Ref(GATEWAY_CLASS.kind, "", class_name)) if class_name else None
+    return str((found or {}).get("spec", {}).get("controllerName", ""))
+
+
+def filters(door: Door) -> list[JsonObject]:
+    """What has Traefik ask before anything else is done with a request."""
+    named = {"group": MIDDLEWARE.group, "kind": MIDDLEWARE.name, "name": forward_auth.name_of(door)}
+    return [{"type": "ExtensionRef", "extensionRef": named}]
 
 
 def problem(door: Door, read: Read) -> str:
@@ -97,7 +122,7 @@ def leads_on(door: Door, route: str, read: Read) -> bool:
     if door.guard is None:
         return True
     if not is_istios(door, read):
-        return proof(door, route, read).state == "accepted"
+        return is_traefiks(door, read) or proof(door, route, read).state == "accepted"
     status = (read(door.ref(HTTP_ROUTE_KIND, route)) or {}).get("status") or {}
     accepted = {
         gateway_of(parent.get("parentRef") or {}, door.namespace)
@@ -137,7 +162,7 @@ def proof(door: Door, route: str, read: Read) -> Proof:
                 why = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
                 return Proof("refused", f"{who}, the guard of HTTPRoute {route}: {type_} is {status}: {why}")
         if not any(c.get("type") == "Accepted" and c.get("status") == "True" for c in conditions):
-            hint = "Envoy Gateway accepts it; an Istio gateway needs setting authPolicy; no other can ask for a key"
+            hint = "Envoy Gateway accepts it; an Istio gateway needs setting authPolicy; beside Traefik no other asks"
             return Proof("pending", f"{who}: not accepted, and the door leads nowhere until it is. {hint}")
     return Proof("accepted")
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from doorward.hooks import Read
-from doorward.model import names
+from doorward.model import forward_auth, names
 from doorward.model.annotations import by_setting
 from doorward.model.certificates import expired
 from doorward.model.door import Door, Rendering, Route, Target, Warning, manifest
@@ -111,7 +111,9 @@ def render(door: Door, read: Read) -> Rendering:
     """The HTTPRoutes of a door."""
     guarded = door.guard is not None
     istio = guarded and guard.is_istios(door, read)
-    if istio and (why := guard.problem(door, read)):
+    traefik = guarded and not istio and guard.is_traefiks(door, read)
+    why = guard.problem(door, read) if istio else forward_auth.problem(door) if traefik else ""
+    if why:
         return Rendering(unguarded=why)
     gateway_class = class_of(read(gateway_ref(door)), read)
     listeners = listeners_of(door, read)
@@ -130,13 +132,15 @@ def render(door: Door, read: Read) -> Rendering:
         path_hosts = list(dict.fromkeys((door.path.host, *door.draining_path_hosts)))[:MOST_HOSTS]
         second = names.derived(door.name, "path-redirect", names.mark(door.namespace, door.name, door.path.prefix))
         routes.append(_Planned(_path_name(door), second, path_hosts, door.path.prefix, rules))
-    objects: list[JsonObject] = []
+    objects: list[JsonObject] = [forward_auth.middleware(door)] if traefik else []
     for route in routes:
         sections = _sections(door, route.hosts, listeners)
-        if guarded and not istio:
+        if guarded and not (istio or traefik):
             objects.append(guard.policy(door, route.name, read(door.ref(HTTP_ROUTE.kind, route.name))))
         # One that leads nowhere, until its guard is known to stand.
         rules = route.rules if guard.leads_on(door, route.name, read) else [{"matches": [_below(route.prefix)]}]
+        if traefik:
+            rules = [{**rule, "filters": [*guard.filters(door), *rule["filters"]]} for rule in rules]
         objects.append(_http_route(door, route.name, route.hosts, rules, passed, sections.main))
         if not sections.plain:
             continue

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from doorward.hooks import Read, Watch, hookimpl
 from doorward.model.authorization_policy import AUTHORIZATION_POLICY
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering
 from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
@@ -37,6 +38,7 @@ def watches() -> Sequence[Watch]:
         ),
         Watch(resource=GATEWAY),
         Watch(resource=AUTHORIZATION_POLICY),
+        Watch(resource=CERTIFICATE),
     )
 
 
@@ -53,13 +55,12 @@ def render(door: Door, read: Read) -> Rendering | None:
     """A door that this backend opens, or that is Serverless."""
     if door.backend == "istio" and not door.virtual_services:
         return Rendering(refused=DISABLED)
-    guarded = door.guard is not None and door.backend == "istio"
-    if guarded and (why := guard.problem(door, read)):
-        return Rendering(unguarded=why)
     accompanies = door.serverless and door.virtual_services and door.in_cluster != "none"
-    if door.backend == "istio" or accompanies:
-        return replace(virtual_service.render(door, read), guarded=guarded)
-    return None
+    if door.backend != "istio" and not accompanies:
+        return None
+    if door.guard and (why := guard.problem(door, read)):
+        return Rendering(unguarded=why)
+    return replace(virtual_service.render(door, read), guarded=door.guard is not None)
 
 
 @hookimpl

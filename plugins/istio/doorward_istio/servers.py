@@ -2,23 +2,27 @@
 
 Source: networking.istio.io Gateway: a server's ``hosts`` may begin with the namespace whose VirtualServices it takes
 (``*``: all, ``.``: the Gateway's own); a wildcard stands for one or more labels.  Which servers speak HTTP, and which
-of them end TLS: ``IsHTTPServer`` in istio/istio, pkg/config/gateway/gateway.go.
+of them end TLS: ``IsHTTPServer`` in istio/istio, pkg/config/gateway/gateway.go.  Where the Secret of ``credentialName``
+is: ``ParseResourceName`` in istio/istio, pilot/pkg/model/credentials/resource.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from doorward.hooks import Read
+from doorward.model.certificates import certificate_of
 from doorward.model.door import Door, Warning
-from doorward.model.reference import Ref, Resource
+from doorward.model.reference import JsonObject, Ref, Resource
 
 GATEWAY = Resource("Gateway.networking.istio.io", "gateways", ("v1", "v1beta1"))
 
 _PLAIN = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
 _PASSED_THROUGH = frozenset({"PASSTHROUGH", "AUTO_PASSTHROUGH"})
 _FEW = 3
+_HOME = "istio-system"
+"""Where the pods of gateways are unless somebody put them elsewhere; a Gateway doesn't tell."""
 
 
 class Server(NamedTuple):
@@ -29,6 +33,8 @@ class Server(NamedTuple):
     hosts: tuple[str, ...]
     redirects: bool = False
     """It sends plain requests to https by itself."""
+    certificates: tuple[Ref, ...] = ()
+    """What cert-manager may call those in its Secrets."""
 
     def takes(self, host: str) -> bool:
         return any(_matches(pattern, host) for pattern in self.hosts)
@@ -40,6 +46,12 @@ class Servers(NamedTuple):
 
     def takes(self, host: str, *, tls: bool) -> bool:
         return any(server.tls == tls and server.takes(host) for server in self.speaking)
+
+    def certificates(self, hosts: Iterable[str]) -> list[Ref]:
+        """The Certificates that may stand behind the servers with TLS of these hosts."""
+        hosts = tuple(hosts)
+        serving = (server for server in self.speaking if server.tls and any(map(server.takes, hosts)))
+        return [ref for server in serving for ref in server.certificates]
 
     def to_redirect(self, hosts: Iterable[str]) -> dict[int, list[str]]:
         """By port, the hosts that are served there in plain HTTP, and with TLS somewhere."""
@@ -77,8 +89,20 @@ def servers_of(door: Door, read: Read) -> Servers | None:
         ends_tls = protocol == "https" and bool(tls) and tls.get("mode") not in _PASSED_THROUGH
         if ends_tls or protocol in _PLAIN:
             hosts = tuple(_own(server.get("hosts") or (), door.namespace, ref.namespace))
-            speaking.append(Server(int(port.get("number", 0)), ends_tls, hosts, bool(tls.get("httpsRedirect"))))
+            certificates = tuple(_certificates(tls, ref.namespace)) if ends_tls else ()
+            redirects = bool(tls.get("httpsRedirect"))
+            speaking.append(Server(int(port.get("number", 0)), ends_tls, hosts, redirects, certificates))
     return Servers(ref, tuple(speaking))
+
+
+def _certificates(tls: JsonObject, own: str) -> Iterator[Ref]:
+    """The Certificates of a server's Secrets, which Istio reads in the namespace of the gateway's pods."""
+    named = dict.fromkeys([str(tls.get("credentialName") or ""), *map(str, tls.get("credentialNames") or ())])
+    for each in named:
+        namespace, _, name = each.rpartition("/")
+        if name and ":" not in namespace:
+            for where in [namespace] if namespace else dict.fromkeys((_HOME, own)):
+                yield certificate_of(where, name)
 
 
 def unheard(door: Door, hosts: Iterable[str], servers: Servers) -> tuple[Warning, ...]:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from doorward.hooks import Read
 from doorward.model import names
 from doorward.model.annotations import by_setting
+from doorward.model.certificates import expired
 from doorward.model.door import Door, PathDoor, Rendering, Route, Target, manifest
 from doorward.model.reference import JsonObject, Resource
 
@@ -54,7 +55,10 @@ def render(door: Door, read: Read) -> Rendering:
         name = names.derived(door.name, "path", names.mark(door.namespace, door.name, door.path.prefix))
         objects.append(_virtual_service(name, _path_spec(door, door.path, outside, servers), passed))
     if servers:
-        warnings += unheard(door, (*door.all_hosts, *_path_hosts(door)), servers)
+        served = (*door.all_hosts, *_path_hosts(door))
+        warnings += unheard(door, served, servers)
+        if door.scheme == "https":
+            warnings += tuple(expired(servers.certificates(served), read))
     return Rendering(objects=tuple(objects), warnings=warnings if objects else ())
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from doorward.hooks import Read, Watch, hookimpl
+from doorward.model.authorization_policy import AUTHORIZATION_POLICY
 from doorward.model.certificates import CERTIFICATE
 from doorward.model.door import Claim, Door, Rendering
+from doorward.model.forward_auth import MIDDLEWARE
 from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
 
@@ -25,8 +27,13 @@ def watches() -> Sequence[Watch]:
             guarded=GUARDED,
             adoptable=True,
         ),
-        Watch(resource=ingress.INGRESS_CLASS),
-        Watch(resource=CERTIFICATE),
+        Watch(
+            resource=MIDDLEWARE,
+            verbs=("list", "watch", "create", "patch", "delete"),
+            owned="spec",
+            guards=True,
+        ),
+        *(Watch(resource=read) for read in (ingress.INGRESS_CLASS, CERTIFICATE, AUTHORIZATION_POLICY)),
     )
 
 

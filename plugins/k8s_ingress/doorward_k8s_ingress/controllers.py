@@ -50,6 +50,10 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     """Annotations that set headers, with ``{name}`` and ``{namespace}`` for those of the service."""
     redirect: tuple[tuple[str, str], ...] = ()
     """Annotations that redirect from plain HTTP where there is TLS; none where it does so by itself."""
+    gateway: Mapping[str, str] = {}
+    """Labels of the pods of the Istio gateway that serves it."""
+    secrets: str = ""
+    """The namespace in which it reads the Secrets of TLS; empty: that of the Ingress."""
 
     def defaults(self, seconds: int | None) -> dict[str, str]:
         """Annotations that lift the controller's own limits; an answer may take ``seconds``, or as long as it likes."""
@@ -80,6 +84,8 @@ def _controller(data: JsonObject) -> Controller:
         upgrading=prefix + data["upgrading"] if "upgrading" in data else "",
         headers=tuple((prefix + key, value) for key, value in data.get("headers", {}).items()),
         redirect=tuple(data.get("redirect", {}).items()),
+        gateway=data.get("gateway", {}),
+        secrets=data.get("secrets", ""),
     )
 
 

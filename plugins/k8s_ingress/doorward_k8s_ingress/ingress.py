@@ -61,9 +61,9 @@ def render(door: Door, read: Read) -> Rendering:
     controller = of_class(door.ingress_class, ingress_class["spec"].get("controller", "") if ingress_class else None)
     common, issuers, warnings = carried(door, controller)
     if door.guard:
-        if why := guard.problem(door, controller, known=ingress_class is not None):
+        if why := guard.problem(door, controller, read, known=ingress_class is not None):
             return Rendering(unguarded=why)
-        common = {key: value for key, value in common.items() if not guard.undoes(key)} | guard.asking(door)
+        common = {key: value for key, value in common.items() if not guard.undoes(key)} | guard.asking(door, controller)
     if controller.by_annotation:
         common[naming.CLASS_ANNOTATION] = door.ingress_class
     warnings += _unreachable(door, controller, read)
@@ -76,7 +76,7 @@ def render(door: Door, read: Read) -> Rendering:
         secret, no_certificate = tls.secret(
             door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
         )
-        warnings += no_certificate
+        warnings += (*no_certificate, *tls.astray(door, secret, controller))
         objects.append(_ingress(door, controller, name, {**common, **asking}, hosts, secret, _paths(door, read)))
     opened = True
     if door.path:
@@ -91,13 +91,15 @@ def render(door: Door, read: Read) -> Rendering:
             door, given or tls.issued_secret(door, candidates[0], {**common, **issuers})
         )
         if not objects:
-            warnings += no_certificate
+            warnings += (*no_certificate, *tls.astray(door, secret, controller))
         hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
         objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, read)))
     secrets = {entry["secretName"] for each in objects for entry in each["spec"].get("tls", ())}
-    serving = (ref for ref in tls.certificates(door, _first_names(door)) if ref.name in secrets)
+    serving = (ref for ref in tls.certificates(door, _first_names(door), controller) if ref.name in secrets)
     told = (*warnings, *expired(serving, read))
+    if objects:
+        objects += guard.beside(door, controller)
     return Rendering(objects=tuple(objects), warnings=told, path=opened, guarded=door.guard is not None)
 
 

@@ -12,7 +12,7 @@ from doorward.model.quoting import quoted
 from doorward.model.reference import Ref
 from doorward.model.settings import NAME_FIELDS
 
-from doorward_k8s_ingress.controllers import ISSUERS_ASKING
+from doorward_k8s_ingress.controllers import ISSUERS_ASKING, Controller
 
 SECRET = "doorward.io/tls-secret"
 
@@ -38,11 +38,24 @@ def issued_secret(door: Door, ingress: str, passed: Collection[str]) -> str:
     return ingress[: _LONGEST - len("-tls")].rstrip("-.") + "-tls"
 
 
-def certificates(door: Door, ingresses: Iterable[str]) -> list[Ref]:
+def certificates(door: Door, ingresses: Iterable[str], controller: Controller) -> list[Ref]:
     """The Certificates that may stand behind the Secrets of Ingresses of these names."""
     given = given_secret(door)
     secrets = [given] if given else [issued_secret(door, ingress, door.annotations) for ingress in ingresses]
-    return [certificate_of(door.namespace, name) for name in dict.fromkeys(secrets) if _can_be(name)]
+    where = controller.secrets or door.namespace
+    return [certificate_of(where, name) for name in dict.fromkeys(secrets) if _can_be(name)]
+
+
+def astray(door: Door, name: str, controller: Controller) -> tuple[Warning, ...]:
+    """A warning where cert-manager fills the Secret of an Ingress in a namespace in which nobody looks for it."""
+    if not name or given_secret(door) or controller.secrets in ("", door.namespace):
+        return ()
+    message = (
+        f"cert-manager writes Secret {name} into namespace {door.namespace}, and class {door.ingress_class} reads it "
+        f"where its gateway is, in {controller.secrets}: have a Certificate there, and name its Secret in annotation "
+        f"{SECRET} or setting tlsSecretTemplate"
+    )
+    return (Warning("NoCertificate", message),)
 
 
 def _can_be(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from doorward.cluster.embedded.store import Store
@@ -56,6 +55,8 @@ class EmbeddedCluster:
         field_selector: str = "",
         timeout: float | None = None,
     ) -> AsyncIterator[WatchEvent]:
+        import asyncio  # who only plays with the store needs no event loop
+
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
         written = asyncio.Event()

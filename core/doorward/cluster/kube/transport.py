@@ -1,13 +1,12 @@
 """Requests as bytes: connections, TLS, proxies and credentials; every failure is an ApiError.
 
-The TLS context comes from the official client; the connections are our own, so that bodies stay bytes, watches don't
-take the places of requests, and a connection whose other end is gone is noticed.
+Bodies stay bytes, watches don't take the places of requests, and a connection whose other end is gone is noticed.
+Writes go over :mod:`wire`, as long as no proxy is in between; lists, watches and the rest over aiohttp.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -15,12 +14,9 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_kube_config_from_dict
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -28,6 +24,8 @@ from doorward.cluster.kube.access import Access
 from doorward.cluster.kube.answer import error_of
 from doorward.cluster.kube.credentials import Credential, credentials_of
 from doorward.cluster.kube.proxy import proxy_for
+from doorward.cluster.kube.tls import context_of
+from doorward.cluster.kube.wire import Wire, WireError
 from doorward.cluster.protocol import ApiError
 
 CONNECTIONS = 32
@@ -39,18 +37,17 @@ CERTIFICATE_CHECK = 60.0
 
 
 class _Pool:
-    """The connections made with one set of certificates; closed once it is retired and nobody uses it."""
+    """The connections made with one set of certificates; closed once there are others and nobody uses it."""
 
-    def __init__(self, session: aiohttp.ClientSession, streams: aiohttp.ClientSession, made_from: object) -> None:
+    def __init__(self, session: aiohttp.ClientSession, wire: Wire, made_from: object) -> None:
         self.session = session
-        self.streams = streams
+        self.wire = wire
         self.made_from = made_from
         self.users = 0
-        self.retired = False
 
     async def close(self) -> None:
+        self.wire.close()
         await self.session.close()
-        await self.streams.close()
 
 
 class Transport:
@@ -65,10 +62,14 @@ class Transport:
             self._headers["Accept-Encoding"] = "identity"
         self._proxy = str(access.cluster.get("proxy-url") or "") or proxy_for(access.server)
         self._name: str | None = access.cluster.get("tls-server-name") or None
+        url = urlsplit(access.server)
+        self._base = url.path
+        self._lines = [f"Host: {url.netloc.rpartition('@')[2]}", "Accept: application/json"]
+        self._lines += [f"{name}: {value}" for name, value in self._headers.items() if name != "Accept-Encoding"]
         self._pool: _Pool | None = None
         self._pools: set[_Pool] = set()
         self._open: set[aiohttp.ClientResponse] = set()
-        self._making = asyncio.Lock()
+        self._room = asyncio.Semaphore(CONNECTIONS)
         self._files: tuple[object, ...] = ()
         self._looked = float("-inf")
         self._closed = False
@@ -83,14 +84,16 @@ class Transport:
         content_type: str = "application/json",
     ) -> bytes:
         """The body of a 2xx answer."""
+        if body is not None and not self._proxy:
+            return await self._written(method, path, query, body, content_type)
         limits = aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_TIME)
-        async with self._answer(method, path, query, limits, body, content_type) as answer:
+        async with self._room, self._answer(method, path, query, limits, body, content_type) as answer:
             return await answer.read()
 
     async def stream(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncGenerator[bytes, None]:
         """The body of a GET in pieces, as they come; one that is silent for so many seconds is taken for dead."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIME, sock_read=silence)
-        async with self._answer("GET", path, query, limits, streaming=True) as answer:
+        async with self._answer("GET", path, query, limits) as answer:
             async for chunk in answer.content.iter_any():
                 yield chunk
 
@@ -104,6 +107,41 @@ class Transport:
         self._pools.clear()
         self._pool = None
 
+    async def _written(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes, content_type: str
+    ) -> bytes:
+        """The body of a 2xx answer to a write."""
+        target = self._base + quote(path) + ("?" + urlencode(query) if query else "")
+        try:
+            async with self._room, asyncio.timeout(self._timeout):
+                for last in (False, True):
+                    credential = await self._credentials.current()
+                    head = self._head(method, target, credential, len(body), content_type)
+                    async with self._connections(credential) as pool:
+                        answer = await pool.wire.exchange(head + body)
+                    if answer.status < 300:
+                        break
+                    error = error_of(answer.status, answer.headers, answer.body)
+                    if error.status == 401:
+                        self._credentials.refused()
+                    if error.status != 401 or last:
+                        raise error
+                return answer.body
+        except TimeoutError as error:
+            raise ApiError(0, "Timeout", f"no answer in time: {method} {path}") from error
+        except (WireError, OSError) as error:
+            raise ApiError(0, "", f"{method} {path}: {error or type(error).__name__}") from error
+
+    def _head(self, method: str, target: str, credential: Credential, length: int, content_type: str) -> bytes:
+        """Request line and headers."""
+        lines = [f"{method} {target} HTTP/1.1", *self._lines]
+        if credential.authorization:
+            lines.append(f"Authorization: {credential.authorization}")
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {length}"]
+        if any("\r" in line or "\n" in line for line in lines):
+            raise ApiError(0, "", f"a header of {self._access.source} has a line break")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
     @asynccontextmanager
     async def _answer(
         self,
@@ -113,7 +151,6 @@ class Transport:
         limits: aiohttp.ClientTimeout,
         body: bytes | None = None,
         content_type: str = "",
-        streaming: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         address = self._access.server + quote(path) + ("?" + urlencode(query) if query else "")
         headers = CIMultiDict(self._headers)
@@ -125,9 +162,9 @@ class Transport:
                 credential = await self._credentials.current()
                 if credential.authorization:
                     headers["Authorization"] = credential.authorization
-                async with self._connections(credential) as pool:
-                    session = pool.streams if streaming else pool.session
-                    async with session.request(
+                async with (
+                    self._connections(credential) as pool,
+                    pool.session.request(
                         method,
                         URL(address, encoded=True),
                         data=body,
@@ -136,15 +173,16 @@ class Transport:
                         proxy=self._proxy,
                         server_hostname=self._name,
                         allow_redirects=False,
-                    ) as answer:
-                        if answer.status < 300:
-                            self._open.add(answer)
-                            try:
-                                yield answer
-                            finally:
-                                self._open.discard(answer)
-                            return
-                        error = error_of(answer.status, answer.headers, await answer.read())
+                    ) as answer,
+                ):
+                    if answer.status < 300:
+                        self._open.add(answer)
+                        try:
+                            yield answer
+                        finally:
+                            self._open.discard(answer)
+                        return
+                    error = error_of(answer.status, answer.headers, await answer.read())
                 if error.status == 401:
                     self._credentials.refused()
                 if error.status != 401 or last:
@@ -156,18 +194,22 @@ class Transport:
 
     @asynccontextmanager
     async def _connections(self, credential: Credential) -> AsyncIterator[_Pool]:
-        async with self._making:
-            pool = await self._current_pool(credential)
-            pool.users += 1
+        pool = self._current_pool(credential)
+        pool.users += 1
         try:
             yield pool
         finally:
             pool.users -= 1
-            if pool.retired and not pool.users:
-                self._pools.discard(pool)
-                await pool.close()
+            if len(self._pools) > 1:
+                await self._close_unused()
 
-    async def _current_pool(self, credential: Credential) -> _Pool:
+    async def _close_unused(self) -> None:
+        """Close what was made with other certificates, once nobody uses it."""
+        for pool in [pool for pool in self._pools if pool is not self._pool and not pool.users]:
+            self._pools.discard(pool)
+            await pool.close()
+
+    def _current_pool(self, credential: Credential) -> _Pool:
         if self._closed:
             raise ApiError(0, "", "this cluster was closed")
         if time.monotonic() - self._looked >= CERTIFICATE_CHECK:
@@ -175,50 +217,24 @@ class Transport:
             self._looked = time.monotonic()
         made_from = (self._files, credential.certificate)
         if self._pool is None or self._pool.made_from != made_from:
-            fresh = _Pool(*await self._sessions(credential), made_from)
-            if self._pool is not None:
-                self._pool.retired = True
-                if not self._pool.users:
-                    self._pools.discard(self._pool)
-                    await self._pool.close()
-            self._pool = fresh
-            self._pools.add(fresh)
+            self._pool = self._made(credential, made_from)
+            self._pools.add(self._pool)
         return self._pool
 
-    async def _sessions(self, credential: Credential) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
+    def _made(self, credential: Credential, made_from: object) -> _Pool:
+        url = urlsplit(self._access.server)
+        secure = url.scheme == "https"
         try:
-            tls = RESTClientObject(await _configuration(self._access, credential)).ssl_context
-        except (ConfigException, ValueError, OSError) as error:
+            tls = context_of(self._access, credential) if secure else None
+        except (ValueError, OSError) as error:
             raise ApiError(0, "", f"certificates of {self._access.source}: {error}") from error
-
-        def session(limit: int) -> aiohttp.ClientSession:
-            connector = aiohttp.TCPConnector(limit=limit, ssl=tls, socket_factory=_watched_socket)
-            # Neither .netrc nor cookies have a say in who we are.
-            return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-
-        return session(CONNECTIONS), session(0)
-
-
-async def _configuration(access: Access, credential: Credential) -> Any:
-    """The official client's configuration for the TLS part of an access."""
-    certificate_keys = ("client-certificate", "client-key", "client-certificate-data", "client-key-data")
-    user = {key: access.user[key] for key in certificate_keys if access.user.get(key)}
-    if credential.certificate and not user:
-        user = {
-            "client-certificate-data": base64.b64encode(credential.certificate.encode()).decode(),
-            "client-key-data": base64.b64encode(credential.key.encode()).decode(),
-        }
-    configuration = Configuration()
-    # kubectl accepts authorities without the extensions that Python's strict mode asks for since 3.13.
-    configuration.disable_strict_ssl_verification = True
-    kubeconfig = {
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
-        "clusters": [{"name": "c", "cluster": access.cluster}],
-        "users": [{"name": "c", "user": user}],
-    }
-    await load_kube_config_from_dict(kubeconfig, client_configuration=configuration)
-    return configuration
+        # How many requests are made at a time isn't the connector's to say: watches don't count.
+        connector = aiohttp.TCPConnector(limit=0, ssl=tls or True, socket_factory=_watched_socket)
+        # Neither .netrc nor cookies have a say in who we are.
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        address = url.hostname or "", url.port or (443 if secure else 80)
+        wire = Wire(*address, tls, self._name, connect_time=CONNECT_TIME, sockets=_watched_socket)
+        return _Pool(session, wire, made_from)
 
 
 def _stamp(file: Path) -> tuple[str, int]:

@@ -1,0 +1,55 @@
+"""A command imports what it works with, and nothing else: what isn't imported costs nobody anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LLAMA = Path(__file__).parents[2] / "examples" / "llama.yaml"
+
+CLIENTS = ("aiohttp", "asyncio", "httptools", "kubernetes", "multidict", "requests", "ssl")
+TELLING = ("opentelemetry", "prometheus_client", "pygments", "rich", "structlog")
+"""Logs, metrics, and what is drawn on a terminal."""
+SHELL = (
+    "doorward.cluster.kube",
+    "doorward.journal",
+    "doorward.runtime.shell",
+    "doorward.testing",
+    "tenacity",
+    "bcrypt",
+)
+ENGINE = ("doorward.engine", "msgspec", "orjson", "pluggy", "yaml")
+"""Without pydantic: typer checks options with it, whatever we do."""
+
+WATCHED = """
+import sys
+from doorward_daemon.main import app
+try:
+    app()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that a command line has imported when it ends."""
+    ended = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, check=True)
+    return set(ended.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["--version"], ["run", "--help"], ["render", "--help"], ["authz", "--help"]], ids=" ".join
+)
+def test_help_imports_neither_the_engine_nor_what_it_runs_on(command: list[str]) -> None:
+    found = imported(*command) & {*CLIENTS, *TELLING, *SHELL, *ENGINE}
+    assert not found
+
+
+def test_render_imports_neither_a_client_nor_what_a_daemon_tells() -> None:
+    modules = imported("render", "-f", str(LLAMA), "--simulate")
+    assert "doorward.engine" in modules
+    found = modules & {*CLIENTS, *TELLING, *SHELL}
+    assert not found
