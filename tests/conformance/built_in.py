@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from doorward.model.reference import JsonObject
-from doorward.testing.conformance import Answer, Evaluator, standard
+from doorward.testing.conformance import Answer, Evaluator, accepted, standard
 
 CRDS = Path(__file__).parent.parent / "crds"
 
@@ -54,18 +54,7 @@ class GatewayAPI(Standard):
     config = {"omeIngressGateway": "ingress/ome"}
 
     def status(self, obj: JsonObject) -> JsonObject | None:
-        if obj["kind"] != "HTTPRoute":
-            return None
-        accepted = [{"type": kind, "status": "True"} for kind in ("Accepted", "ResolvedRefs")]
-        generation = obj["metadata"].get("generation")
-        conditions = [{**each, **({"observedGeneration": generation} if generation else {})} for each in accepted]
-        times = {"lastTransitionTime": "2026-01-01T00:00:00Z", "reason": "Accepted", "message": ""}
-        conditions = [{**each, **times} for each in conditions]
-        parents = [
-            {"parentRef": parent, "controllerName": "example.com/gateway", "conditions": conditions}
-            for parent in obj["spec"]["parentRefs"]
-        ]
-        return {"parents": parents}
+        return accepted(obj) if obj["kind"] == "HTTPRoute" else None
 
 
 class LoadBalancer(Evaluator):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from doorward.model.reference import JsonObject, Ref
 from doorward.testing.conformance import Finding, conform
 from doorward.testing.conformance.report import RULES, try_rule
 from doorward.testing.conformance.subject import Subject
 
 from tests.conformance.greeting import Greeting, GreetingEvaluator
 from tests.conformance.wrong import WRONG
+from tests.examples import load
 
 EXAMPLES = 60
 
@@ -37,3 +39,18 @@ def test_what_is_wrong_with_a_backend_is_named(backend: type[Greeting]) -> None:
 def test_every_rule_says_what_it_promises() -> None:
     assert all(rule.promise for rule in RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_a_backend_that_keeps_its_objects_and_never_changes_them_is_named() -> None:
+    dns, evaluator = load("dns_backend/dns_backend.py"), load("dns_backend/evaluator.py").DNSEvaluator()
+    write = dns.ZONE.write
+
+    async def only_once(ref: Ref, obj: JsonObject | None) -> None:
+        if obj is None or ref not in dns.ZONE.objects:
+            await write(ref, obj)
+
+    dns.ZONE.write = only_once
+    rule = next(rule for rule in RULES if rule.name == "outside of the API server")
+    finding = try_rule(rule, Subject("dns", evaluator, dns))
+    assert finding.outcome == "broken"
+    assert finding.what.startswith("what it keeps doesn't change")

@@ -44,12 +44,22 @@ def problems(schema: JsonObject, value: object) -> list[str]:
         ),
         ({"type": "string", "allOf": [{"pattern": "^a"}, {"pattern": "b$"}]}, "ab", "a", "all the schemas (allOf)"),
         ({"type": "string", "oneOf": [{"pattern": "^a"}, {"pattern": "b$"}]}, "a", "ab", "Found 2 valid alternatives"),
+        ({"type": "string", "anyOf": None, "maxLength": 1}, "a", "ab", "Too long"),
         ({"type": "string", "not": {"pattern": "^a"}}, "b", "a", "must not validate the schema (not)"),
     ],
 )
 def test_limits(schema: JsonObject, right: object, wrong: object, why: str) -> None:
     assert problems(schema, right) == []
     assert why in " ".join(problems(schema, wrong))
+
+
+def test_what_every_object_has_may_be_required() -> None:
+    root = Schema(
+        {"type": "object", "required": ["apiVersion", "kind", "metadata", "spec"], "properties": {"spec": {}}}
+    )
+    manifest = {"apiVersion": "a/v1", "kind": "A", "metadata": {"name": "a"}}
+    assert admit(root, {**manifest, "spec": {}}) == []
+    assert admit(root, manifest) == ["spec: Required value"]
 
 
 def test_items_of_a_keyed_list_are_there_once() -> None:

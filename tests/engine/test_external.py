@@ -11,7 +11,7 @@ from doorward.cluster.embedded import Store
 from doorward.engine import Engine
 from doorward.hooks import ApiError, Watch, hookimpl
 from doorward.model.event import Deleted
-from doorward.model.reference import Ref, Resource
+from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.runtime.offline import Offline
 
 from tests.engine.outside import DNS, FINALIZER, NGINX, RECORDS, Outside, Zone, with_zone
@@ -342,14 +342,18 @@ def test_offline_it_is_kept_in_the_store_unless_asked_otherwise() -> None:
     assert (zone.actions, zone.objects) == ([], {})
 
 
-def test_a_hook_that_waits_is_named_offline(stage: Outside) -> None:
-    async def wait(kind: str) -> list[object]:
-        await asyncio.sleep(0)
-        return []
+def test_a_hook_may_wait_offline_and_always_on_one_loop(stage: Outside) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def wait(kind: str) -> list[JsonObject]:
+        loops.append(asyncio.get_running_loop())
+        return await asyncio.to_thread(lambda: list(stage.zone.objects.values()))
 
     stage.zone.module.observe = wait  # type: ignore[attr-defined]
-    with pytest.raises(RuntimeError, match="has to answer at once"):
-        stage.start()
+    stage.open()
+    assert stage.zone.hosts() == ["m.a.example.com"]
+    assert len(loops) > 1
+    assert len(set(loops)) == 1
 
 
 class Unable:

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+import weakref
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from doorward.cluster.embedded import Store
 from doorward.cluster.protocol import ApiError
@@ -19,11 +21,11 @@ from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Re
 from doorward.runtime.performing import Outcome, failed, request, succeeded
 
 if TYPE_CHECKING:
+    import asyncio
+
     from doorward.runtime.external import External
 
 Keep = Callable[[list[Record]], None]
-
-T = TypeVar("T")
 
 
 class Clock:
@@ -40,8 +42,8 @@ class Offline:
     """An engine and a store, turned by hand.
 
     ``keep`` is given every record, in the order in which a journal would hold them.  What backends keep outside of the
-    API server is in the store like everything else; with ``external`` they are asked themselves, and have to answer
-    without waiting for anything.
+    API server is in the store like everything else; with ``external`` they are asked themselves, on an event loop that
+    turns until they have answered.
     """
 
     def __init__(
@@ -59,6 +61,15 @@ class Offline:
         """What was told last of each Secret that is followed."""
         self._asks = external
         self._external: dict[str, External] = {}
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """What hooks of backends wait on; one for all calls, since clients of networks belong to theirs."""
+        import asyncio  # which takes long to import, and is for backends that keep objects themselves
+
+        loop = asyncio.new_event_loop()
+        weakref.finalize(self, loop.close)
+        return loop
 
     def start(self) -> None:
         """Begin, as a new process does: list every kind."""
@@ -125,7 +136,9 @@ class Offline:
         external = self._external.get(action.ref.kind)
         try:
             answer: JsonObject | None = (
-                _at_once(external.apply(action)) if external else getattr(self.store, method)(**arguments)
+                self._loop.run_until_complete(external.apply(action))
+                if external
+                else getattr(self.store, method)(**arguments)
             )
         except ApiError as error:
             return failed(action, error, self.clock())
@@ -175,7 +188,7 @@ class Offline:
         told = False
         for kind, external in self._external.items():
             try:
-                events = _at_once(external.observed())
+                events = self._loop.run_until_complete(external.observed())
             except ApiError as error:
                 if self.engine.missing.get(kind) == "forbidden" or kind not in self.engine.unsynced:
                     continue
@@ -222,13 +235,3 @@ class Offline:
         )
         self.receive(listed)
         self._watched[kind, scope] = page.resource_version
-
-
-def _at_once(work: Coroutine[Any, Any, T]) -> T:
-    """The answer of a hook that waits for nothing.  Raises RuntimeError where it does wait."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    work.close()
-    raise RuntimeError("a hook waits for something: without an event loop, it has to answer at once")

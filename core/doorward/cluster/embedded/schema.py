@@ -52,7 +52,9 @@ class Schema:
         keyed = source.get("x-kubernetes-list-type") == "map"
         self.keys: Sequence[str] = source.get("x-kubernetes-list-map-keys", ()) if keyed else ()
         self.alternatives = [
-            (word, [Schema(inner) for inner in source[word]]) for word in ("allOf", "anyOf", "oneOf") if word in source
+            (word, [Schema(inner) for inner in source[word]])
+            for word in ("allOf", "anyOf", "oneOf")
+            if source.get(word)
         ]
         self.negated = Schema(source["not"]) if "not" in source else None
         self._defaults = [
@@ -256,5 +258,6 @@ def _admitted(schema: Schema, raw: bytes) -> tuple[bytes, tuple[str, ...]]:
     schema.settle(content)
     for name in _RESOURCE:
         content.pop(name, None)
-    # A root that requires a kind must find one, whatever it is.
-    return orjson.dumps(content), tuple(schema.problems({"apiVersion": "", "kind": "", **content}, ""))
+    # A root that requires a kind or metadata must find some, whatever it is.
+    typed = {"apiVersion": "", "kind": "", "metadata": {}, **content}
+    return orjson.dumps(content), tuple(schema.problems(typed, ""))

@@ -75,7 +75,8 @@ class Cluster(Offline):
     def component(self, name: str, component: str) -> None:
         obj = component_service(NAMESPACE, name, component)
         if not self.store.entry(SERVICE, (NAMESPACE, obj["metadata"]["name"])):
-            self.create(obj)
+            for each in (obj, *self.subject.evaluator.beside(obj)):
+                self.create(each)
 
     def annotate(self, annotations: Mapping[str, str | None], name: str = NAME) -> None:
         self.edit({"metadata": {"annotations": dict(annotations)}}, name)

@@ -9,7 +9,7 @@ from doorward.model.door import Mode
 from doorward.model.reference import JsonObject
 from doorward.testing.simulator import requests
 
-__all__ = ["Answer", "Evaluator", "split", "standard"]
+__all__ = ["Answer", "Evaluator", "accepted", "split", "standard"]
 
 
 class Answer(NamedTuple):
@@ -50,6 +50,11 @@ class Evaluator:
         """
         raise NotImplementedError(f"{type(self).__name__}.route: say where a request goes by this backend's objects")
 
+    def beside(self, service: JsonObject) -> Sequence[JsonObject]:
+        """Objects that others put beside a component's Service, such as a pool of its pods."""
+        del service
+        return ()
+
     def status(self, obj: JsonObject) -> JsonObject | None:
         """The ``status`` that the controller gives to an object once it has taken it up; None where it gives none."""
         del obj
@@ -66,6 +71,16 @@ def standard(objects: Sequence[JsonObject], url: str) -> Answer | None:
     host, path = split(url)
     found = requests.reached(list(objects), host, path)
     return Answer(*found) if found else None
+
+
+def accepted(route: JsonObject) -> JsonObject:
+    """The status that a Gateway gives to an HTTPRoute once it has accepted it, for each of its parents."""
+    told = {"status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    generation = route["metadata"].get("generation")
+    told |= {"observedGeneration": generation} if generation else {}
+    conditions = [{"type": kind, **told} for kind in ("Accepted", "ResolvedRefs")]
+    parents = [{"parentRef": ref, "controllerName": "example.com/gateway"} for ref in route["spec"]["parentRefs"]]
+    return {"parents": [{**parent, "conditions": conditions} for parent in parents]}
 
 
 def split(url: str) -> tuple[str, str]:

@@ -374,6 +374,11 @@ def keeps(subject: Subject) -> None:
     objects = _kept(cluster, kept)
     if not objects:
         raise Breach(f"nothing is kept of {', '.join(kept)} once a door is open: {cluster.condition()}")
+    if subject.evaluator.hosts:
+        cluster.annotate({MORE: "b.example.com"})
+        cluster.go_on(HOUR)
+        if subject.route(_kept(cluster, kept), "http://m.a.b.example.com/") is None:
+            raise Breach("what it keeps doesn't change: a host that a service has got since isn't in it")
     cluster.remove()
     cluster.go_on(HOUR)
     if left := _kept(cluster, kept):
@@ -388,7 +393,12 @@ def _kept(cluster: Cluster, kinds: list[str]) -> list[JsonObject]:
         uid = cluster.service()["metadata"]["uid"]
     except ApiError:
         return []
-    return [obj for ref, obj in cluster.engine.objects(uid) if ref.kind in kinds]
+    named = {kind: cluster.engine.backends.resources[kind] for kind in kinds}
+    return [
+        {"apiVersion": named[ref.kind].api_version(), "kind": named[ref.kind].name, **obj}
+        for ref, obj in cluster.engine.objects(uid)
+        if ref.kind in named
+    ]
 
 
 def _takes_paths(subject: Subject) -> bool:

@@ -123,7 +123,9 @@ class Subject:
 
     def _reader(self, door: Door) -> Callable[[Ref], JsonObject | None]:
         there = {ref_of(each): each for each in self.evaluator.surroundings}
-        there |= {ref_of(each): each for each in map(component_service, *_components(door))}
+        services = list(map(component_service, *_components(door)))
+        there |= {ref_of(each): each for each in services}
+        there |= {ref_of(each): each for service in services for each in self.evaluator.beside(service)}
 
         def read(ref: Ref) -> JsonObject | None:
             self.read.add(ref.kind)
