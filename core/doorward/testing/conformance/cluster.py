@@ -21,6 +21,7 @@ from doorward.testing.conformance.subject import Subject, component_service
 BACKEND, MODE = "doorward.io/backend", "ome.io/deployment-mode"
 OWNER = "doorward.io/owner"
 NAMESPACE, NAME = "a", "m"
+_ALLOTTED = ("clusterIP", "clusterIPs", "nodePort", "healthCheckNodePort")
 _TITLES = {"engine": "EngineReady", "router": "RouterReady", "decoder": "DecoderReady"}
 
 
@@ -31,6 +32,8 @@ class Cluster(Offline):
         self.subject = subject
         self.changed: Callable[[Action], None] = lambda _: None
         """Told after each write of the engine's."""
+        self._answered: dict[str, JsonObject] = {}
+        """What the controller answered last, by the UID of the object."""
         clock, resources = Clock(), subject.backends.resources
         defined = kinds(subject.evaluator.definitions)
         bare = [each for kind, each in resources.items() if kind not in defined and kind not in BUILT_IN]
@@ -131,7 +134,10 @@ class Cluster(Offline):
         told = False
         for obj in self.of(None):
             status = self.subject.evaluator.status(obj) if kind_of(obj) in self.subject.kinds else None
-            if status is not None and status != obj.get("status"):
+            uid = obj["metadata"]["uid"]
+            # Compared with what it answered before, not with what stands: a server adds defaults to that.
+            if status is not None and status != self._answered.get(uid):
+                self._answered[uid] = status
                 resource, metadata = self.engine.backends.resources[kind_of(obj)], obj["metadata"]
                 body = {"status": status}
                 self.store.patch(resource, metadata["namespace"], metadata["name"], body, subresource="status")
@@ -172,8 +178,14 @@ class Cluster(Offline):
 
 def _shape(obj: JsonObject) -> JsonObject:
     notes = {key: value for key, value in (obj["metadata"].get("annotations") or {}).items() if key != OWNER}
-    kept = {key: value for key, value in (obj.get("spec") or {}).items() if key not in ("clusterIP", "clusterIPs")}
-    return {"annotations": notes, "labels": obj["metadata"].get("labels") or {}, "spec": kept}
+    return {"annotations": notes, "labels": obj["metadata"].get("labels") or {}, "spec": _asked(obj.get("spec") or {})}
+
+
+def _asked(value: Any) -> Any:
+    """A value without what a server allots, which is another for each object."""
+    if isinstance(value, dict):
+        return {key: _asked(each) for key, each in value.items() if key not in _ALLOTTED}
+    return [_asked(each) for each in value] if isinstance(value, list) else value
 
 
 def _ready(components: Iterable[str]) -> JsonObject:

@@ -14,7 +14,7 @@ from doorward.cluster.embedded.faults import Request
 from doorward.cluster.protocol import ApiError
 from doorward.model.action import Action
 from doorward.model.door import PathDoor
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject, kind_of
+from doorward.model.reference import INFERENCE_SERVICE, JsonObject, kind_of, ref_of
 from doorward.testing.conformance.breach import Breach
 from doorward.testing.conformance.cluster import NAME, NAMESPACE, Cluster
 from doorward.testing.conformance.doors import make
@@ -225,7 +225,7 @@ def drift(subject: Subject) -> None:
     cluster.go_on(HOUR)
     before = cluster.shape()
     for obj in cluster.ours():
-        for patch in _meddling(obj):
+        for patch in _meddling(obj, _rendered(cluster, obj)):
             if not _meddled(cluster, obj, patch):
                 continue
             cluster.go_on(HOUR)
@@ -239,10 +239,17 @@ def drift(subject: Subject) -> None:
             raise Breach(f"{kind_of(obj)} {name} isn't there again after somebody deleted it")
 
 
-def _meddling(obj: JsonObject) -> Iterator[JsonObject]:
+def _rendered(cluster: Cluster, obj: JsonObject) -> set[str]:
+    """The fields of a spec that were written; the others are the server's defaults, and nobody's promise."""
+    ref = ref_of(obj)
+    created = [action.body for action in cluster.performed if action.verb == "create" and action.ref == ref]
+    return {field for body in created if body for field in body.get("spec") or {}}
+
+
+def _meddling(obj: JsonObject, rendered: set[str]) -> Iterator[JsonObject]:
     """Edits of single values of a spec, as merge patches."""
     for field, value in (obj.get("spec") or {}).items():
-        if field in ("clusterIP", "clusterIPs", "ports", "selector", "type", "externalName"):
+        if field not in rendered or field in ("ports", "selector", "type", "externalName"):
             continue
         for other in _changed(value):
             yield {"spec": {field: other}}
