@@ -187,7 +187,7 @@ async def test_a_domain_that_comes_and_goes(models: Models, proxy: str) -> None:
 @every_proxy
 async def test_a_template_that_gives_every_service_another_host(plane: DataPlane, proxy: str) -> None:
     """Clients of the old host are answered until those of the new one are."""
-    long_enough = "overlapSeconds: 5"
+    long_enough = "overlapSeconds: 15"
     shared = plane.proxy.shared
     async with own_place(plane, doorward=long_enough) as (models, _):
         names = [await opened(models, annotations) for annotations in EACH[proxy]]
