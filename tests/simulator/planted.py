@@ -233,7 +233,7 @@ def a_clock_that_jumps_is_believed(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def causes_are_lost(patch: pytest.MonkeyPatch) -> None:
-    wrap(patch, Engine, "_issue", lambda do, engine, service, _, write: do(engine, service, 0, write))
+    wrap(patch, Engine, "_issue", lambda do, engine, service, _, *rest: do(engine, service, 0, *rest))
 
 
 @planted
