@@ -44,7 +44,7 @@ def render(door: Door, read: Read) -> Rendering | None:
     objects = [_route(door, host, "", row, read) for host in door.all_hosts for row in door.routes]
     opens = door.path is not None and PLAIN_PATH.fullmatch(door.path.prefix) is not None
     if opens and door.path:
-        hosts = dict.fromkeys((door.path.host, *door.draining_path_hosts))
+        hosts = door.path_hosts
         objects += [_route(door, host, door.path.prefix, row, read) for host in hosts for row in door.routes]
     return Rendering(objects=tuple(objects), path=opens)
 

@@ -48,7 +48,7 @@ def render(door: Door, read: Read) -> Rendering | None:
     opens = door.path is not None and PLAIN_PATH.fullmatch(door.path.prefix) is not None
     if opens and (path := door.path):
         strip = _middleware(door, "path", path.prefix, {"stripPrefix": {"prefixes": [path.prefix]}})
-        hosts = dict.fromkeys((path.host, *door.draining_path_hosts))
+        hosts = door.path_hosts
         name = names.derived(door.name, "path", names.mark(door.namespace, door.name, path.prefix))
         objects = [*objects, strip, _ingress_route(door, name, hosts, path.prefix, [*through, strip])]
     return Rendering(objects=tuple(objects), path=opens, guarded=door.guard is not None)

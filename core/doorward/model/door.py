@@ -201,6 +201,16 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(dict.fromkeys((*self.hosts, *self.draining_hosts)))
 
     @property
+    def path_hosts(self) -> tuple[str, ...]:
+        """The hosts under which the path door is served now, its own first; none where there is no such door."""
+        return tuple(dict.fromkeys((self.path.host, *self.draining_path_hosts))) if self.path else ()
+
+    @property
+    def outside_hosts(self) -> tuple[str, ...]:
+        """Every host by which the door is reached from outside now, whole or below the path."""
+        return (*self.all_hosts, *self.path_hosts)
+
+    @property
     def inside_hosts(self) -> tuple[str, str, str]:
         """The three forms under which Service DOOR is reached inside the cluster, the full one last."""
         return self.inside_hosts_of(self.door_service)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from doorward.model.auth_service import AuthService
 from doorward.model.door import Door, manifest
 from doorward.model.reference import JsonObject, Resource
 
@@ -46,11 +47,8 @@ def problem(door: Door) -> str:
 def middleware(door: Door) -> JsonObject:
     """The guard of a door.  Its address names the door: whatever a request makes up, no other one's guard is asked."""
     settings = door.settings
-    where, _, port = settings.auth_service.partition(":")
-    namespace, _, service = where.partition("/")
-    address = f"http://{service}.{namespace}.svc.{settings.cluster_domain}:{port}"
     forward = {
-        "address": f"{address}/door/traefik/{door.namespace}/{door.name}",
+        "address": f"{AuthService.of(settings).url}/door/traefik/{door.namespace}/{door.name}",
         "trustForwardHeader": False,
         "authRequestHeaders": _HEADERS,
         "authResponseHeaders": [settings.client_header],

@@ -30,6 +30,7 @@ from typing import Literal, NamedTuple
 
 from doorward.hooks import Read
 from doorward.model import authorization_policy, forward_auth
+from doorward.model.auth_service import AuthService
 from doorward.model.door import Door, manifest
 from doorward.model.forward_auth import MIDDLEWARE
 from doorward.model.reference import JsonObject, Ref, Resource
@@ -86,8 +87,7 @@ def problem(door: Door, read: Read) -> str:
     """Why the AuthorizationPolicy of the door's Gateways guards nothing; empty where it does."""
     found = _policy(door, read)
     assert found is not None
-    hosts = [*door.all_hosts, *((door.path.host, *door.draining_path_hosts) if door.path else ())]
-    why = authorization_policy.problem(found, hosts)
+    why = authorization_policy.problem(found, door.outside_hosts)
     ref = authorization_policy.ref_of(door.settings.auth_policy)
     return f"{ref} doesn't guard its Gateway: {why}" if why else ""
 
@@ -99,9 +99,14 @@ def policy(door: Door, route: str, standing: JsonObject | None) -> JsonObject:
     last of its owners, and so the guard after the route.
     """
     settings = door.settings
-    where, _, port = settings.auth_service.partition(":")
-    namespace, _, service = where.partition("/")
-    backend = {"group": "", "kind": "Service", "namespace": namespace, "name": service, "port": int(port)}
+    asked = AuthService.of(settings)
+    backend = {
+        "group": "",
+        "kind": "Service",
+        "namespace": asked.namespace,
+        "name": asked.name,
+        "port": int(asked.port),
+    }
     http = {
         "backendRefs": [backend],
         "path": f"/door/envoy/{door.namespace}/{door.name}",

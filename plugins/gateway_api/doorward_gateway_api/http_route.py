@@ -129,7 +129,7 @@ def render(door: Door, read: Read) -> Rendering:
         warnings += (problem,)
     elif door.path:
         rules = [_rule(door, route, gateway_class, door.path.prefix) for route in door.routes]
-        path_hosts = list(dict.fromkeys((door.path.host, *door.draining_path_hosts)))[:MOST_HOSTS]
+        path_hosts = list(door.path_hosts[:MOST_HOSTS])
         second = names.derived(door.name, "path-redirect", names.mark(door.namespace, door.name, door.path.prefix))
         routes.append(_Planned(_path_name(door), second, path_hosts, door.path.prefix, rules))
     objects: list[JsonObject] = [forward_auth.middleware(door)] if traefik else []

@@ -45,7 +45,7 @@ def problem(door: Door, read: Read) -> str:
 
 def _hosts(door: Door) -> list[str]:
     """By what a door is reached at its gateways."""
-    hosts = [*door.all_hosts, *((door.path.host, *door.draining_path_hosts) if door.path else ())]
+    hosts = list(door.outside_hosts)
     if door.serverless:
         for service in dict.fromkeys((door.door_service, *door.draining_services, *_components(door))):
             hosts += door.inside_hosts_of(service)

@@ -55,7 +55,7 @@ def render(door: Door, read: Read) -> Rendering:
         name = names.derived(door.name, "path", names.mark(door.namespace, door.name, door.path.prefix))
         objects.append(_virtual_service(name, _path_spec(door, door.path, outside, servers), passed))
     if servers:
-        served = (*door.all_hosts, *_path_hosts(door))
+        served = door.outside_hosts
         warnings += unheard(door, served, servers)
         if door.scheme == "https":
             warnings += tuple(expired(servers.certificates(served), read))
@@ -177,10 +177,6 @@ def _below(prefix: str, matches: Iterable[_Match]) -> list[JsonObject]:
     ]
 
 
-def _path_hosts(door: Door) -> list[str]:
-    return _distinct((door.path.host, *door.draining_path_hosts)) if door.path else []
-
-
 def _redirects(door: Door, hosts: Iterable[str], prefix: str, servers: Servers | None) -> list[JsonObject]:
     """From the Gateway's plain servers to those with TLS, which have to serve the host as well.
 
@@ -206,7 +202,7 @@ def _to_https(port: int) -> JsonObject:
 
 
 def _path_spec(door: Door, path: PathDoor, gateways: list[str], servers: Servers | None) -> JsonObject:
-    hosts = _path_hosts(door)
+    hosts = list(door.path_hosts)
     regex = any_of(hosts)
     http = _redirects(door, hosts, path.prefix, servers)
     for route in door.routes:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from doorward.hooks import Read
 from doorward.model import authorization_policy, forward_auth
+from doorward.model.auth_service import AuthService
 from doorward.model.door import Door
 from doorward.model.reference import JsonObject
 
@@ -42,11 +43,8 @@ def asking(door: Door, controller: Controller) -> dict[str, str]:
     if controller.name == TRAEFIK:
         return {_MIDDLEWARES: forward_auth.word_of(door)}
     settings = door.settings
-    where, _, port = settings.auth_service.partition(":")
-    namespace, _, service = where.partition("/")
-    address = f"http://{service}.{namespace}.svc.{settings.cluster_domain}:{port}"
     return {
-        f"{_PREFIX}auth-url": f"{address}/door/nginx/{door.namespace}/{door.name}",
+        f"{_PREFIX}auth-url": f"{AuthService.of(settings).url}/door/nginx/{door.namespace}/{door.name}",
         f"{_PREFIX}auth-response-headers": settings.client_header,
     }
 
@@ -96,8 +94,7 @@ def _policy_problem(door: Door, controller: Controller, read: Read) -> str:
     policy = read(ref)
     if policy is None:
         return f"there is no {ref}, which setting authPolicy names"
-    hosts = [*door.all_hosts, *((door.path.host, *door.draining_path_hosts) if door.path else ())]
-    if why := authorization_policy.problem(policy, hosts):
+    if why := authorization_policy.problem(policy, door.outside_hosts):
         return f"{ref} doesn't guard the gateway of class {door.ingress_class}: {why}"
     if not authorization_policy.selects(policy, controller.gateway):
         labels = ",".join(f"{key}={value}" for key, value in controller.gateway.items())

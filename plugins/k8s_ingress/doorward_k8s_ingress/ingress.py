@@ -92,9 +92,10 @@ def render(door: Door, read: Read) -> Rendering:
         )
         if not objects:
             warnings += (*no_certificate, *tls.astray(door, secret, controller))
-        hosts = tuple(dict.fromkeys((door.path.host, *door.draining_path_hosts)))
         own = {**common, **({} if spent else issuers), **({} if door.serverless else rewriting.ANNOTATIONS)}
-        objects.append(_ingress(door, controller, name, own, hosts, secret, _path_paths(door, door.path, read)))
+        objects.append(
+            _ingress(door, controller, name, own, door.path_hosts, secret, _path_paths(door, door.path, read))
+        )
     secrets = {entry["secretName"] for each in objects for entry in each["spec"].get("tls", ())}
     serving = (ref for ref in tls.certificates(door, _first_names(door), controller) if ref.name in secrets)
     told = (*warnings, *expired(serving, read))

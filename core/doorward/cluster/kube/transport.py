@@ -121,16 +121,19 @@ class Transport:
                         answer = await pool.wire.exchange(head + body)
                     if answer.status < 300:
                         break
-                    error = error_of(answer.status, answer.headers, answer.body)
-                    if error.status == 401:
-                        self._credentials.refused()
-                    if error.status != 401 or last:
-                        raise error
+                    self._give_up(error_of(answer.status, answer.headers, answer.body), last=last)
                 return answer.body
         except TimeoutError as error:
             raise ApiError(0, "Timeout", f"no answer in time: {method} {path}") from error
         except (WireError, OSError) as error:
             raise ApiError(0, "", f"{method} {path}: {error or type(error).__name__}") from error
+
+    def _give_up(self, error: ApiError, *, last: bool) -> None:
+        """Raise what the server answered, unless it is that we aren't known: then other credentials are worth a try."""
+        if error.status == 401:
+            self._credentials.refused()
+        if error.status != 401 or last:
+            raise error
 
     def _head(self, method: str, target: str, credential: Credential, length: int, content_type: str) -> bytes:
         """Request line and headers."""
@@ -183,10 +186,7 @@ class Transport:
                             self._open.discard(answer)
                         return
                     error = error_of(answer.status, answer.headers, await answer.read())
-                if error.status == 401:
-                    self._credentials.refused()
-                if error.status != 401 or last:
-                    raise error
+                self._give_up(error, last=last)
         except TimeoutError as error:
             raise ApiError(0, "Timeout", f"no answer in time: {method} {path}") from error
         except (aiohttp.ClientError, OSError) as error:

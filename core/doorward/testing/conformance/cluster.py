@@ -9,17 +9,18 @@ import orjson
 
 from doorward.cluster.embedded import Store
 from doorward.cluster.embedded.discovery import BUILT_IN, kinds
+from doorward.door.exposure import BACKEND
 from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent
 from doorward.model.reference import INFERENCE_SERVICE, SERVICE, JsonObject, kind_of
 from doorward.runtime.offline import Clock, Offline
 from doorward.runtime.performing import Outcome
+from doorward.state.transform import OWNER
 from doorward.testing.conformance.evaluator import Answer
 from doorward.testing.conformance.subject import Subject, component_service
 
-BACKEND, MODE = "doorward.io/backend", "ome.io/deployment-mode"
-OWNER = "doorward.io/owner"
+MODE = "ome.io/deployment-mode"
 NAMESPACE, NAME = "a", "m"
 _ALLOTTED = ("clusterIP", "clusterIPs", "nodePort", "healthCheckNodePort")
 _TITLES = {"engine": "EngineReady", "router": "RouterReady", "decoder": "DecoderReady"}

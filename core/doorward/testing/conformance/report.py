@@ -40,10 +40,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return [each for each in self.findings if each.outcome == "broken"]
 
     @property
+    def kept(self) -> tuple[int, int]:
+        """How many promises are kept, and of how many; those that don't apply aren't counted."""
+        asked = sum(each.outcome != "doesn't apply" for each in self.findings)
+        return asked - len(self.broken), asked
+
+    @property
     def summary(self) -> str:
-        """``NAME keeps 24 of 26 promises``; those that don't apply aren't counted."""
-        asked = [each for each in self.findings if each.outcome != "doesn't apply"]
-        return f"{self.backend} keeps {len(asked) - len(self.broken)} of {len(asked)} promises"
+        """``NAME keeps 24 of 26 promises``."""
+        kept, asked = self.kept
+        return f"{self.backend} keeps {kept} of {asked} promises"
 
     def to_text(self) -> str:
         """A line for each promise, and below those that are broken what shows it."""
@@ -56,10 +62,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_badge(self) -> JsonObject:
         """What a badge shows, in the form of an endpoint of shields.io."""
-        asked = [each for each in self.findings if each.outcome != "doesn't apply"]
-        message = f"{len(asked) - len(self.broken)}/{len(asked)}"
+        kept, asked = self.kept
         color = "red" if self.broken else "brightgreen"
-        return {"schemaVersion": 1, "label": "doorward backend", "message": message, "color": color}
+        return {"schemaVersion": 1, "label": "doorward backend", "message": f"{kept}/{asked}", "color": color}
 
 
 def conform(name: str, evaluator: Evaluator, plugin: object = None, *, examples: int = 100) -> Report:

@@ -18,6 +18,7 @@ from doorward.model.door import Door, Rendering
 from doorward.model.reference import JsonObject, Ref, ref_of
 from doorward.model.settings import Settings
 from doorward.settings.configuration import parse
+from doorward.state.transform import OWNER
 from doorward.testing.conformance.breach import Breach
 from doorward.testing.conformance.doors import doors
 from doorward.testing.conformance.evaluator import Answer, Evaluator
@@ -148,7 +149,7 @@ def owned(manifest: JsonObject, door: Door) -> JsonObject:
     metadata = manifest["metadata"]
     ours = {"ome.io/inferenceservice": names.cut(door.name), "app.kubernetes.io/managed-by": "doorward"}
     labels = {**metadata.get("labels", {}), **ours}
-    annotations = {**metadata.get("annotations", {}), "doorward.io/owner": door.uid}
+    annotations = {**metadata.get("annotations", {}), OWNER: door.uid}
     marked = {**metadata, "namespace": door.namespace, "labels": labels, "annotations": annotations}
     return {**manifest, "metadata": marked}
 
