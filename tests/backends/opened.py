@@ -7,9 +7,9 @@ from typing import Any
 
 import pluggy
 from doorward import hooks
-from doorward.model import names
 from doorward.model.door import Door, Rendering
 from doorward.model.reference import JsonObject, Ref, ref_of
+from doorward.testing.conformance.subject import owned
 
 PLUGINS = pluggy.PluginManager("doorward")
 PLUGINS.add_hookspecs(hooks)
@@ -44,13 +44,3 @@ def open_door(door: Door, cluster: Mapping[Ref, JsonObject] | None = None) -> li
     """All that stands: what the backends put there, the selected one first, marked as the engine does."""
     names = sorted(BUILT_IN, key=lambda name: name != door.backend)
     return [owned(each, door) for name in names for each in render(name, door, cluster).objects]
-
-
-def owned(manifest: JsonObject, door: Door) -> JsonObject:
-    metadata = manifest["metadata"]
-    labels = {"ome.io/inferenceservice": names.cut(door.name), "app.kubernetes.io/managed-by": "doorward"}
-    annotations = {**metadata.get("annotations", {}), "doorward.io/owner": door.uid}
-    return {
-        **manifest,
-        "metadata": {**metadata, "namespace": door.namespace, "labels": labels, "annotations": annotations},
-    }
