@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import secrets
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
 from doorward.journal import Journal, JournalError, SqliteJournal
+from doorward.lease import Candidate, Terms
 from doorward.model.action import Action
 from doorward.model.reference import CORE_RESOURCES, INFERENCE_SERVICE, JsonObject
 from doorward.runtime.listener import Listener
@@ -50,6 +54,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     defaults: bool = False
     listen: str = ""
     authz: str = ""
+    lease: str = ""
+    """The name of the Lease by which one of several leads; empty: this one leads."""
+    lease_duration: float = 15.0
 
 
 def start(kubeconfig: Path | None, context: str | None, options: Options) -> int:
@@ -104,15 +111,21 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
     stop = interrupted()
     async with AsyncExitStack() as stack:
         journal = _journal(options, engine, stack)
-        shell = Shell(engine, cluster, journal, dry_run=options.dry_run)
+        candidate = _candidate(options, cluster) if options.lease else None
+        leads = candidate.seconds if candidate else None
+        shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leads=leads)
         metrics = Metrics(shell, options.journal)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
         if options.listen:
-            url = await stack.enter_async_context(serving(shell, metrics, options.listen))
+            url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate))
             _log.info("listening", url=url)
         if options.authz:
             url = await stack.enter_async_context(beside(shell, options.authz, metrics.registry))
             _log.info("answering checks", url=url)
+        if candidate:
+            # Left only once the shell has stopped, and with it every request.
+            candidate.changed = shell.wake
+            await stack.enter_async_context(candidate)
         await stack.enter_async_context(shell)
         metrics.seed()
         lag = asyncio.create_task(metrics.measure_lag())
@@ -121,9 +134,25 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         stack.callback(synced.cancel)
         if options.once:
             return await _once(shell, stop)
-        await shell.run(until=stop.wait())
+        await shell.run(until=_first(stop, *([candidate.deposed] if candidate else [])))
         _log.info("stopping")
-    return 0
+    return 1 if candidate and candidate.deposed.is_set() else 0
+
+
+def _candidate(options: Options, cluster: Cluster) -> Candidate:
+    """A process of its own among those of its pod's name: one that was restarted isn't the one that held the Lease."""
+    identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}_{secrets.token_hex(4)}"
+    terms = Terms.of(options.lease_duration)
+    return Candidate(cluster, options.settings_namespace, options.lease, identity=identity, terms=terms)
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 def _journal(options: Options, engine: Engine, stack: AsyncExitStack) -> Journal | None:

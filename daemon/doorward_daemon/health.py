@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from doorward.lease import Candidate
 from doorward.runtime.shell import Shell
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -15,10 +16,14 @@ from doorward_daemon.metrics import Metrics
 __all__ = ["readiness", "serving"]
 
 
-def readiness(shell: Shell) -> tuple[bool, list[str]]:
-    """Whether the daemon is ready, and what there is to say about it."""
+def readiness(shell: Shell, candidate: Candidate | None = None) -> tuple[bool, list[str]]:
+    """Whether the daemon is ready, to lead or to stand by, and what there is to say about it."""
     engine = shell.engine
     said = []
+    if candidate and candidate.problem:
+        said.append(f"lease {candidate.namespace}/{candidate.name}: {candidate.problem}")
+    elif candidate and not shell.leading:
+        said.append(f"stands by: {candidate.holder or 'nobody'} leads")
     if engine.unsynced:
         said.append(f"not listed yet: {', '.join(engine.unsynced)}")
     in_force = engine.settings is not None
@@ -31,18 +36,20 @@ def readiness(shell: Shell) -> tuple[bool, list[str]]:
         said.append(f"{kind} {what}")
     if shell.journal_problem:
         said.append(shell.journal_problem)
-    return engine.ready, said
+    return engine.ready and not (candidate and candidate.problem), said
 
 
 @asynccontextmanager
-async def serving(shell: Shell, metrics: Metrics, address: str) -> AsyncIterator[str]:
+async def serving(
+    shell: Shell, metrics: Metrics, address: str, candidate: Candidate | None = None
+) -> AsyncIterator[str]:
     """Serve ``/healthz``, ``/readyz`` and ``/metrics``; gives the URL.  Raises AddressError."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        ready, said = readiness(shell)
+        ready, said = readiness(shell, candidate)
         lines = ["ready" if ready else "not ready", *said]
         return web.Response(status=200 if ready else 503, text="\n".join(lines) + "\n")
 

@@ -121,6 +121,7 @@ class Metrics(Listener, Collector):
         yield CounterMetricFamily("doorward_decided", "Times that a door was decided.", value=engine.decided)
         yield _gauge("doorward_settings_problems", "Problems of the newest settings.", len(engine.problems))
         yield _gauge("doorward_ready", "1: everything is listed and settings are in force.", int(engine.ready))
+        yield _gauge("doorward_leading", "1: writes; 0: stands by.", int(self._shell.leading))
         yield _gauge("doorward_backlog", "Events that wait for the engine.", self._shell.backlog)
         yield CounterMetricFamily("doorward_errors", "Unexpected failures; see the log.", value=self._shell.errors)
         missing = GaugeMetricFamily("doorward_missing_kinds", "Kinds that can't be seen.", labels=["kind", "state"])

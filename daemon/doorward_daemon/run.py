@@ -73,6 +73,33 @@ def command(
             show_default=False,
         ),
     ] = "",
+    leader_elect: Annotated[
+        bool | None,
+        typer.Option(
+            "--leader-elect/--no-leader-elect",
+            help="Write only while this process holds the Lease; others stand by, and go on at once. [default: in a "
+            "pod, but for --once and --dry-run]",
+            show_default=False,
+        ),
+    ] = None,
+    lease: Annotated[
+        str,
+        typer.Option(
+            "--lease",
+            metavar="NAME",
+            help="The Lease, in the namespace of the settings: processes that serve other namespaces need another.",
+        ),
+    ] = "doorward",
+    lease_duration: Annotated[
+        float,
+        typer.Option(
+            "--lease-duration",
+            metavar="SECONDS",
+            min=1,
+            help="How long nobody leads after a crash, at most. Whoever can't renew the Lease stops writing after two "
+            "thirds of it.",
+        ),
+    ] = 15.0,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="auto: pretty on a terminal, JSON elsewhere.")
     ] = LogFormat.auto,
@@ -81,7 +108,7 @@ def command(
 
     Reads the settings from ConfigMap inferenceservice-config in namespace ome (or POD_NAMESPACE), and follows every
     edit. A change of the settings, an InferenceService or an object of ours takes effect at once; a clean stop
-    (SIGTERM, Ctrl-C) leaves all doors as they are.
+    (SIGTERM, Ctrl-C) leaves all doors as they are. Of several, one leads and the others stand by.
 
     Examples:
 
@@ -89,11 +116,13 @@ def command(
 
         doorward run --journal /var/lib/doorward/journal
 
-    Exit status: 0 after a clean stop; 1 when it can't begin, or --once couldn't finish.
+    Exit status: 0 after a clean stop; 1 when it can't begin, --once couldn't finish, or somebody else leads now.
     """
     from doorward_daemon import daemon, logs
 
     logs.configure(log_format.value)
+    if lease_duration != int(lease_duration):
+        raise typer.BadParameter(f"a Lease lasts whole seconds, not {lease_duration:g}", param_hint="--lease-duration")
     in_pod = bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
     options = daemon.Options(
         settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
@@ -104,5 +133,7 @@ def command(
         defaults=defaults,
         listen=listen if listen is not None else "" if once else ":8080" if in_pod else "127.0.0.1:8080",
         authz=authz,
+        lease=lease if (in_pod if leader_elect is None else leader_elect) and not (once or dry_run) else "",
+        lease_duration=lease_duration,
     )
     raise typer.Exit(daemon.start(kubeconfig, context, options))

@@ -14,7 +14,7 @@ from doorward.model.reference import (
     JsonObject,
 )
 
-__all__ = ["cluster_rules", "settings_rules"]
+__all__ = ["cluster_rules", "lease_rules", "settings_rules"]
 
 _READ = ("list", "watch")
 _OWN = {
@@ -54,6 +54,12 @@ def cluster_rules(backends: Backends) -> list[JsonObject]:
 def settings_rules(name: str = "inferenceservice-config") -> list[JsonObject]:
     """The rules of a Role in the namespace of the settings: that one ConfigMap, to be read."""
     return [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": list(_READ)}]
+
+
+def lease_rules(name: str = "doorward") -> list[JsonObject]:
+    """The rules of a Role in that namespace: the Lease by which one of several leads.  What isn't there has no name."""
+    group = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+    return [{**group, "resourceNames": [name], "verbs": ["get", *_READ, "update"]}, {**group, "verbs": ["create"]}]
 
 
 def _rules(verbs: dict[tuple[str, str], set[str]]) -> list[JsonObject]:

@@ -94,9 +94,11 @@ class Shell:
 
     ``journal``: where records are kept, and what the engine is restored from; None: nowhere.  ``clock`` gives seconds
     since the epoch and must not go back.  ``concurrency`` is how many requests are made at a time.  With ``dry_run``
-    nothing is written: listeners are told what would be.  ``grace`` is how many seconds requests in flight are given
-    when it stops, ``pauses`` how long a watch that failed rests, ``external_every`` how many seconds pass before what
-    backends keep themselves is observed again.  Cluster and journal belong to the caller, who closes them.
+    nothing is written: listeners are told what would be.  ``leads`` gives the seconds for which this process may write;
+    while it gives 0 the shell stands by: it watches and decides, and writes nothing.  ``grace`` is how many seconds
+    requests in flight are given when it stops, ``pauses`` how long a watch that failed rests, ``external_every`` how
+    many seconds pass before what backends keep themselves is observed again.  Cluster and journal belong to the caller,
+    who closes them.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Shell:
         concurrency: int = 16,
         listeners: Sequence[Listener] = (),
         dry_run: bool = False,
+        leads: Callable[[], float] | None = None,
         grace: float = GRACE,
         pauses: wait_base = PAUSES,
         external_every: float = EXTERNAL_EVERY,
@@ -123,6 +126,7 @@ class Shell:
         self.counts: Counter[tuple[str, str]] = Counter()
         """Actions by verb and outcome: ``Applied``, ``Refused``, ``Unknown``, ``Planned``."""
         self._keeper = Keeper(engine, journal, self.clock) if journal is not None else None
+        self._leads = leads
         self._concurrency = concurrency
         self._grace = grace
         self._pauses = pauses
@@ -253,6 +257,15 @@ class Shell:
         return self._keeper.problem if self._keeper else ""
 
     @property
+    def leading(self) -> bool:
+        """Whether it may write, rather than stand by."""
+        return self._leads is None or self._leads() > 0
+
+    def wake(self) -> None:
+        """Look again at what there is to do: to be called where this process begins to lead, and at each renewal."""
+        self._woken.set()
+
+    @property
     def backlog(self) -> int:
         """Events that wait for the engine."""
         return len(self._events)
@@ -321,7 +334,8 @@ class Shell:
             self._tell(listener.recorded, records)
 
     def _hand_out(self) -> None:
-        if self._stopping:
+        if self._stopping or not self.leading:
+            self._more = False
             return
         room = max(0, WAITING * self._concurrency - self._lanes.qsize())
         actions = self.engine.actions(room)
@@ -371,13 +385,17 @@ class Shell:
     async def _performed(self, action: Action) -> Outcome:
         resource = self.engine.backends.resources[action.ref.kind]
         external = self._external.get(action.ref.kind)
+        seconds = LONGEST_REQUEST if self._leads is None else min(LONGEST_REQUEST, self._leads())
+        if not seconds:
+            # Handed out while it led: it goes out no more, since somebody else may write by now.
+            return Unknown(at=self.clock(), action=action.id, message="this process doesn't lead any more")
         try:
-            async with asyncio.timeout(LONGEST_REQUEST):
+            async with asyncio.timeout(seconds):
                 answer = await (external.apply(action) if external else perform(self.cluster, action, resource))
         except ApiError as error:
             return failed(action, error, self.clock())
         except TimeoutError:
-            what = f"no answer within {LONGEST_REQUEST:.0f} s"
+            what = f"no answer within {seconds:.0f} s"
             return Unknown(at=self.clock(), action=action.id, message=what)
         except Exception as error:
             self.errors += 1
