@@ -32,9 +32,11 @@ from doorward.model.action import CLOSE, LAST_STEP, REPORT, Action
 from doorward.model.door import Claim, Guard, Warning
 from doorward.model.event import (
     AnyEvent,
+    Configured,
     Deleted,
     Failed,
     Issued,
+    Leading,
     Observed,
     Record,
     Remembered,
@@ -64,6 +66,7 @@ from doorward.state.work_queue import Due
 __all__ = ["Engine"]
 
 SETTINGS_NAME = "inferenceservice-config"
+NO_SETTINGS = Configured(at=0.0, good=None)
 
 
 class Engine:
@@ -71,7 +74,8 @@ class Engine:
 
     ``settings_namespace`` is where the ConfigMap is; ``namespaces`` limits what is watched (empty: everything);
     ``use_defaults`` takes the default settings where there is no ConfigMap even though doors stand; ``budget`` is how
-    many doors one call to :meth:`receive` decides at most, the others wait for the next (``wait()`` is 0 then).
+    many doors one call to :meth:`receive` decides at most, the others wait for the next (``wait()`` is 0 then).  With
+    ``stands_by`` it takes in what happens, and decides nothing before it is told that it leads (:class:`Leading`).
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Engine:
         namespaces: Iterable[str] = (),
         use_defaults: bool = False,
         budget: int = 1 << 30,
+        stands_by: bool = False,
     ) -> None:
         self.backends = backends or Backends()
         self.decided = 0
@@ -89,6 +94,8 @@ class Engine:
         self._settings_ref = Ref(CONFIG_MAP, settings_namespace, SETTINGS_NAME)
         self._use_defaults = use_defaults
         self._budget = budget
+        self.stands_by = stands_by
+        """Whether it is to wait until it leads."""
         self.scopes = self._scopes(tuple(namespaces))
         self._state = state = State(self.backends, self.scopes)
         self._reconciler = Reconciler(
@@ -107,7 +114,10 @@ class Engine:
         records = folds.fold(self._state, event)
         if isinstance(event, Observed | Deleted | Synced):
             records += self._configure(event)
-        return records + self._reconcile() if self._state.queue else records
+        elif isinstance(event, Leading):
+            self.stands_by = False
+            self._tell_of_settings(self._state.configured, NO_SETTINGS, records[-1].number)
+        return records + self._reconcile() if self._state.queue and not self.stands_by else records
 
     def actions(self, limit: int | None = None) -> list[Action]:
         """What is to be done now; each action is given out once and is in flight until its outcome is received.
@@ -123,7 +133,7 @@ class Engine:
     def wait(self) -> float | None:
         """Seconds until an :class:`Elapsed` is due; 0: at once, there is more to decide; None: nothing is timed."""
         queue = self._state.queue
-        if queue and self._listed:
+        if queue and self._listed and not self.stands_by:
             return 0.0
         next_ = queue.timers.next()
         return None if next_ is None else max(0.0, next_ - self._state.now)
@@ -149,6 +159,7 @@ class Engine:
         return Snapshot(
             at=state.now,
             number=state.number,
+            led=state.led,
             configured=state.configured,
             facts=list(state.facts.all()),
             tombstones=list(state.facts.tombstones()),
@@ -278,16 +289,21 @@ class Engine:
             return []
         cause = state.number if isinstance(event, Deleted) else fact.number if fact else 0
         records = folds.configured(state, now, cause)
-        if fact is None and now.good is None:
-            return records  # nothing that an Event could be about: the daemon's readiness and metrics tell
+        if fact is not None or now.good is not None:
+            self._tell_of_settings(now, before, records[-1].number)
+        return records  # else nothing that an Event could be about: the daemon's readiness and metrics tell
+
+    def _tell_of_settings(self, now: Configured, before: Configured, cause: int) -> None:
+        """Events about what is new of settings; who stands by leaves them to the leader."""
+        if self.stands_by:
+            return
         for reason, new, old in (
             ("InvalidSettings", now.problems, before.problems),
             ("SettingsWarning", now.warnings, before.warnings),
         ):
             for message in new:
                 if message not in old:
-                    self._tell_about_settings(Warning(reason, message), records[-1].number)
-        return records
+                    self._tell_about_settings(Warning(reason, message), cause)
 
     def _anything_of_ours(self) -> bool:
         """Whether a door of ours stands, or may stand where we can't look."""

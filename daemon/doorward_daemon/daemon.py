@@ -107,13 +107,13 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         namespaces=options.namespaces,
         use_defaults=options.defaults,
         budget=BUDGET,
+        stands_by=bool(options.lease),
     )
     stop = interrupted()
     async with AsyncExitStack() as stack:
         journal = _journal(options, engine, stack)
         candidate = _candidate(options, cluster) if options.lease else None
-        leads = candidate.seconds if candidate else None
-        shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leads=leads)
+        shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leadership=candidate)
         metrics = Metrics(shell, options.journal)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
         if options.listen:

@@ -11,8 +11,11 @@ from doorward.cluster.protocol import ApiError
 from doorward.lease import LEASE, Candidate, Terms
 from doorward.runtime.shell import Shell
 
+from tests.engine.stage import component_service, inference_service
 from tests.patience import PATIENCE
-from tests.shell.running import Running, until
+from tests.shell.running import RAW, SERVICE, Running, until
+
+TEMPLATE = "ome.io/ingress-domain-template"
 
 LONG = Terms(duration=3600, deadline=2400, retry=0.02)
 """Nobody's Lease runs out while a test lasts."""
@@ -24,7 +27,7 @@ class Replica:
 
     def __init__(self, running: Running, name: str, terms: Terms = LONG) -> None:
         self.candidate = Candidate(running.cluster, "ome", identity=name, terms=terms)
-        self.shell: Shell = running.shell(leads=self.candidate.seconds)
+        self.shell: Shell = running.shell(leadership=self.candidate)
         self.candidate.changed = self.shell.wake
         self._stack = AsyncExitStack()
 
@@ -109,6 +112,25 @@ async def test_who_stands_by_takes_over_at_once_and_writes_only_what_is_left_to_
         await until(lambda: running.ready("o"))
         names = {w.name for w in running.writes[before:] if w.resource.kind != LEASE.kind}
         assert names <= {"o", ""}, names
+
+
+async def test_who_takes_over_keeps_hosts_with_those_who_have_them(running: Running) -> None:
+    """What another process wrote since this one came counts like what it met."""
+    running.add("an-older")
+    async with two(running) as (first, second):
+        running.create(component_service("holder", "engine"))
+        running.create(
+            inference_service("holder", annotations={**RAW, TEMPLATE: "bank.example.com"}, ready=("engine",))
+        )
+        await until(lambda: running.host("holder") == "bank.example.com")
+        running.patch(SERVICE, "an-older", {"metadata": {"annotations": {TEMPLATE: "bank.example.com"}}})
+        await first.shell.wait_for(lambda: first.shell.engine.idle, PATIENCE)
+        before = len(running.writes)
+        await first.stop()
+        await until(lambda: second.leads)
+        await second.shell.wait_for(lambda: second.shell.engine.decided >= 2 and second.shell.engine.idle, PATIENCE)
+        assert [w for w in running.writes[before:] if w.resource.kind != LEASE.kind] == []
+        assert running.host("holder") == "bank.example.com"
 
 
 async def test_work_that_a_leader_left_is_done_by_the_next_one(running: Running) -> None:

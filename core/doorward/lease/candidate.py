@@ -36,8 +36,11 @@ class Candidate:
 
     ::
 
-        async with Candidate(cluster, "ome", identity="pod-a_4f1c", changed=shell.wake) as candidate:
-            ...  # candidate.seconds() > 0: it leads
+        candidate = Candidate(cluster, "ome", identity="pod-a_4f1c")
+        shell = Shell(Engine(stands_by=True), cluster, leadership=candidate)
+        candidate.changed = shell.wake
+        async with candidate, shell:
+            await candidate.deposed.wait()
 
     Leaving the context leaves the Lease, so that the next one begins at once: end what writes before.  ``changed`` is
     called whenever it begins to lead, and at each renewal.  ``clock`` gives seconds and never goes back; ``wall``
@@ -52,7 +55,6 @@ class Candidate:
         *,
         identity: str,
         terms: Terms | None = None,
-        changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -63,7 +65,7 @@ class Candidate:
         """Why the Lease couldn't be asked for or renewed, last time; empty where it could."""
         self._cluster = cluster
         self._election = Election(identity, terms or Terms())
-        self.changed = changed
+        self.changed: Callable[[], None] = lambda: None
         self._clock, self._wall = clock, wall
         self._lease: JsonObject | None = None
         self._led = False
@@ -78,6 +80,11 @@ class Candidate:
     def holder(self) -> str:
         """Who holds the Lease, as far as it was seen; empty where nobody does."""
         return self._election.holder
+
+    @property
+    def term(self) -> int:
+        """Which leader it is, or would be: one more than the one before."""
+        return self._election.term
 
     def seconds(self) -> float:
         """For how long this process may go on writing, unless it renews its Lease; 0: it may not, now."""

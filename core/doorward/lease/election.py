@@ -58,6 +58,12 @@ class Election:
         """Who holds the Lease, as far as it was seen; empty where nobody does."""
         return _text(self._spec.get("holderIdentity"))
 
+    @property
+    def term(self) -> int:
+        """How often the Lease went to another holder."""
+        told = self._spec.get("leaseTransitions")
+        return told if isinstance(told, int) else 0
+
     def seconds(self, now: float) -> float:
         """For how long this candidate surely leads, unless it renews the Lease; 0 where it doesn't."""
         return max(0.0, self._until - now)
@@ -95,14 +101,12 @@ class Election:
         """
         at = _micro_time(wall)
         renews = self.holder == self.identity
-        transitions = self._spec.get("leaseTransitions")
-        transitions = transitions if isinstance(transitions, int) else 0
         return {
             "holderIdentity": self.identity,
             "leaseDurationSeconds": int(self.terms.duration),
             "acquireTime": self._spec.get("acquireTime") or at if renews else at,
             "renewTime": at,
-            "leaseTransitions": transitions if renews or not self._spec else transitions + 1,
+            "leaseTransitions": self.term if renews or not self._spec else self.term + 1,
         }
 
     def won(self, lease: JsonObject, began: float, now: float) -> None:

@@ -25,6 +25,12 @@ class Started(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """The shell began, with nothing in flight: whatever was becomes Unknown, whatever was listed must be again."""
 
 
+class Leading(Event, frozen=True, gc=False, tag=True, kw_only=True):
+    """This process began to write, after it stood by.  ``term`` counts who leads: one more for each who begins."""
+
+    term: int
+
+
 class Observed(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An object as a list, a watch or a write returned it; ``kind`` as in :class:`Ref`."""
 
@@ -120,6 +126,7 @@ class Failed(Event, frozen=True, gc=False, tag=True, kw_only=True):
 
 AnyEvent = (
     Started
+    | Leading
     | Observed
     | Deleted
     | Synced

@@ -32,12 +32,13 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME, Engine
 from doorward.journal import Journal
 from doorward.model.action import Action
-from doorward.model.event import AnyEvent, Elapsed, Record, Started, Unknown, issued
+from doorward.model.event import AnyEvent, Elapsed, Leading, Record, Started, Unknown, issued
 from doorward.model.reference import CONFIG_MAP, Resource
 from doorward.reconcile import BASE_KINDS
 from doorward.runtime.clock import SteadyClock
 from doorward.runtime.external import EXTERNAL_EVERY, External
 from doorward.runtime.keeper import Keeper
+from doorward.runtime.leadership import Leadership
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome, failed, perform, succeeded
 from doorward.runtime.secrets import Secrets
@@ -94,8 +95,8 @@ class Shell:
 
     ``journal``: where records are kept, and what the engine is restored from; None: nowhere.  ``clock`` gives seconds
     since the epoch and must not go back.  ``concurrency`` is how many requests are made at a time.  With ``dry_run``
-    nothing is written: listeners are told what would be.  ``leads`` gives the seconds for which this process may write;
-    while it gives 0 the shell stands by: it watches and decides, and writes nothing.  ``grace`` is how many seconds
+    nothing is written: listeners are told what would be.  With ``leadership`` it writes while it leads, and stands by
+    until then: it watches, so that nothing has to be listed when its turn comes.  ``grace`` is how many seconds
     requests in flight are given when it stops, ``pauses`` how long a watch that failed rests, ``external_every`` how
     many seconds pass before what backends keep themselves is observed again.  Cluster and journal belong to the caller,
     who closes them.
@@ -111,7 +112,7 @@ class Shell:
         concurrency: int = 16,
         listeners: Sequence[Listener] = (),
         dry_run: bool = False,
-        leads: Callable[[], float] | None = None,
+        leadership: Leadership | None = None,
         grace: float = GRACE,
         pauses: wait_base = PAUSES,
         external_every: float = EXTERNAL_EVERY,
@@ -126,7 +127,9 @@ class Shell:
         self.counts: Counter[tuple[str, str]] = Counter()
         """Actions by verb and outcome: ``Applied``, ``Refused``, ``Unknown``, ``Planned``."""
         self._keeper = Keeper(engine, journal, self.clock) if journal is not None else None
-        self._leads = leads
+        if leadership and not engine.stands_by:
+            raise ValueError("an engine that waits until it leads is made with stands_by=True")
+        self._leadership = leadership
         self._concurrency = concurrency
         self._grace = grace
         self._pauses = pauses
@@ -259,7 +262,7 @@ class Shell:
     @property
     def leading(self) -> bool:
         """Whether it may write, rather than stand by."""
-        return self._leads is None or self._leads() > 0
+        return self._leadership is None or self._leadership.seconds() > 0
 
     def wake(self) -> None:
         """Look again at what there is to do: to be called where this process begins to lead, and at each renewal."""
@@ -287,6 +290,7 @@ class Shell:
                 self._receive(Elapsed(at=self.clock()))
             if len(self._events) < ROOM:
                 self._room.set()
+            self._lead()
             self._hand_out()
             if not self._stopping:
                 self.secrets.follow(self.engine.secrets)
@@ -332,6 +336,12 @@ class Shell:
             self._keeper.keep(records)
         for listener in self.listeners:
             self._tell(listener.recorded, records)
+
+    def _lead(self) -> None:
+        """Let the engine decide once this process leads."""
+        if self.engine.stands_by and self._leadership and self.leading:
+            self._receive(Leading(at=self.clock(), term=self._leadership.term))
+            self._woken.set()
 
     def _hand_out(self) -> None:
         if self._stopping or not self.leading:
@@ -385,7 +395,7 @@ class Shell:
     async def _performed(self, action: Action) -> Outcome:
         resource = self.engine.backends.resources[action.ref.kind]
         external = self._external.get(action.ref.kind)
-        seconds = LONGEST_REQUEST if self._leads is None else min(LONGEST_REQUEST, self._leads())
+        seconds = LONGEST_REQUEST if self._leadership is None else min(LONGEST_REQUEST, self._leadership.seconds())
         if not seconds:
             # Handed out while it led: it goes out no more, since somebody else may write by now.
             return Unknown(at=self.clock(), action=action.id, message="this process doesn't lead any more")

@@ -37,6 +37,7 @@ from doorward.model.event import (
     Elapsed,
     Failed,
     Issued,
+    Leading,
     Observed,
     Record,
     Refused,
@@ -53,7 +54,7 @@ from doorward.state import last_applied, outcome, status_conflict, written
 from doorward.state import memory as memories
 from doorward.state.back_off import after_repair
 from doorward.state.facts import Fact, version_of
-from doorward.state.memory import BackOff, key_of
+from doorward.state.memory import FORGOTTEN, BackOff, key_of
 from doorward.state.packing import unpack
 from doorward.state.state import State
 from doorward.state.transform import canonical, mended, transform
@@ -79,6 +80,29 @@ def started(state: State, event: Started) -> list[Record]:
             state.reserve(fact.ref, record.number)
     for fact in state.facts.of_kind(INFERENCE_SERVICE):
         state.queue.add(fact.ref, fact.number)
+    return [record]
+
+
+def leading(state: State, event: Leading) -> list[Record]:
+    """What another process has decided since is met like what stood when this one came.
+
+    Where the one that led last is the one whose journal this is, nobody else has, and what was remembered still holds.
+    """
+    _, last = state.led
+    record = state.record(event, 0)
+    state.led = record.number, event.term
+    if event.term != last + 1:
+        for uid, _ in state.services.memories():
+            state.services.remember(uid, FORGOTTEN)
+        state.born.clear()
+        state.unlisted.clear()
+        state.reads.clear()
+        for kind in state.backends.claiming:
+            for fact in state.facts.of_kind(kind):
+                state.reserve(fact.ref, record.number)
+    state.queue.clear()
+    for ref in sorted((fact.ref for fact in state.facts.of_kind(INFERENCE_SERVICE)), key=state.age):
+        state.queue.add_to_backlog(ref, record.number)
     return [record]
 
 
@@ -302,6 +326,7 @@ def failed(state: State, event: Failed) -> list[Record]:
 
 FOLDS: dict[type, Callable[..., list[Record]]] = {
     Started: started,
+    Leading: leading,
     Observed: observed,
     Deleted: deleted,
     Synced: synced,

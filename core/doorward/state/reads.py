@@ -34,6 +34,10 @@ class Reads:
             if not self._doors[before]:
                 del self._doors[before]
 
+    def clear(self) -> None:
+        self._bits.clear()
+        self._doors.clear()
+
     def concerned(self, changed: int, services: Collection[Ref]) -> list[Ref]:
         """Those of the services whose doors read one of these settings, or were never decided; in their order."""
         if len(services) == len(self._bits) and not any(bits & changed for bits in self._doors):

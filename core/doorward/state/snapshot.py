@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from doorward.model.action import Action
-from doorward.model.event import Configured, Deleted, Issued, Observed, Record, Remembered
+from doorward.model.event import Configured, Deleted, Issued, Leading, Observed, Record, Remembered
 from doorward.model.reference import Ref
 from doorward.state import memory as memories
 from doorward.state.facts import Fact, Tombstone
@@ -18,6 +18,7 @@ class Snapshot(NamedTuple):
 
     at: float
     number: int
+    led: tuple[int, int]
     configured: Configured
     facts: Sequence[Fact]
     tombstones: Sequence[tuple[Ref, Tombstone]]
@@ -27,7 +28,9 @@ class Snapshot(NamedTuple):
     def records(self) -> list[Record]:
         """Folding these is as good as folding all that led here."""
         at, number = self.at, self.number
-        records = [Record(number, 0, self.configured)]
+        led, term = self.led
+        records = [Record(led, 0, Leading(at=at, term=term))] if led else []
+        records.append(Record(number, 0, self.configured))
         for fact in self.facts:
             obj = fact.object()
             obj["metadata"]["resourceVersion"] = str(fact.version)

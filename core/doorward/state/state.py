@@ -57,6 +57,8 @@ class State:
         """Services that were reconciled while something of theirs was in flight."""
         self.owed: set[Ref] = set()
         """Services of which something landed while more was in flight: to be reconciled with the last of it."""
+        self.led = 0, -1
+        """The record with which this process, or the one whose journal this is, began to lead, and its term."""
         self.number = 0
         """The number of the newest record."""
         self.now = 0.0
