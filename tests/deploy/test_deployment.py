@@ -37,6 +37,11 @@ def test_it_writes_only_where_there_is_a_volume(container: JsonObject) -> None:
     assert str(journal.parent) in [mount["mountPath"] for mount in container["volumeMounts"]]
 
 
+def test_it_is_known_by_the_name_of_its_pod(container: JsonObject) -> None:
+    fields = {each["name"]: each["valueFrom"]["fieldRef"]["fieldPath"] for each in container["env"]}
+    assert fields == {"POD_NAMESPACE": "metadata.namespace", "POD_NAME": "metadata.name"}
+
+
 def test_its_probes_ask_what_the_daemon_answers(container: JsonObject) -> None:
     paths = [container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")]
     assert paths == ["/healthz", "/readyz"]

@@ -10,8 +10,9 @@ import yaml
 from doorward.backends import Backends
 from doorward.cluster.kube import KubeCluster
 from doorward.engine import Engine
+from doorward.lease import Candidate
 from doorward.model.reference import JsonObject
-from doorward.runtime.permissions import cluster_rules, settings_rules
+from doorward.runtime.permissions import cluster_rules, lease_rules, settings_rules
 from doorward.runtime.shell import Shell
 
 from tests.conftest import Kubectl
@@ -39,9 +40,12 @@ def test_the_cluster_role_allows_what_the_backends_need_and_no_more() -> None:
     assert allowed(documents("ClusterRole")[0]["rules"]) == allowed(cluster_rules(Backends()))
 
 
-def test_the_settings_are_one_config_map_in_one_namespace() -> None:
+def test_in_one_namespace_it_reads_one_config_map_and_holds_one_lease() -> None:
     role = documents("Role")[0]
-    assert (role["metadata"]["namespace"], allowed(role["rules"])) == ("ome", allowed(settings_rules()))
+    assert (role["metadata"]["namespace"], allowed(role["rules"])) == (
+        "ome",
+        allowed([*settings_rules(), *lease_rules()]),
+    )
 
 
 def test_a_plugin_s_kinds_are_asked_for() -> None:
@@ -74,7 +78,11 @@ async def test_a_real_api_server_lets_it_do_all_of_its_work(kubectl: Kubectl, tm
     isvc = ("inferenceservice", "m", "--namespace", namespace)
     kubectl("patch", *isvc, "--subresource", "status", "--type", "merge", "--patch", ready)
     try:
-        async with Shell(Engine(namespaces=[namespace]), cluster) as shell:
+        candidate = Candidate(cluster, "ome", identity="a-pod")
+        shell = Shell(Engine(namespaces=[namespace], stands_by=True), cluster, leadership=candidate)
+        candidate.changed = shell.wake
+        async with candidate, shell:
+            await shell.wait_for(lambda: not shell.engine.stands_by, PATIENCE)
             summary = await shell.once(PATIENCE)
             assert (summary.missing, summary.writes["create"], summary.writes["status"]) == ({}, 2, 1)
             kubectl("annotate", *isvc, "ome.io/service-type=NodePort")

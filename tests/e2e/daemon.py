@@ -98,6 +98,20 @@ class Daemon:
         self._process.wait()
         self._reader.join()
 
+    def suspend(self) -> None:
+        """Stop it where it is, as a machine does that has no time for it (SIGSTOP)."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After :meth:`suspend` (SIGCONT)."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def ended(self) -> int:
+        """Wait for it to end by itself; its exit status."""
+        status = self._process.wait(PATIENCE)
+        self._reader.join()
+        return status
+
     @property
     def running(self) -> bool:
         return self._process.poll() is None
