@@ -116,7 +116,8 @@ class Engine:
             records += self._configure(event)
         elif isinstance(event, Leading):
             self.stands_by = False
-            self._tell_of_settings(self._state.configured, NO_SETTINGS, records[-1].number)
+            if fact := self._state.facts.get(self._settings_ref):
+                self._tell_of_settings(self._state.configured, NO_SETTINGS, fact.number)
         return records + self._reconcile() if self._state.queue and not self.stands_by else records
 
     def actions(self, limit: int | None = None) -> list[Action]:

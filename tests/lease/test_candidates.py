@@ -17,9 +17,9 @@ from tests.shell.running import RAW, SERVICE, Running, until
 
 TEMPLATE = "ome.io/ingress-domain-template"
 
-LONG = Terms(duration=3600, deadline=2400, retry=0.02)
+LONG = Terms(duration=3600, deadline=2400, retry=0.02, settle=0.05)
 """Nobody's Lease runs out while a test lasts."""
-SHORT = Terms(duration=1, deadline=0.6, retry=0.1)
+SHORT = Terms(duration=1, deadline=0.6, retry=0.1, settle=0.05)
 
 
 class Replica:

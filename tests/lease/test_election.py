@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from doorward.lease import Election, Terms
 
-TERMS = Terms(duration=15, deadline=10, retry=2)
+TERMS = Terms(duration=15, deadline=10, retry=2, settle=1)
 WALL = 1_800_000_000.0
 
 
@@ -71,6 +71,18 @@ def test_a_leader_leads_from_when_its_bid_was_sent_and_not_for_as_long_as_others
     mine = won(began=100.0, now=104.0)
     assert mine.seconds(104.0) == 6
     assert mine.seconds(110.0) == 0
+
+
+def test_who_takes_over_waits_until_it_has_seen_what_the_one_before_wrote() -> None:
+    for left in (lease("other"), lease("")):
+        mine = election()
+        mine.observe(left, 80.0)
+        mine.won({"spec": mine.bid(WALL)}, 100.0, 101.0)
+        assert (mine.seconds(101.0), mine.begins_in(101.0)) == (0, 1)
+        assert mine.seconds(102.0) == 8
+        mine.won({"spec": mine.bid(WALL)}, 103.0, 103.0)
+        assert mine.seconds(103.0) == 10
+    assert won(began=100.0, now=100.0).seconds(100.0) == 10
 
 
 def test_a_bid_that_another_won_makes_nobody_a_leader() -> None:

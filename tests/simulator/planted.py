@@ -15,7 +15,7 @@ from doorward.cluster.protocol import ApiError
 from doorward.door import addresses
 from doorward.engine import Engine
 from doorward.model.door import Standing
-from doorward.model.event import Applied, Failed, Record, Refused, Remembered, Synced, Unknown
+from doorward.model.event import Applied, Failed, Leading, Record, Refused, Remembered, Synced, Unknown
 from doorward.model.reference import Ref
 from doorward.plan import closing, diff, draining, held
 from doorward.plan.plan import Plan, Situation
@@ -52,6 +52,7 @@ NOTICED_BY: dict[str, int | str] = {
     "what_is_remembered_is_not_journalled": 6,
     "a_restart_forgets_what_was_in_flight": "a-write-in-doubt-takes-no-host-from-what-stands",
     "a_folded_list_sweeps_everything": 10,
+    "who_takes_over_believes_what_it_remembers": 1264,
     "a_clock_that_jumps_is_believed": 180,
     "bad_settings_become_defaults": 7,
     "drift_is_left": 6,
@@ -212,6 +213,16 @@ def what_is_remembered_is_not_journalled(patch: pytest.MonkeyPatch) -> None:
 @planted
 def a_restart_forgets_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(State, "unknown_outcome", lambda state, action: state.in_flight.land(action.id))
+
+
+@planted
+def who_takes_over_believes_what_it_remembers(patch: pytest.MonkeyPatch) -> None:
+    def leading(do: Any, state: State, event: Leading) -> Any:
+        state.led = state.led[0], event.term - 1
+        return do(state, event)
+
+    whole = folds.leading
+    patch.setitem(folds.FOLDS, Leading, lambda state, event: leading(whole, state, event))
 
 
 @planted

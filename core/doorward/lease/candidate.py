@@ -180,6 +180,7 @@ class Candidate:
             return
         self._lease = lease
         self._election.won(lease, began, self._clock())
+        await asyncio.sleep(self._election.begins_in(self._clock()))
         if self.seconds():
             if not self._led:
                 _log.info("leading", lease=f"{self.namespace}/{self.name}", identity=self.identity)

@@ -31,13 +31,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Who holds it acts for so long after its last renewal; less than ``duration``."""
     retry: float = 2.0
     """It is renewed, or tried for again, so often."""
+    settle: float = 1.0
+    """Who takes it over from another waits for so long before it acts, to have seen what that one wrote last."""
 
     @classmethod
     def of(cls, duration: float) -> Terms:
         """All of them in their usual proportion.  Raises ValueError where it isn't whole seconds, at least 1."""
         if duration < 1 or duration != int(duration):
             raise ValueError(f"a Lease lasts whole seconds, at least 1, not {duration:g}")
-        return cls(duration=duration, deadline=duration * 2 / 3, retry=duration * 2 / 15)
+        return cls(duration=duration, deadline=duration * 2 / 3, retry=duration * 2 / 15, settle=duration / 15)
 
 
 class Election:
@@ -52,6 +54,7 @@ class Election:
         self._spec: JsonObject = {}
         self._changed = float("-inf")
         self._until = float("-inf")
+        self._begins = float("-inf")
 
     @property
     def holder(self) -> str:
@@ -66,7 +69,11 @@ class Election:
 
     def seconds(self, now: float) -> float:
         """For how long this candidate surely leads, unless it renews the Lease; 0 where it doesn't."""
-        return max(0.0, self._until - now)
+        return max(0.0, self._until - now) if now >= self._begins else 0.0
+
+    def begins_in(self, now: float) -> float:
+        """Seconds until this candidate, which has just taken the Lease, may act."""
+        return max(0.0, self._begins - now)
 
     def observe(self, lease: JsonObject | None, now: float) -> None:
         """Take note of the Lease as it stands; None: there is none.
@@ -111,6 +118,8 @@ class Election:
 
     def won(self, lease: JsonObject, began: float, now: float) -> None:
         """The bid that was sent no earlier than ``began`` was taken, and this is the Lease since."""
+        if self._spec and self.holder != self.identity:
+            self._begins = now + self.terms.settle
         self.observe(lease, now)
         if self.holder == self.identity:
             self._until = began + self.terms.deadline

@@ -101,8 +101,8 @@ def leading(state: State, event: Leading) -> list[Record]:
             for fact in state.facts.of_kind(kind):
                 state.reserve(fact.ref, record.number)
     state.queue.clear()
-    for ref in sorted((fact.ref for fact in state.facts.of_kind(INFERENCE_SERVICE)), key=state.age):
-        state.queue.add_to_backlog(ref, record.number)
+    for fact in sorted(state.facts.of_kind(INFERENCE_SERVICE), key=lambda fact: state.age(fact.ref)):
+        state.queue.add_to_backlog(fact.ref, fact.number)
     return [record]
 
 

@@ -57,8 +57,6 @@ class Invariants:
         self.uncertain = False
         """A request may land after it was given up, or the engine was made to forget: two services may meet for long
         enough to look again."""
-        self.rivalled = False
-        """Two processes thought that they lead: each may undo the other's change, overlap and all."""
         self.jumped = False
         self._settings: dict[int, Settings | None] = {}
         self._views: dict[tuple[int, int], View] = {}
@@ -114,7 +112,11 @@ class Invariants:
         """Whatever of a door must be closed is on its way to be, as soon as the engine knows."""
         engine = replica.engine
         settings = engine.settings
-        if settings is None or any(kind in engine.unsynced for kind in ("ConfigMap", INFERENCE_SERVICE, "Service")):
+        if (
+            engine.stands_by
+            or settings is None
+            or any(kind in engine.unsynced for kind in ("ConfigMap", INFERENCE_SERVICE, "Service"))
+        ):
             return
         under_way = (
             {action.ref for action in replica.issued} | {action.ref for action, _ in replica.answers} | replica.troubled
@@ -213,7 +215,7 @@ class Invariants:
         held = {host for obj in around for host in self.claims(obj)}
         was = {host for host in held if requests.is_served(requests.ways(around, *host), host[1])}
         lost = was - self._served(uid, after)
-        if not lost or uid in self.world.disturbed or uid in self.world.hostile or self.rivalled:
+        if not lost or uid in self.world.disturbed or uid in self.world.hostile:
             return
         if uid not in self.world.services():
             return  # its doors go with it, whether or not the engine knows yet
@@ -261,7 +263,7 @@ class Invariants:
         if not lost:
             return
         strange = uid in self.world.disturbed or uid in self.world.hostile
-        if strange or self.rivalled or self.jumped or uid not in self.world.services():
+        if strange or self.jumped or uid not in self.world.services():
             return
         if not door or self._is_anothers(Ref(SERVICE, action.ref.namespace, door), uid):
             return

@@ -23,6 +23,7 @@ from doorward.model.event import (
     Applied,
     Deleted,
     Elapsed,
+    Leading,
     Observed,
     Record,
     Refused,
@@ -60,9 +61,17 @@ class Watch:
 
 
 class Replica:
-    """A process that leads, or thinks so."""
+    """A process that leads, or stands by."""
 
-    def __init__(self, world: World, records: list[Record], skew: float = 0.0, *, folded: Engine | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        records: list[Record],
+        skew: float = 0.0,
+        *,
+        folded: Engine | None = None,
+        stands_by: bool = False,
+    ) -> None:
         """``folded``: an engine that has the records folded already."""
         self.world = world
         self.skew = skew
@@ -72,6 +81,7 @@ class Replica:
         self.records: list[Record] = list(records)
         self.on_disk = len(self.records)
         self.engine = folded or fold(self.records)
+        self.engine.stands_by = stands_by
         self.since = self.engine.number if self.records and self.records[0].number != 1 else 0
         """Records up to this number are told by a snapshot, and may be gone."""
         self.watches = [Watch(kind, scope) for kind, scopes in self.engine.scopes.items() for scope in scopes]
@@ -221,6 +231,9 @@ class Replica:
         (self.troubled.discard if isinstance(outcome, Applied) else self.troubled.add)(action.ref)
         self.receive(_stamped(outcome, self.now))
         return True
+
+    def lead(self, term: int) -> None:
+        self.receive(Leading(at=self.now, term=term))
 
     def wake(self) -> None:
         self.receive(Elapsed(at=self.now))

@@ -86,9 +86,9 @@ class Run:
                 world.withdraw(step.kind, step.installed)
             case s.Rival():
                 if len(self.replicas) == 1:
-                    self.faults["two leaders"] += 1
-                    self.invariants.uncertain = self.invariants.rivalled = True
-                    self.replicas.append(Replica(world, []))
+                    self.replicas.append(Replica(world, [], stands_by=True))
+                else:
+                    self._pass_the_lease()
             case _:
                 self._engine_step(step)
 
@@ -152,8 +152,27 @@ class Run:
         # Requests that are on their way arrive or don't; nobody hears of it.
         self.late += replica.issued
         self.replicas[number] = Replica(
-            self.world, records, replica.skew, folded=folded if records is replica.records else None
+            self.world,
+            records,
+            replica.skew,
+            folded=folded if records is replica.records else None,
+            stands_by=replica.engine.stands_by,
         )
+
+    def _pass_the_lease(self) -> None:
+        """Who led is deposed, and ends; what it sent may land, and nobody hears of it."""
+        before, leader = self.replicas
+        self.faults["the lease passes"] += 1
+        self.late += before.issued
+        self.invariants.uncertain |= bool(before.issued)
+        self.invariants.forgetful = True
+        self.invariants.unproven()
+        for watch in leader.watches:
+            watch.stopped = False
+        leader.deliver_all()  # who takes over waits until its watches have told what stands
+        leader.lead(self.world.terms)
+        self.world.terms += 1
+        self.replicas = [leader, Replica(self.world, [], stands_by=True)]
 
     # -- actions
 

@@ -174,7 +174,7 @@ class Crash(Step, frozen=True):
 
 
 class Rival(Step, frozen=True):
-    """A second process begins that thinks it leads."""
+    """A second process begins, and stands by; where one does, the Lease passes to it, and the next one stands by."""
 
 
 class Stop(Step, frozen=True):

@@ -100,7 +100,7 @@ def _world(step: s.AnyStep) -> str:
         case s.Withdraw():
             return f"The CRD of {step.kind} is {'installed' if step.installed else 'deleted'}"
         case s.Rival():
-            return "A second process begins, and thinks that it leads"
+            return "A second process begins to stand by, or takes the Lease over from the first"
         case s.Land():
             return "A request that was given up lands after all"
     return type(step).__name__

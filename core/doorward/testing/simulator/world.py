@@ -55,6 +55,8 @@ class World:
         """All settings that ever were good, the defaults among them."""
         self.addresses = 0
         self.processes = 0
+        self.terms = 1
+        """How many have led."""
 
     # -- reading
 
