@@ -53,6 +53,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., object])
 
 hookspec = pluggy.HookspecMarker("doorward")
+"""Marks a hook of this file; not for backends."""
 _hookimpl = pluggy.HookimplMarker("doorward")
 
 
@@ -76,11 +77,13 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """One kind that a backend reads, or reads and writes."""
 
     resource: Resource
+    """The kind."""
     verbs: tuple[str, ...] = ("list", "watch")
     """What the daemon needs to be allowed; for kinds that are written: also create, patch and delete."""
     owned: Literal["nothing", "spec", "fields"] = "nothing"
     """How much of such an object is ours: nothing (read only), all of ``spec``, or the spec fields named next."""
     fields: tuple[str, ...] = ()
+    """The fields of ``spec`` that are ours, where ``owned`` is ``fields``."""
     hosts: tuple[str, ...] = ()
     """Where in ``spec`` an object names the hosts that it serves, as dotted paths that pass through lists (``hosts``,
     ``virtualhost.fqdn``, ``rules.host``): claims and narrowing follow from it.  Empty where the hooks ``claims`` and

@@ -13,7 +13,7 @@ from doorward.runtime.permissions import cluster_rules
 from doorward_daemon.main import app
 from typer.testing import CliRunner
 
-from tests.docs import PAGES, ROOT, blocks, commands
+from tests.docs import PAGES, REFERENCE, ROOT, TUTORIAL, blocks, commands
 from tests.docs.rendered import renewed
 
 DOCS = ROOT / "docs"
@@ -38,7 +38,7 @@ def found(pattern: str) -> set[str]:
     return {name for source in SOURCES for name in re.findall(pattern, source.read_text())}
 
 
-@by_page
+@pytest.mark.parametrize("page", [*PAGES, *REFERENCE], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         if link.startswith("https://"):
@@ -68,8 +68,8 @@ def test_what_is_shown_as_rendered_is_what_is_rendered(page: Path) -> None:
 
 @by_page
 def test_python_on_a_page_is_that_of_the_examples(page: Path) -> None:
-    """The examples are run by their own tests."""
-    for block in blocks(page, "python"):
+    """The examples are run by their own tests, and the tutorial is followed by one."""
+    for block in blocks(page, "python") if page != TUTORIAL else ():
         assert dedent(block.text).strip() in dedent(EXAMPLES) or indented_in_examples(block.text), block.text
 
 

@@ -134,7 +134,7 @@ class Cluster(Offline):
         """What the controller answers to objects that it hasn't seen as they are; False where that is nothing."""
         told = False
         for obj in self.of(None):
-            status = self.subject.evaluator.status(obj) if kind_of(obj) in self.subject.kinds else None
+            status = self.subject.status(obj) if kind_of(obj) in self.subject.kinds else None
             uid = obj["metadata"]["uid"]
             # Compared with what it answered before, not with what stands: a server adds defaults to that.
             if status is not None and status != self._answered.get(uid):

@@ -319,7 +319,7 @@ def guards(subject: Subject) -> None:
         objects = subject.standing(door)
         for host in door.all_hosts:
             url = f"{door.scheme}://{host}/"
-            if subject.route(objects, url) and not subject.evaluator.is_guarded(objects, url):
+            if subject.route(objects, url) and not subject.is_guarded(objects, url):
                 raise Breach(f"it says that the door is guarded, and {url} is open to everybody", door)
 
     subject.for_doors(check)
