@@ -35,6 +35,7 @@ from doorward.model.settings import Settings
 __all__ = [
     "Action",
     "ApiError",
+    "Deprecated",
     "Read",
     "Watch",
     "apply",
@@ -67,6 +68,14 @@ def hookimpl(function: F | None = None, *, tryfirst: bool = False, trylast: bool
     ``@hookimpl(trylast=True)`` has it asked after all others, ``tryfirst`` before them.
     """
     return _hookimpl(function, tryfirst=tryfirst, trylast=trylast)
+
+
+class Deprecated(DeprecationWarning):
+    """Something of doorward's that a later version won't have (docs/stability.md, What is to go).
+
+    A hook that is to go warns where a backend implements it: ``@hookspec(warn_on_impl=Deprecated("…"))``, or
+    ``warn_on_impl_args`` for one of its arguments.  pytest shows such a warning, and the daemon logs it.
+    """
 
 
 Read = Callable[[Ref], JsonObject | None]
