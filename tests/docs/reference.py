@@ -259,6 +259,8 @@ def about(public: Public) -> Iterator[str]:
 
 
 def code(lines: str) -> str:
+    """A block of Python, which quotes as the sources do."""
+    lines = re.sub(r"'([^'\"]*)'", r'"\1"', lines)
     return f"```python\n{lines}\n```"
 
 
