@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from doorward.model.reference import JsonObject, Ref
-from doorward.testing.conformance import Finding, conform
+from doorward.testing.conformance import Answer, Breach, Finding, conform
 from doorward.testing.conformance.report import RULES, try_rule
 from doorward.testing.conformance.subject import Subject
 
@@ -54,3 +56,22 @@ def test_a_backend_that_keeps_its_objects_and_never_changes_them_is_named() -> N
     finding = try_rule(rule, Subject("dns", evaluator, dns))
     assert finding.outcome == "broken"
     assert finding.what.startswith("what it keeps doesn't change")
+
+
+def test_an_evaluator_that_raises_is_named_with_what_it_could_not_judge() -> None:
+    class Expecting(GreetingEvaluator):
+        def route(self, objects: Sequence[JsonObject], url: str) -> Answer | None:
+            greeting = next(obj for obj in objects if obj["kind"] == "Greeting")
+            return Answer(greeting["spec"]["default"], url)
+
+    rule = next(rule for rule in RULES if rule.name == "routes")
+    finding = try_rule(rule, Subject("greeting", Expecting(), Greeting()))
+    assert finding.outcome == "broken"
+    assert "Expecting.route raised KeyError: 'default' (test_kit.py:" in finding.what
+    assert "kind: Greeting" in finding.what
+
+
+def test_what_shows_a_breach_is_without_who_wrote_which_field() -> None:
+    shown = str(Breach("no", [{"metadata": {"name": "m", "managedFields": [{"manager": "doorward"}]}}]))
+    assert "name: m" in shown
+    assert "manager" not in shown
