@@ -35,6 +35,7 @@ from doorward.model.settings import Settings
 __all__ = [
     "Action",
     "ApiError",
+    "Deprecated",
     "Read",
     "Watch",
     "apply",
@@ -53,6 +54,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., object])
 
 hookspec = pluggy.HookspecMarker("doorward")
+"""Marks a hook of this file; not for backends."""
 _hookimpl = pluggy.HookimplMarker("doorward")
 
 
@@ -68,6 +70,14 @@ def hookimpl(function: F | None = None, *, tryfirst: bool = False, trylast: bool
     return _hookimpl(function, tryfirst=tryfirst, trylast=trylast)
 
 
+class Deprecated(DeprecationWarning):
+    """Something of doorward's that a later version won't have (docs/stability.md, What is to go).
+
+    A hook that is to go warns where a backend implements it: ``@hookspec(warn_on_impl=Deprecated("…"))``, or
+    ``warn_on_impl_args`` for one of its arguments.  pytest shows such a warning, and the daemon logs it.
+    """
+
+
 Read = Callable[[Ref], JsonObject | None]
 """What :func:`render` reads other objects with."""
 
@@ -76,11 +86,13 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """One kind that a backend reads, or reads and writes."""
 
     resource: Resource
+    """The kind."""
     verbs: tuple[str, ...] = ("list", "watch")
     """What the daemon needs to be allowed; for kinds that are written: also create, patch and delete."""
     owned: Literal["nothing", "spec", "fields"] = "nothing"
     """How much of such an object is ours: nothing (read only), all of ``spec``, or the spec fields named next."""
     fields: tuple[str, ...] = ()
+    """The fields of ``spec`` that are ours, where ``owned`` is ``fields``."""
     hosts: tuple[str, ...] = ()
     """Where in ``spec`` an object names the hosts that it serves, as dotted paths that pass through lists (``hosts``,
     ``virtualhost.fqdn``, ``rules.host``): claims and narrowing follow from it.  Empty where the hooks ``claims`` and

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import orjson
 import structlog
+from doorward.hooks import Deprecated
 from doorward.model.action import Action
 from doorward.model.event import Applied, Refused
 from doorward.runtime.listener import Listener
@@ -49,6 +51,25 @@ def configure(format: Format = "auto") -> None:
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=_Output,
         cache_logger_on_first_use=False,
+    )
+    warnings.simplefilter("default", Deprecated)
+    warnings.showwarning = _log_warning
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """In place of :func:`warnings.showwarning`: a line of the log, which somebody reads."""
+    del file, line
+    _log.warning(
+        "deprecated" if issubclass(category, Deprecated) else "warning",
+        message=str(message),
+        where=f"{filename}:{lineno}",
     )
 
 

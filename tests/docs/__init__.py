@@ -10,6 +10,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.md"))
+"""What is generated from docstrings."""
+TUTORIAL = ROOT / "docs" / "writing-a-backend.md"
 
 _FENCE = re.compile(
     r"(?:<!-- (?P<note>[^>]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
@@ -24,8 +27,9 @@ class Block(NamedTuple):
     note: str
 
 
-def blocks(page: Path, language: str = "") -> Iterator[Block]:
-    for found in _FENCE.finditer(page.read_text()):
+def blocks(page: Path | str, language: str = "") -> Iterator[Block]:
+    """Those of a page, or of a part of one."""
+    for found in _FENCE.finditer(page if isinstance(page, str) else page.read_text()):
         if language in ("", found["language"]):
             yield Block(found["language"], found["text"], found["note"] or "")
 

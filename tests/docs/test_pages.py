@@ -13,12 +13,11 @@ from doorward.runtime.permissions import cluster_rules
 from doorward_daemon.main import app
 from typer.testing import CliRunner
 
-from tests.docs import PAGES, ROOT, blocks, commands
+from tests.docs import PAGES, REFERENCE, ROOT, TUTORIAL, blocks, commands, promised
 from tests.docs.rendered import renewed
 
 DOCS = ROOT / "docs"
 EXAMPLES = "".join(file.read_text() for file in sorted((ROOT / "examples").rglob("*.py")))
-SOURCES = [f for f in (*(ROOT / "core").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")) if "testing" not in f.parts]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -34,11 +33,7 @@ def quoted(page: str) -> set[str]:
     return set(re.findall(r"`([^`\n]+)`", (DOCS / page).read_text()))
 
 
-def found(pattern: str) -> set[str]:
-    return {name for source in SOURCES for name in re.findall(pattern, source.read_text())}
-
-
-@by_page
+@pytest.mark.parametrize("page", [*PAGES, *REFERENCE], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         if link.startswith("https://"):
@@ -68,8 +63,8 @@ def test_what_is_shown_as_rendered_is_what_is_rendered(page: Path) -> None:
 
 @by_page
 def test_python_on_a_page_is_that_of_the_examples(page: Path) -> None:
-    """The examples are run by their own tests."""
-    for block in blocks(page, "python"):
+    """The examples are run by their own tests, and the tutorial is followed by one."""
+    for block in blocks(page, "python") if page != TUTORIAL else ():
         assert dedent(block.text).strip() in dedent(EXAMPLES) or indented_in_examples(block.text), block.text
 
 
@@ -103,15 +98,11 @@ def default(field: str) -> str:
 
 
 def test_every_annotation_is_told() -> None:
-    keys = found(r'"((?:networking\.knative\.dev|(?:networking\.)?ome\.io|doorward\.io)/[A-Za-z-]+)"')
-    assert keys - {"doorward.io/DoorReady", "doorward.io/doorward"} <= quoted("annotations.md")
+    assert promised.annotations() <= quoted("annotations.md")
 
 
 def test_every_reason_is_told() -> None:
-    reasons = found(r'\b(?:Refusal|Warning)\(\s*"([A-Za-z]+)"') | found(r'\breason="([A-Z][A-Za-z]+)"')
-    reasons |= found(r'\bREASON = "([A-Za-z]+)"') | found(r'"([A-Z][A-Za-z]+)": "(?:ClusterLocal|IngressDisabled)"')
-    reasons |= {f"{part}NotReady" for part in ("Engine", "Router", "Decoder")} | {"ClusterLocal", "IngressDisabled"}
-    assert reasons <= quoted("status.md")
+    assert promised.reasons() <= quoted("status.md")
 
 
 def test_the_rights_are_those_that_are_needed() -> None:
@@ -123,6 +114,4 @@ def test_the_rights_are_those_that_are_needed() -> None:
 
 
 def test_every_metric_is_told() -> None:
-    text = (ROOT / "daemon" / "doorward_daemon" / "metrics.py").read_text()
-    names = set(re.findall(r'"(doorward_\w+)"', text))
-    assert names <= {name.removesuffix("_total") for name in quoted("operations.md")}
+    assert promised.metrics() <= {name.removesuffix("_total") for name in quoted("operations.md")}

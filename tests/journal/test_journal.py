@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from doorward.engine import Engine
 from doorward.journal import Journal, MemoryJournal, SqliteJournal
-from doorward.model.event import Elapsed, Observed, Record, Started
+from doorward.journal.encoding import decode_all
+from doorward.model.event import AnyEvent, Elapsed, Observed, Record, Started
 
 Make = Callable[..., Journal]
 
@@ -199,3 +202,13 @@ def test_closing_twice_is_fine(journal: Journal) -> None:
     journal.append(records(1, 1))
     journal.close()
     journal.close()
+
+
+@pytest.mark.parametrize("file", sorted(Path(__file__).parent.glob("records-*.json")), ids=lambda file: file.stem)
+def test_what_an_earlier_version_wrote_is_read(file: Path) -> None:
+    """Each file holds a service's life and every kind of record, as that version wrote them."""
+    records = decode_all(file.read_bytes())
+    assert {type(record.event) for record in records} == set(get_args(AnyEvent))
+    engine = Engine()
+    engine.restore(records)
+    assert engine.services()

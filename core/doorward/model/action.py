@@ -9,6 +9,7 @@ import msgspec
 from doorward.model.reference import JsonObject, Ref
 
 Verb = Literal["create", "patch", "delete", "status", "event", "verify"]
+"""What an action asks for; :class:`Action` says what each does."""
 
 CLOSE, VERIFY, OPEN, REMOVE, REPORT = 0, 0, 1, 2, 3
 """The order of a plan, lower first: what closes, and a look that may free a host; what opens or changes; what is over;
@@ -34,14 +35,19 @@ class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     id: int
     """The number of its Issued record; outcomes name it."""
     verb: Verb
+    """What is to be done."""
     ref: Ref
+    """The object."""
     service: str
     """UID of the InferenceService that this is for; empty for the engine's own."""
     uid: str = ""
+    """The UID that the object has to have."""
     resource_version: str = ""
+    """The resourceVersion that it has to have."""
     version: str = ""
     """API version to use, as discovery told; empty: the newest that is known."""
     body: JsonObject | None = None
+    """What is sent; None where nothing is."""
     reason: str = ""
     """Why, for people: ``door opens``, ``drift: spec.rules``, ``overlap is over`` …"""
     fields: tuple[str, ...] = ()

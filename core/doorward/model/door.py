@@ -11,31 +11,68 @@ from doorward.model import names
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 
+__all__ = [
+    "ANY_CLASS",
+    "ANY_GATEWAY",
+    "Claim",
+    "ComponentName",
+    "Door",
+    "Exposure",
+    "GRPCPort",
+    "Guard",
+    "GuardKind",
+    "InCluster",
+    "Mode",
+    "PathDoor",
+    "Protocol",
+    "Rendering",
+    "Route",
+    "Standing",
+    "Target",
+    "Warning",
+    "manifest",
+    "meet",
+    "protocol_of",
+]
+
 Mode = Literal["Serverless", "RawDeployment", "MultiNode"]
+"""How OME deploys the components (docs/doors.md, Deployment mode)."""
 Exposure = Literal["outside", "cluster-local", "disabled", "unguarded"]
 """``unguarded``: no outside door, since it asks for a guard that nobody can give it, and would stand open."""
 GuardKind = Literal["api-key", "basic"]
+"""What a client shows: a key in a header, or a name and a password."""
 InCluster = Literal["ours", "tied", "conflict", "none"]
+"""Whose Service DOOR is: ours to write, one tied to this service, somebody's, or there is to be none."""
 ComponentName = Literal["engine", "router", "decoder"]
+"""The components that a service may have."""
 Protocol = Literal["", "h2c", "grpc"]
+"""What a port speaks, as far as it tells; empty: HTTP/1.1, or it doesn't tell."""
 
 
 class GRPCPort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The port of a component that speaks gRPC beside one that speaks HTTP."""
 
     port: int
+    """Its number in the Service."""
     target_port: int | str
+    """That of the pods: a number, or the name of a port."""
     name: str
+    """Its name in the Service."""
     app_protocol: str = ""
+    """``appProtocol`` of it; empty where it has none."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A component that requests can go to, by its Service (which belongs to whoever deploys the component)."""
 
     component: str
+    """Which one: a :data:`ComponentName`."""
     service: str
+    """The name of its Service, in the door's namespace."""
     port: int = 80
+    """The number of its port for HTTP in that Service."""
     target_port: int | str = 8080
+    """That of the pods: a number, or the name of a port."""
     selector: tuple[tuple[str, str], ...] = ()
     """The selector of that Service, sorted; empty before the Service is known."""
     timeout: int | None = None
@@ -86,13 +123,16 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     """Requests below ``prefix`` (whole segments) go to ``component``."""
 
     prefix: str
+    """Starts with ``/``, and doesn't end with it unless it is all of it."""
     component: str
+    """The one that :meth:`Door.target` gives the Service of."""
 
 
 class PathDoor(msgspec.Struct, frozen=True, gc=False):
     """A door below a prefix of a host that others share; the prefix is removed before a request goes on."""
 
     host: str
+    """A host that the doors of several services share."""
     prefix: str
     """Starts with ``/``, doesn't end with it."""
 
@@ -101,11 +141,13 @@ class Guard(msgspec.Struct, frozen=True, gc=False):
     """Who may come in by a door: the clients of a Secret, each by its key or its password."""
 
     kind: GuardKind
+    """What a client has to show."""
     secret: str
     """Name of the Secret, in the door's namespace."""
 
 
 ANY_CLASS = "*"
+"""In place of a class where an object doesn't tell by which it is served."""
 ANY_GATEWAY = "*/*"
 """In place of a class, and of a gateway, where an object doesn't tell by which it is served: it may be any."""
 
@@ -128,7 +170,9 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """
 
     host: str
+    """The host; with ``*.`` in front, all below a domain."""
     prefix: str = "/"
+    """Where on that host it begins, in whole segments."""
     via: tuple[str, ...] = ()
 
     def meets(self, via: Collection[str]) -> bool:
@@ -154,32 +198,49 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
 
     namespace: str
+    """The namespace of the service; every object of the door is in it."""
     name: str
+    """The name of the service; objects of kinds with shorter names need one that is cut."""
     uid: str = ""
+    """The UID of the service."""
     labels: Mapping[str, str] = {}
+    """Those of the service: a tenant writes them."""
     annotations: Mapping[str, str] = {}
+    """Those of the service: a tenant writes them, so that what a backend takes from there has to be checked."""
     mode: Mode = "Serverless"
+    """How its components are deployed."""
     exposure: Exposure = "outside"
+    """``outside``: to be opened; any other: nobody may come in from outside, and why."""
     backend: str = ""
     """Name of the backend that opens the outside door; empty where there is none."""
     hosts: tuple[str, ...] = ()
+    """Host names, the primary one first."""
     draining_hosts: tuple[str, ...] = ()
+    """Host names that are about to go; none of them is among ``hosts``."""
     draining_parents: tuple[str, ...] = ()
+    """Parents of routes that are about to go."""
     draining_path_hosts: tuple[str, ...] = ()
     """Hosts under which the path door's object is still served, besides the path door's own."""
     draining_services: tuple[str, ...] = ()
     """Former names of Service DOOR, under which it still stands."""
     path: PathDoor | None = None
+    """Where the door is reached below a path, beside its hosts; None: nowhere."""
     scheme: str = "http"
+    """``http`` or ``https``: that of the URLs by which users reach it."""
     guard: Guard | None = None
     """Who may come in from outside; None: everybody."""
     entry: str = "engine"
+    """The component that answers what no other one does: the router, else the engine."""
     routes: tuple[Route, ...] = ()
     """Most specific first; the last one's prefix is ``/``."""
     targets: tuple[Target, ...] = ()
+    """Every component that a route leads to."""
     ingress_class: str = "istio"
+    """The class that the service, else the cluster, asks for."""
     service_type: Literal["", "LoadBalancer", "NodePort"] = ""
+    """The type of Service by which the door is to be reached from outside; empty: by its hosts."""
     load_balancer_ip: str = ""
+    """The address that a load balancer is to have; empty: any."""
     ingress: bool = True
     """False where nothing but a Service of ``service_type`` may open the outside door: ingress is switched off, or
     would have no host to serve."""
@@ -190,9 +251,11 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     in_cluster: InCluster = "ours"
     """Whose Service DOOR is: ours to write, one tied to this service, somebody's, or there is to be none."""
     settings: Settings = Settings()
+    """The cluster's settings in force."""
 
     @property
     def serverless(self) -> bool:
+        """Whether Knative deploys the components."""
         return self.mode == "Serverless"
 
     @property
@@ -238,6 +301,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         raise KeyError(component)
 
     def entry_target(self) -> Target:
+        """The target of ``entry``; KeyError where there is none."""
         return self.target(self.entry)
 
     def ref(self, kind: str, name: str | None = None) -> Ref:
@@ -246,6 +310,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def service_ref(self) -> Ref:
+        """The reference of Service DOOR."""
         return Ref(SERVICE, self.namespace, self.door_service)
 
 
@@ -253,7 +318,9 @@ class Warning(msgspec.Struct, frozen=True, gc=False):
     """Something that users should know, told once as a Kubernetes Event of type Warning."""
 
     reason: str
+    """One word in CamelCase, as that of an Event."""
     message: str
+    """One sentence for users: the object, the field, the remedy."""
     condition: bool = False
     """Whether the door's condition says it too, as long as it lasts: requests don't arrive, or clients turn away."""
 
@@ -267,7 +334,9 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     objects: tuple[JsonObject, ...] = ()
+    """The manifests that should stand; what this backend had beside them goes."""
     warnings: tuple[Warning, ...] = ()
+    """What users should know, though the door can be opened."""
     path: bool = True
     """False where this backend can't open the path door (hosts unaffected)."""
     guarded: bool = False
@@ -283,8 +352,11 @@ class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How a door that is applied stands, as the API tells it for the current generation."""
 
     state: Literal["accepted", "pending", "refused"] = "accepted"
+    """Whether it serves, isn't taken up yet, or won't be."""
     reason: str = ""
+    """One word in CamelCase for the condition; empty: ``RouteNotAccepted`` if it is refused, else ``Pending``."""
     message: str = ""
+    """Why, for users, where it isn't accepted."""
     address: str = ""
     """Where the door is reached, if it isn't by its hosts: an IP address or a host name."""
 

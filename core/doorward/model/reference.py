@@ -6,20 +6,44 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+__all__ = [
+    "CONFIG_MAP",
+    "CORE_RESOURCES",
+    "ENDPOINT_SLICE",
+    "EVENT",
+    "INFERENCE_SERVICE",
+    "KNATIVE_SERVICE",
+    "SECRET",
+    "SECRETS",
+    "SERVICE",
+    "JsonObject",
+    "Ref",
+    "Resource",
+    "kind_of",
+    "ref_of",
+]
+
 JsonObject = dict[str, Any]
 """A Kubernetes object, or a part of one, as plain JSON."""
 
 INFERENCE_SERVICE = "InferenceService.ome.io"
+"""What a door is opened for."""
 SERVICE = "Service"
+"""The core's Service."""
 CONFIG_MAP = "ConfigMap"
+"""Where the settings are."""
 ENDPOINT_SLICE = "EndpointSlice.discovery.k8s.io"
+"""The endpoints of a component's Service."""
 KNATIVE_SERVICE = "Service.serving.knative.dev"
+"""Knative's Service, which is another kind than the core's."""
 EVENT = "Event"
+"""What users are told in passing."""
 SECRET = "Secret"
+"""What holds keys and passwords."""
 
 
 class Ref(NamedTuple):
-    """One object: its kind, its namespace (empty for cluster-scoped kinds) and its name.
+    """One object: its kind, its ``namespace`` (empty for cluster-scoped kinds) and its ``name``.
 
     ``kind`` is ``Kind`` for the core group and ``Kind.group`` for all others (``VirtualService.networking.istio.io``),
     so that Knative's Service and the core's never meet.
@@ -35,7 +59,11 @@ class Ref(NamedTuple):
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """A kind as API servers serve it: its plural and the versions that we know, newest first."""
+    """A kind as API servers serve it.
+
+    ``kind`` is that of :class:`Ref`, ``plural`` what stands in URLs, and ``versions`` are those that we know, newest
+    first.  ``namespaced`` is False for a kind whose objects belong to no namespace.
+    """
 
     kind: str
     plural: str
@@ -44,6 +72,7 @@ class Resource(msgspec.Struct, frozen=True):
 
     @property
     def group(self) -> str:
+        """The API group; empty for the core's."""
         return self.kind.partition(".")[2]
 
     @property
@@ -81,12 +110,12 @@ SECRETS = Resource(SECRET, "secrets")
 
 
 def kind_of(manifest: JsonObject) -> str:
-    """The kind, as in :class:`Ref`, of a manifest."""
+    """The kind, as in :class:`Ref`, of a manifest; KeyError for one without ``kind``."""
     group, slash, _ = str(manifest.get("apiVersion", "")).partition("/")
     return f"{manifest['kind']}.{group}" if slash else str(manifest["kind"])
 
 
 def ref_of(manifest: JsonObject) -> Ref:
-    """The reference of a manifest that has a kind and a name."""
+    """The reference of a manifest; KeyError for one that lacks its kind or its name."""
     metadata = manifest["metadata"]
     return Ref(kind_of(manifest), metadata.get("namespace") or "", metadata["name"])

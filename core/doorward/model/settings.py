@@ -18,6 +18,8 @@ from doorward.model import template
 from doorward.model.hosts import domain_problem
 from doorward.model.quoting import quoted
 
+__all__ = ["Settings"]
+
 HOST_FIELDS = frozenset({"Name", "Namespace", "IngressDomain", "Annotations", "Labels"})
 """What a domain template may use."""
 NAME_FIELDS = frozenset({"Name", "Namespace"})

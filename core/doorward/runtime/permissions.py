@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from doorward.backends import Backends
+from doorward.hooks import Watch
 from doorward.model.reference import (
     CONFIG_MAP,
     CORE_RESOURCES,
@@ -14,8 +17,9 @@ from doorward.model.reference import (
     JsonObject,
 )
 
-__all__ = ["cluster_rules", "lease_rules", "settings_rules"]
+__all__ = ["backend_rules", "cluster_rules", "lease_rules", "settings_rules"]
 
+_GROUP, _PLURAL = INFERENCE_SERVICE.partition(".")[2], "inferenceservices"
 _READ = ("list", "watch")
 _OWN = {
     INFERENCE_SERVICE: ("get", *_READ),
@@ -34,20 +38,21 @@ def cluster_rules(backends: Backends) -> list[JsonObject]:
     Kinds that a backend keeps outside of the API server call for finalizers, so that InferenceServices are patched.
     A kind that is written is also looked at, one object at a time, where nobody knows what became of a write.
     """
-    group, plural = INFERENCE_SERVICE.partition(".")[2], "inferenceservices"
     verbs: dict[tuple[str, str], set[str]] = {}
     for resource in CORE_RESOURCES:
         if resource.kind != CONFIG_MAP:
             verbs[resource.group, resource.plural] = set(_OWN[resource.kind])
-    for watch in backends.watches.values():
-        if watch.external:
-            verbs[group, plural].add("patch")  # to put finalizers on
-            continue
-        own = verbs.setdefault((watch.resource.group, watch.resource.plural), set())
-        own.update(watch.verbs, () if watch.owned == "nothing" else ("get",))
-    verbs[group, f"{plural}/status"] = {"patch"}
+    _add(verbs, backends.watches.values())
+    verbs[_GROUP, f"{_PLURAL}/status"] = {"patch"}
     # Our objects block the deletion of their owner; where admission guards that, it asks for this.
-    verbs[group, f"{plural}/finalizers"] = {"update"}
+    verbs[_GROUP, f"{_PLURAL}/finalizers"] = {"update"}
+    return _rules(verbs)
+
+
+def backend_rules(backends: Backends, name: str) -> list[JsonObject]:
+    """The part of :func:`cluster_rules` that one backend asks for.  Raises KeyError for one that isn't there."""
+    verbs: dict[tuple[str, str], set[str]] = {}
+    _add(verbs, backends.described(name))
     return _rules(verbs)
 
 
@@ -60,6 +65,15 @@ def lease_rules(name: str = "doorward") -> list[JsonObject]:
     """The rules of a Role in that namespace: the Lease by which one of several leads.  What isn't there has no name."""
     group = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
     return [{**group, "resourceNames": [name], "verbs": ["get", *_READ, "update"]}, {**group, "verbs": ["create"]}]
+
+
+def _add(verbs: dict[tuple[str, str], set[str]], watches: Iterable[Watch]) -> None:
+    for watch in watches:
+        if watch.external:
+            verbs.setdefault((_GROUP, _PLURAL), set()).add("patch")  # to put finalizers on
+            continue
+        own = verbs.setdefault((watch.resource.group, watch.resource.plural), set())
+        own.update(watch.verbs, () if watch.owned == "nothing" else ("get",))
 
 
 def _rules(verbs: dict[tuple[str, str], set[str]]) -> list[JsonObject]:

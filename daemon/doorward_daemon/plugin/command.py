@@ -1,4 +1,4 @@
-"""``doorward plugin new``: the command line."""
+"""``doorward plugin``: the command line."""
 
 from __future__ import annotations
 
@@ -52,3 +52,31 @@ def new(
         typer.echo(f"{folder / path}")
     typer.echo(f"\nIt works as it is: cd {folder} && pip install -e '.[test]' && pytest", err=True)
     typer.echo("What to make yours is marked CHANGE; docs/writing-a-backend.md goes with you.", err=True)
+
+
+@app.command("rights")
+def rights(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The backend's name, as in doorward.io/backend.")],
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", metavar="NAMESPACE", help="Where doorward's ServiceAccount is.")
+    ] = "ome",
+    account: Annotated[
+        str, typer.Option("--service-account", metavar="ACCOUNT", help="The name of that ServiceAccount.")
+    ] = "doorward",
+) -> None:
+    """Print the rights that an installed backend needs, for kubectl to apply beside deploy/doorward.yaml.
+
+    A ClusterRole that allows what the backend's `watches` names, and nothing else, and its binding:
+
+        doorward plugin rights hello | kubectl apply -f -
+
+    Exit status: 0; 2 for a backend that isn't installed, or can't be loaded.
+    """
+    from doorward.backends import BackendError
+
+    from doorward_daemon.plugin import rights
+
+    try:
+        typer.echo(rights.manifests(name, namespace, account), nl=False)
+    except (BackendError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="NAME") from error

@@ -8,7 +8,8 @@ pytest's configuration (``doorward_backend``).  The evaluator tells how requests
 """
 
 from doorward.testing.conformance.breach import Breach
+from doorward.testing.conformance.doors import make
 from doorward.testing.conformance.evaluator import Answer, Evaluator, accepted, split, standard
 from doorward.testing.conformance.report import Finding, Report, conform
 
-__all__ = ["Answer", "Breach", "Evaluator", "Finding", "Report", "accepted", "conform", "split", "standard"]
+__all__ = ["Answer", "Breach", "Evaluator", "Finding", "Report", "accepted", "conform", "make", "split", "standard"]

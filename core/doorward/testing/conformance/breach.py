@@ -33,5 +33,12 @@ def told(door: Door) -> dict[str, Any]:
 def _readable(shown: object) -> str:
     if isinstance(shown, list) and all(isinstance(each, Door) for each in shown):
         return "".join(map(_readable, shown))
-    plain = {"door": told(shown)} if isinstance(shown, Door) else msgspec.to_builtins(shown)
+    plain = {"door": told(shown)} if isinstance(shown, Door) else _brief(msgspec.to_builtins(shown))
     return yaml.safe_dump(plain, sort_keys=False, width=100)
+
+
+def _brief(value: Any) -> Any:
+    """A value without who wrote which field of an object, which is longer than the object and nobody's question."""
+    if isinstance(value, dict):
+        return {key: _brief(each) for key, each in value.items() if key != "managedFields"}
+    return [_brief(each) for each in value] if isinstance(value, list) else value

@@ -12,11 +12,12 @@ from doorward.cluster.embedded.discovery import BUILT_IN, kinds
 from doorward.door.exposure import BACKEND
 from doorward.engine import Engine
 from doorward.model.action import Action
-from doorward.model.event import AnyEvent
+from doorward.model.event import AnyEvent, Refused
 from doorward.model.reference import INFERENCE_SERVICE, SERVICE, JsonObject, kind_of
 from doorward.runtime.offline import Clock, Offline
 from doorward.runtime.performing import Outcome
 from doorward.state.transform import OWNER
+from doorward.testing.conformance.breach import Breach
 from doorward.testing.conformance.evaluator import Answer
 from doorward.testing.conformance.subject import Subject, component_service
 
@@ -35,6 +36,8 @@ class Cluster(Offline):
         """Told after each write of the engine's."""
         self._answered: dict[str, JsonObject] = {}
         """What the controller answered last, by the UID of the object."""
+        self._outcome: AnyEvent | None = None
+        """Of the last write."""
         clock, resources = Clock(), subject.backends.resources
         defined = kinds(subject.evaluator.definitions)
         bare = [each for kind, each in resources.items() if kind not in defined and kind not in BUILT_IN]
@@ -124,8 +127,19 @@ class Cluster(Offline):
             while self._take_up():
                 self.advance(seconds)
 
+    def settle(self, limit: int = 1_000) -> None:
+        """Raises Breach where it goes on for ever, with what was tried last."""
+        try:
+            super().settle(limit)
+        except RuntimeError as error:
+            last = next(action for action in reversed(self.performed))
+            answer = f": {self._outcome.message}" if isinstance(self._outcome, Refused) else ""
+            what = f"{last.verb} of {last.ref} ({last.reason}): {type(self._outcome).__name__}{answer}"
+            raise Breach(f"the engine doesn't come to rest; the last of {limit} turns was {what}", last.body) from error
+
     def perform(self, action: Action) -> Outcome:
         outcome: AnyEvent = super().perform(action)
+        self._outcome = outcome
         if action.verb in ("create", "patch", "delete"):
             self.changed(action)
         return outcome  # type: ignore[return-value]
@@ -134,7 +148,7 @@ class Cluster(Offline):
         """What the controller answers to objects that it hasn't seen as they are; False where that is nothing."""
         told = False
         for obj in self.of(None):
-            status = self.subject.evaluator.status(obj) if kind_of(obj) in self.subject.kinds else None
+            status = self.subject.status(obj) if kind_of(obj) in self.subject.kinds else None
             uid = obj["metadata"]["uid"]
             # Compared with what it answered before, not with what stands: a server adds defaults to that.
             if status is not None and status != self._answered.get(uid):

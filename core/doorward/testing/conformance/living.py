@@ -206,7 +206,7 @@ def one_owner(subject: Subject) -> None:
 def acceptance(subject: Subject) -> None:
     """A door is ready when its controller has taken it up, and not before."""
     cluster = opened(subject)
-    answered = [obj for obj in cluster.ours() if subject.evaluator.status(obj) is not None]
+    answered = [obj for obj in cluster.ours() if subject.status(obj) is not None]
     if not answered:
         return
     waiting = Cluster(subject)

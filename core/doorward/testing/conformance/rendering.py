@@ -15,10 +15,11 @@ import orjson
 from hypothesis import strategies as st
 
 from doorward.backends import BackendError
+from doorward.cluster.embedded.discovery import kinds
 from doorward.model.door import Claim, Door, Guard, PathDoor
 from doorward.model.hosts import segment_prefix
 from doorward.model.merge import merge
-from doorward.model.reference import CORE_RESOURCES, JsonObject, kind_of
+from doorward.model.reference import CORE_RESOURCES, JsonObject, Resource, kind_of
 from doorward.testing.conformance.breach import Breach, told
 from doorward.testing.conformance.doors import PATHS, expected
 from doorward.testing.conformance.rule import Rules, with_hosts
@@ -38,12 +39,26 @@ def loads(subject: Subject) -> None:
 
     What it writes is read and written, so that the rights that follow from `watches` are enough.
     """
+    defined = kinds(subject.evaluator.definitions)
     for watch in subject.backends.described(subject.name):
+        if watch.resource.kind in defined:
+            _as_defined(watch.resource, defined[watch.resource.kind].resource)
         needed = (*_READS, *(() if watch.owned == "nothing" or watch.external else _WRITES))
         missing = [] if watch.external else [verb for verb in needed if verb not in watch.verbs]
         if missing:
             kind = watch.resource.kind
             raise Breach(f"`watches` names {kind} without verbs {', '.join(missing)}: doorward wouldn't be allowed to")
+
+
+def _as_defined(resource: Resource, served: Resource) -> None:
+    """Raises Breach where a definition serves a kind otherwise than `watches` says."""
+    if not set(resource.versions).intersection(served.versions):
+        versions, others = ", ".join(resource.versions), ", ".join(served.versions)
+        raise Breach(f"`watches` names {resource.kind} in version {versions}, and its definition serves {others}")
+    if resource.plural != served.plural:
+        raise Breach(f"`watches` names {resource.kind} as {resource.plural}, and its definition as {served.plural}")
+    if resource.namespaced != served.namespaced:
+        raise Breach(f"`watches` and the definition of {resource.kind} differ in whether it belongs to namespaces")
 
 
 @RULES.rule("answers")
@@ -55,14 +70,14 @@ def answers(subject: Subject) -> None:
 @RULES.rule("manifests")
 def manifests(subject: Subject) -> None:
     """What it renders are manifests of kinds that `watches` names as written, with names that a server takes."""
-    kinds = subject.kinds
+    written = subject.kinds
 
     def check(door: Door) -> None:
         for obj in subject.manifests(door):
             if not isinstance(obj.get("metadata"), dict) or not {"apiVersion", "kind", "spec"} <= obj.keys():
                 raise Breach(f"it renders something that is no manifest: {str(obj)[:200]}", door)
             kind, name = kind_of(obj), obj["metadata"].get("name", "")
-            if kind not in kinds:
+            if kind not in written:
                 raise Breach(f"it renders a {kind}, which `watches` doesn't name as written", door)
             if not _NAME.fullmatch(name) or (kind == "Service" and len(name) > 63):
                 raise Breach(f"no server takes the name {name!r} of a {kind}", door)
@@ -319,7 +334,7 @@ def guards(subject: Subject) -> None:
         objects = subject.standing(door)
         for host in door.all_hosts:
             url = f"{door.scheme}://{host}/"
-            if subject.route(objects, url) and not subject.evaluator.is_guarded(objects, url):
+            if subject.route(objects, url) and not subject.is_guarded(objects, url):
                 raise Breach(f"it says that the door is guarded, and {url} is open to everybody", door)
 
     subject.for_doors(check)

@@ -23,8 +23,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One promise, and what came of it."""
 
     rule: str
+    """Its name (docs/conformance.md, The promises)."""
     promise: str
+    """What is promised, in one sentence."""
     outcome: Literal["kept", "broken", "doesn't apply"]
+    """What came of it; it doesn't apply to a backend that doesn't do what it is about."""
     what: str = ""
     """What is broken, with the smallest that shows it."""
 
@@ -33,10 +36,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All promises of one backend, in their order."""
 
     backend: str
+    """The backend's name."""
     findings: tuple[Finding, ...]
+    """One for each rule."""
 
     @property
     def broken(self) -> list[Finding]:
+        """The promises that aren't kept."""
         return [each for each in self.findings if each.outcome == "broken"]
 
     @property
@@ -70,7 +76,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def conform(name: str, evaluator: Evaluator, plugin: object = None, *, examples: int = 100) -> Report:
     """Try every promise on a backend: the installed one of that name, or ``plugin``, a module or object with hooks.
 
-    ``examples`` says on how many doors each promise is tried.
+    ``examples`` says on how many doors each promise is tried.  A backend that can't be loaded is a finding; raises
+    ValueError for an evaluator whose ``config`` can't be the settings.
     """
     subject = Subject(name, evaluator, plugin, examples=examples)
     return Report(backend=name, findings=tuple(try_rule(rule, subject) for rule in RULES))

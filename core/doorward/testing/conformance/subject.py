@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -116,11 +118,22 @@ class Subject:
         return found
 
     def taken_up(self, obj: JsonObject) -> JsonObject:
-        status = self.evaluator.status(obj)
+        status = self.status(obj)
         return obj if status is None else {**obj, "status": status}
 
+    # -- what its evaluator says
+
+    def status(self, obj: JsonObject) -> JsonObject | None:
+        with evaluated(self.evaluator.status, [obj]):
+            return self.evaluator.status(obj)
+
     def route(self, objects: Sequence[JsonObject], url: str) -> Answer | None:
-        return self.evaluator.route(objects, url)
+        with evaluated(self.evaluator.route, objects):
+            return self.evaluator.route(objects, url)
+
+    def is_guarded(self, objects: Sequence[JsonObject], url: str) -> bool:
+        with evaluated(self.evaluator.is_guarded, objects):
+            return self.evaluator.is_guarded(objects, url)
 
     def _reader(self, door: Door) -> Callable[[Ref], JsonObject | None]:
         there = {ref_of(each): each for each in self.evaluator.surroundings}
@@ -142,6 +155,20 @@ def asked(door: Door) -> Iterator[None]:
         yield
     except BackendError as error:
         raise Breach(f"hook {error.hook} of {error.plugin} failed: {error}", door) from error
+
+
+@contextmanager
+def evaluated(method: Callable[..., object], objects: Sequence[JsonObject]) -> Iterator[None]:
+    """An evaluator that raises is told with the place, and with the objects that it couldn't judge."""
+    try:
+        yield
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = (
+            f"{method.__qualname__} raised {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+        )
+        why = "objects come to it as they are rendered, and as a server returns them, with its defaults"
+        raise Breach(f"the evaluator failed: {what}; {why}", list(objects)) from error
 
 
 def owned(manifest: JsonObject, door: Door) -> JsonObject:

@@ -1,0 +1,45 @@
+"""The reference is that of the code, and leaves nothing out."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+
+import pytest
+
+from tests.docs import REFERENCE
+from tests.docs.reference import PAGES, Page, everything, raised, text, untold
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_what_the_docstrings_say(page: Page) -> None:
+    assert page.file.read_text() == text(page), "run: python -m tests.docs.reference"
+
+
+def test_there_are_no_other_pages() -> None:
+    assert {page.file for page in PAGES} == set(REFERENCE)
+
+
+def test_every_public_object_is_told_with_its_fields_and_errors() -> None:
+    assert [each for public in everything().values() for each in untold(public.object)] == []
+
+
+def test_each_is_told_once_wherever_it_can_be_imported_from() -> None:
+    names = [(public.page.name, public.name) for public in everything().values()]
+    assert len(names) == len(set(names))
+    assert {"doorward.hooks.render", "doorward.model.door.Door", "doorward.model.answer.ApiError"} <= set(everything())
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("raise ValueError('no')", {"ValueError"}),
+        ("raise errors.Gone from None", {"Gone"}),
+        ("raise error", set()),
+        ("raise", set()),
+        ("raise NotImplementedError", set()),
+        ("try:\n    pass\nexcept OSError as e:\n    raise Lost(1) from e", {"Lost"}),
+    ],
+)
+def test_errors_that_a_function_raises_are_seen(body: str, expected: set[str]) -> None:
+    assert raised(ast.parse(dedent(body))) == expected
