@@ -24,7 +24,7 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
     A test works in a namespace of its own, and leaves alone what it didn't make.
     """
-    start = _start(request, own=False)
+    start = starter(request, own=False)
     with start(tmp_path_factory.mktemp("api-server")) as server:
         install(server.kubeconfig, default_files())
         yield server
@@ -33,7 +33,7 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def own_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A real API server for the tests of one file, which look at everything in it."""
-    start = _start(request, own=True)
+    start = starter(request, own=True)
     with start(tmp_path_factory.mktemp("own-api-server")) as server:
         install(server.kubeconfig, default_files())
         yield server
@@ -42,7 +42,7 @@ def own_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 @pytest.fixture
 def fresh_api_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ApiServer]:
     """An API server for one test alone, with no CustomResourceDefinitions; see ``tests.controlplane.definitions``."""
-    start = _start(request, own=True)
+    start = starter(request, own=True)
     with start(tmp_path / "api-server") as server:
         yield server
 
@@ -63,7 +63,8 @@ def kubectl(api_server: ApiServer) -> Kubectl:
     return run
 
 
-def _start(request: pytest.FixtureRequest, *, own: bool) -> providers.Start:
+def starter(request: pytest.FixtureRequest, *, own: bool) -> providers.Start:
+    """What starts an API server, for fixtures; skips where there is none to be had, or fails where one has to be."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def tell(message: str) -> None:

@@ -10,7 +10,6 @@ Nothing is imported before it is asked for: ``import doorward`` costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,48 +45,48 @@ if TYPE_CHECKING:
     from doorward.runtime.performing import Outcome, outcome_of, request_of
     from doorward.runtime.reflector import Reflector
     from doorward.runtime.shell import Shell, Summary
+else:
+    from doorward._exports import lazily
+
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "doorward.backends": ["BackendError", "Backends"],
+            "doorward.cluster.embedded": ["EmbeddedCluster"],
+            "doorward.cluster.kube": ["AccessError", "KubeCluster"],
+            "doorward.cluster.protocol": ["ApiError", "Cluster", "Page", "PatchType", "WatchEvent"],
+            "doorward.cluster.request": ["Request"],
+            "doorward.engine": ["Engine"],
+            "doorward.journal": ["Journal", "JournalError", "MemoryJournal", "SqliteJournal"],
+            "doorward.model.action": ["Action"],
+            "doorward.model.event": [
+                "AnyEvent",
+                "Applied",
+                "Configured",
+                "Deleted",
+                "Elapsed",
+                "Event",
+                "Failed",
+                "Issued",
+                "Observed",
+                "Record",
+                "Refused",
+                "Remembered",
+                "Started",
+                "Synced",
+                "Unknown",
+                "issued",
+            ],
+            "doorward.model.reference": ["JsonObject", "Ref", "Resource", "kind_of", "ref_of"],
+            "doorward.runtime.collection": ["Collection"],
+            "doorward.runtime.listener": ["Listener"],
+            "doorward.runtime.performing": ["Outcome", "outcome_of", "request_of"],
+            "doorward.runtime.reflector": ["Reflector"],
+            "doorward.runtime.shell": ["Shell", "Summary"],
+        },
+    )
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    name: module
-    for module, names in {
-        "backends": ("BackendError", "Backends"),
-        "cluster.embedded": ("EmbeddedCluster",),
-        "cluster.kube": ("AccessError", "KubeCluster"),
-        "cluster.protocol": ("ApiError", "Cluster", "Page", "PatchType", "WatchEvent"),
-        "cluster.request": ("Request",),
-        "engine": ("Engine",),
-        "journal": ("Journal", "JournalError", "MemoryJournal", "SqliteJournal"),
-        "model.action": ("Action",),
-        "model.event": (
-            "AnyEvent",
-            "Applied",
-            "Configured",
-            "Deleted",
-            "Elapsed",
-            "Event",
-            "Failed",
-            "Issued",
-            "Observed",
-            "Record",
-            "Refused",
-            "Remembered",
-            "Started",
-            "Synced",
-            "Unknown",
-            "issued",
-        ),
-        "model.reference": ("JsonObject", "Ref", "Resource", "kind_of", "ref_of"),
-        "runtime.collection": ("Collection",),
-        "runtime.listener": ("Listener",),
-        "runtime.performing": ("Outcome", "outcome_of", "request_of"),
-        "runtime.reflector": ("Reflector",),
-        "runtime.shell": ("Shell", "Summary"),
-    }.items()
-    for name in names
-}
-"""The module in which each public name is defined."""
 
 __all__ = [
     "AccessError",
@@ -138,14 +137,3 @@ __all__ = [
     "ref_of",
     "request_of",
 ]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

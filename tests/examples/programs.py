@@ -28,7 +28,7 @@ from benchmarks.peers.installed import packages
 from tests.controlplane.server import die_with
 from tests.patience import PATIENCE
 
-AGAIN = 0.05
+AGAIN = 0.5
 """Seconds until an informer whose list or watch failed begins anew."""
 
 
@@ -39,12 +39,13 @@ class Client:
         access = kubeconfigs.read([kubeconfig], None)
         self._server = access.server
         self._tls = context_of(access, Credential())
+        self._headers = {"Authorization": f"Bearer {access.user['token']}"} if "token" in access.user else {}
 
     def send(self, request: Request) -> tuple[int, bytes]:
         url = f"{self._server}{request.path}?{urlencode(request.query)}"
         body = None if request.body is None else orjson.dumps(request.body)
-        asked = urllib.request.Request(url, data=body, method=request.method)
-        asked.add_header("Content-Type", request.content_type)
+        headers = {"Content-Type": request.content_type, **self._headers}
+        asked = urllib.request.Request(url, data=body, headers=headers, method=request.method)
         try:
             with urllib.request.urlopen(asked, context=self._tls, timeout=PATIENCE) as answer:
                 return answer.status, answer.read()

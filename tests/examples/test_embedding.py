@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ import pytest
 from doorward import Collection, Engine, KubeCluster
 from doorward.model.reference import JsonObject
 
+from tests.conftest import starter
+from tests.controlplane.definitions import CRDS, install
 from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import INGRESS, RAW, VISIBILITY
 from tests.e2e.world import World, make_namespaces, remove_namespaces, world_of
@@ -26,17 +28,24 @@ PROGRAMS = sorted(EXAMPLES.glob("embed_*.py"))
 WORKERS = 4
 
 
+@pytest.fixture(scope="module")
+def ome_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A server of its own, since the examples serve all of it; it knows OME's kind, and none of any gateway."""
+    with starter(request, own=True)(tmp_path_factory.mktemp("ome-api-server")) as server:
+        install(server.kubeconfig, [CRDS / "ome" / "inferenceservices-open.yaml"])
+        yield server
+
+
 @pytest.fixture
-async def world(own_api_server: ApiServer) -> AsyncIterator[World]:
-    """A server of its own, since the examples serve all of it."""
+async def world(ome_api_server: ApiServer) -> AsyncIterator[World]:
     namespaces = ("ome", f"team-{token_hex(4)}")
-    await make_namespaces(own_api_server.kubeconfig, *namespaces)
+    await make_namespaces(ome_api_server.kubeconfig, *namespaces)
     try:
-        async with world_of(own_api_server.kubeconfig, namespaces) as world:
+        async with world_of(ome_api_server.kubeconfig, namespaces, without=("VirtualService", "HTTPRoute")) as world:
             await world.configure(INGRESS, doorward="overlapSeconds: 1")
             yield world
     finally:
-        await remove_namespaces(own_api_server.kubeconfig, namespaces[1])
+        await remove_namespaces(ome_api_server.kubeconfig, namespaces[1])
 
 
 async def serves(world: World) -> None:
@@ -71,24 +80,24 @@ def test_the_examples_are_typed(tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
-async def test_in_a_kopf_operator(world: World, own_api_server: ApiServer) -> None:
+async def test_in_a_kopf_operator(world: World, ome_api_server: ApiServer) -> None:
     run = ("-m", "kopf", "run", "--all-namespaces", str(EXAMPLES / "embed_kopf.py"))
-    with program(own_api_server.kubeconfig, *run) as said:
+    with program(ome_api_server.kubeconfig, *run) as said:
         world.view.explain = said
         await serves(world)
         assert "is reached by" in said()
 
 
 @pytest.mark.cluster
-async def test_without_an_event_loop(world: World, own_api_server: ApiServer) -> None:
-    with program(own_api_server.kubeconfig, str(EXAMPLES / "embed_sync.py")) as said:
+async def test_without_an_event_loop(world: World, ome_api_server: ApiServer) -> None:
+    with program(ome_api_server.kubeconfig, str(EXAMPLES / "embed_sync.py")) as said:
         world.view.explain = said
         await serves(world)
 
 
 @pytest.mark.cluster
-async def test_in_an_asyncio_program_with_a_client_and_a_cache(world: World, own_api_server: ApiServer) -> None:
-    client, cluster = Client(own_api_server.kubeconfig), KubeCluster.from_kubeconfig(own_api_server.kubeconfig)
+async def test_in_an_asyncio_program_with_a_client_and_a_cache(world: World, ome_api_server: ApiServer) -> None:
+    client, cluster = Client(ome_api_server.kubeconfig), KubeCluster.from_kubeconfig(ome_api_server.kubeconfig)
 
     class Threaded:
         send = staticmethod(partial(asyncio.to_thread, client.send))
@@ -98,16 +107,19 @@ async def test_in_an_asyncio_program_with_a_client_and_a_cache(world: World, own
         def follow(collection: Collection) -> None:
             tasks.create_task(inform(cluster, collection, doors.tell))
 
-        doors = load("embed_asyncio.py").Doors(Engine(), Threaded, follow)
+        engine = Engine()
+        world.view.explain = lambda: f"not listed: {engine.unsynced}"
+        doors = load("embed_asyncio.py").Doors(engine, Threaded, follow)
         tasks.create_task(doors.run())
         await serves(world)
     await cluster.close()
 
 
 @pytest.mark.cluster
-async def test_with_somebody_elses_work_queue(world: World, own_api_server: ApiServer) -> None:
-    client, cluster = Client(own_api_server.kubeconfig), KubeCluster.from_kubeconfig(own_api_server.kubeconfig)
+async def test_with_somebody_elses_work_queue(world: World, ome_api_server: ApiServer) -> None:
+    client, cluster = Client(ome_api_server.kubeconfig), KubeCluster.from_kubeconfig(ome_api_server.kubeconfig)
     engine, queue = Engine(), WorkQueue()
+    world.view.explain = lambda: f"not listed: {engine.unsynced}"
     doors = load("embed_controller_runtime_style.py").Doors(engine, queue, client.send)
     workers = [threading.Thread(target=queue.work, args=(doors.reconcile,)) for _ in range(WORKERS)]
     for worker in workers:

@@ -91,18 +91,19 @@ def outcome_of(
     out, and the engine looks before it goes on.  ``at`` is the time in seconds since the epoch, ``retry_after`` the
     header of that name in seconds.
     """
-    found = _object(answer) if isinstance(answer, bytes) else answer
+    found = _read(answer) if isinstance(answer, bytes) else answer
     if not 200 <= status < 300:
         why = status_error(found or {}, status, retry_after) if status else ApiError(0, "", "no answer")
         return failed(action, why, at)
     if found is None:
-        return failed(action, ApiError(0, "", f"the answer is not an object: {answer[:200]!r}"), at)
+        return failed(action, ApiError(0, "", f"the answer to {action.verb} is not an object"), at)
     return succeeded(action, requests.left(found) if action.verb == "delete" else found, at)
 
 
-def _object(text: bytes) -> JsonObject | None:
+def _read(answer: bytes) -> JsonObject | None:
+    """The object in an answer; None where it is none."""
     try:
-        found = orjson.loads(text)
+        found = orjson.loads(answer)
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None

@@ -128,6 +128,8 @@ class Reflector:
                 self._go_on("watch")
                 version = wanted.resource.versions[self._version]
                 return wanted.listed(answer.get("items") or (), self._since, at, version=version)
+            case _:
+                self._restart()
         return []
 
     def _watched(self, line: JsonObject, at: float) -> list[AnyEvent]:
