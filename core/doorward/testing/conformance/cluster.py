@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -61,20 +61,11 @@ class Cluster(Offline):
         components = tuple(components)
         for component in components:
             self.component(name, component)
-        self.create(
-            {
-                "apiVersion": "ome.io/v1beta1",
-                "kind": "InferenceService",
-                "metadata": {"name": name, "namespace": NAMESPACE, "annotations": {**self.usual(), **annotations}},
-                "spec": {component: {} for component in components},
-                "status": _ready(components),
-            }
-        )
+        self.create(manifest_of(self.subject, NAMESPACE, name, components, annotations))
 
     def usual(self) -> dict[str, str]:
         """The annotations by which a service gets this backend."""
-        chosen = self.subject.evaluator.annotations or {BACKEND: self.subject.name}
-        return {MODE: self.subject.evaluator.modes[0], **chosen}
+        return _usual(self.subject)
 
     def component(self, name: str, component: str) -> None:
         obj = component_service(NAMESPACE, name, component)
@@ -175,6 +166,28 @@ class Cluster(Offline):
     def shape(self, name: str = NAME) -> dict[str, JsonObject]:
         """What stands for a service, without what differs from one run to another."""
         return {f"{kind_of(obj)} {obj['metadata']['name']}": _shape(obj) for obj in self.of(name)}
+
+
+def manifest_of(
+    subject: Subject,
+    namespace: str,
+    name: str = NAME,
+    components: Sequence[str] = ("engine",),
+    annotations: Mapping[str, str] = {},
+) -> JsonObject:
+    """A service of this backend whose components are ready."""
+    return {
+        "apiVersion": "ome.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": name, "namespace": namespace, "annotations": {**_usual(subject), **annotations}},
+        "spec": {component: {} for component in components},
+        "status": _ready(components),
+    }
+
+
+def _usual(subject: Subject) -> dict[str, str]:
+    chosen = subject.evaluator.annotations or {BACKEND: subject.name}
+    return {MODE: subject.evaluator.modes[0], **chosen}
 
 
 def _shape(obj: JsonObject) -> JsonObject:
