@@ -192,14 +192,14 @@ def _usual(subject: Subject) -> dict[str, str]:
 
 def _shape(obj: JsonObject) -> JsonObject:
     notes = {key: value for key, value in (obj["metadata"].get("annotations") or {}).items() if key != OWNER}
-    return {"annotations": notes, "labels": obj["metadata"].get("labels") or {}, "spec": _asked(obj.get("spec") or {})}
+    return {"annotations": notes, "labels": obj["metadata"].get("labels") or {}, "spec": asked(obj.get("spec") or {})}
 
 
-def _asked(value: Any) -> Any:
+def asked(value: Any) -> Any:
     """A value without what a server allots, which is another for each object."""
     if isinstance(value, dict):
-        return {key: _asked(each) for key, each in value.items() if key not in _ALLOTTED}
-    return [_asked(each) for each in value] if isinstance(value, list) else value
+        return {key: asked(each) for key, each in value.items() if key not in _ALLOTTED}
+    return [asked(each) for each in value] if isinstance(value, list) else value
 
 
 def _ready(components: Iterable[str]) -> JsonObject:

@@ -17,7 +17,7 @@ from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
 from doorward.testing.conformance.breach import Breach
-from doorward.testing.conformance.cluster import NAME
+from doorward.testing.conformance.cluster import NAME, asked
 from doorward.testing.conformance.rule import Rules
 from doorward.testing.conformance.server import AGAIN, Place, place
 from doorward.testing.conformance.subject import Subject, owned
@@ -73,14 +73,14 @@ def _steps(at: Place) -> Iterator[Step]:
     async def nothing() -> None:
         pass
 
-    def reached(objects: list[JsonObject], host: str) -> bool:
-        return at.subject.route(objects, f"http://{host}/") is not None
+    def claimed(objects: list[JsonObject]) -> set[str]:
+        return {claim.host for obj in objects for claim in at.backends.claims(kind_of(obj), obj)}
 
     yield nothing, "opens", lambda service, _: _condition(service).get("status") == "True"
     if evaluator.hosts:
         other = f"{NAME}.{at.namespace}.b.example.com"
-        yield lambda: at.annotate({MORE: "b.example.com"}), "changes", lambda _, objects: reached(objects, other)
-        yield lambda: at.annotate({OFF: "true"}), "closes", lambda _, objects: not reached(objects, host)
+        yield lambda: at.annotate({MORE: "b.example.com"}), "changes", lambda _, objects: other in claimed(objects)
+        yield lambda: at.annotate({OFF: "true"}), "closes", lambda _, objects: host not in claimed(objects)
 
 
 async def _wait(
@@ -91,14 +91,16 @@ async def _wait(
     done: Callable[[JsonObject, list[JsonObject]], bool],
 ) -> None:
     """Wait until a step is done.  Raises Breach for what was forbidden meanwhile."""
-    service: JsonObject = {}
+    service, objects = JsonObject(), list[JsonObject]()
     try:
         async with asyncio.timeout(PATIENCE):
-            while not done(service := await at.service(), await at.objects()):
+            while not done(service := await at.service(), objects := await at.objects()):
                 _judge(shell, forbidden)
                 await asyncio.sleep(AGAIN)
     except TimeoutError:
-        raise Breach(f"no door {wanted} within {PATIENCE:.0f} s: {_condition(service)}") from None
+        if absent := await at.absent():
+            raise at.unserved(absent) from None
+        raise Breach(f"no door {wanted} within {PATIENCE:.0f} s: {_condition(service)}", objects) from None
     _judge(shell, forbidden)
 
 
@@ -140,17 +142,15 @@ async def _created(at: Place, obj: JsonObject, door: Door) -> None:
     whole = owned(obj, door)
     whole["metadata"] = {**whole["metadata"], "namespace": at.namespace}
     version = await at.admin.served(watch.resource)
+    if version is None:
+        raise at.unserved([kind_of(obj)])
     what = f"{kind_of(obj)} {obj['metadata']['name']}"
     try:
         made = await at.admin.create(watch.resource, at.namespace, whole, version=version, dry_run=True)
     except ApiError as error:
         raise Breach(f"the server refuses {what}: {error}", door) from error
-    spec, returned = obj.get("spec") or {}, made.get("spec") or {}
-    names = {*spec, *returned} if watch.owned == "spec" else {*watch.fields}
-    different = [
-        *_differences({n: spec[n] for n in names if n in spec}, {n: returned[n] for n in names if n in returned})
-    ]
-    if different:
+    spec, returned = (_owned(asked(each.get("spec") or {}), watch) for each in (obj, made))
+    if different := [*_differences(spec, returned)]:
         raise Breach(f"the server makes something else of {what}: {'; '.join(different)}", door)
 
 

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from doorward.backends import Backends
-from doorward.cluster.kube import KubeCluster
+from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.kube.kubeconfig import read
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject, Resource, kind_of
@@ -72,16 +72,25 @@ class Place:
         await self.admin.patch(resource, *place, {"status": status}, version=version, subresource="status")
 
     async def define(self, definitions: Sequence[JsonObject]) -> None:
-        """Have kinds served.  Raises NotTried where one that the backend writes isn't."""
+        """Have kinds served.  Raises NotTried where InferenceServices aren't."""
         for definition in definitions:
             await self.make(DEFINITION, definition)
-        wanted = [self.backends.resources[kind] for kind in (INFERENCE_SERVICE, *self.subject.kinds)]
-        for resource in wanted:
-            if resource.kind not in self.backends.external and not await self._is_served(resource, bool(definitions)):
-                raise NotTried(
-                    f"the API server doesn't serve {resource.kind}; name the file of its CustomResourceDefinition: "
-                    "--doorward-definitions FILE"
-                )
+        for definition in definitions:
+            spec, name = definition["spec"], definition["spec"]["names"]["kind"]
+            await self._served(f"{name}.{spec['group']}")
+        if not await self._is_served(self.backends.resources[INFERENCE_SERVICE]):
+            raise self.unserved([INFERENCE_SERVICE])
+
+    async def absent(self) -> list[str]:
+        """The kinds that the backend writes and the API server doesn't serve."""
+        kinds = [kind for kind in self.subject.kinds if kind not in self.backends.external]
+        return [kind for kind in kinds if await self.admin.served(self.backends.resources[kind]) is None]
+
+    def unserved(self, kinds: Sequence[str]) -> NotTried:
+        return NotTried(
+            f"the API server doesn't serve {', '.join(kinds)}; name a file of CustomResourceDefinitions: "
+            "--doorward-definitions FILE"
+        )
 
     async def grant(self) -> None:
         """Let the ServiceAccount do what is declared.  Raises NotTried where anybody may do anything."""
@@ -129,10 +138,10 @@ class Place:
         """What stands of the kinds that the backend writes."""
         found = []
         for kind in self.subject.kinds:
-            if kind not in self.backends.external:
-                resource = self.backends.resources[kind]
-                page = await self.admin.list(resource, self.namespace, version=await self.admin.served(resource))
-                found += page.items
+            resource = self.backends.resources[kind]
+            version = None if kind in self.backends.external else await self.admin.served(resource)
+            if version:
+                found += (await self.admin.list(resource, self.namespace, version=version)).items
         return found
 
     async def answer(self) -> None:
@@ -167,24 +176,34 @@ class Place:
             await self.make(NAMESPACES, _namespace(namespace))
         return {**obj, "metadata": {**metadata, "namespace": namespace}}
 
-    async def _is_served(self, resource: Resource, soon: bool) -> bool:
-        """Whether the kind can be listed; where it was only just defined, in a moment."""
+    async def _served(self, kind: str) -> None:
+        """Wait until a kind that was defined can be listed; one that nobody asks for isn't waited for."""
+        resource = self.backends.resources.get(kind)
+        if resource is None:
+            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(SERVED_WITHIN if soon else AGAIN):
-                while True:
-                    with suppress(ApiError):
-                        version = await self.admin.served(resource)
-                        if version and await self.admin.list(resource, self.namespace, version=version, limit=1):
-                            return True
+            async with asyncio.timeout(SERVED_WITHIN):
+                while not await self._is_served(resource):  # noqa: ASYNC110 - there is no event for "in discovery"
                     await asyncio.sleep(AGAIN)
-        return False
+
+    async def _is_served(self, resource: Resource) -> bool:
+        try:
+            version = await self.admin.served(resource)
+            return version is not None and bool(
+                await self.admin.list(resource, self.namespace, version=version, limit=1)
+            )
+        except ApiError:
+            return False
 
 
 @asynccontextmanager
 async def place(subject: Subject) -> AsyncIterator[Place]:
-    """A namespace with the kinds that are needed."""
+    """A namespace with the kinds that are needed.  Raises NotTried where there is none to be had."""
     assert subject.kubeconfig is not None
-    made = Place(subject.kubeconfig, subject)
+    try:
+        made = Place(subject.kubeconfig, subject)
+    except AccessError as error:
+        raise NotTried(str(error)) from error
     try:
         await made.make(NAMESPACES, _namespace(made.namespace))
         await made.define(subject.definitions)
