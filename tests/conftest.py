@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 from tests.controlplane import providers
-from tests.controlplane.definitions import default_files, install
+from tests.controlplane.definitions import CRDS, default_files, install
 from tests.controlplane.providers import ApiServer
 from tests.patience import PATIENCE
 
@@ -24,7 +24,7 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
     A test works in a namespace of its own, and leaves alone what it didn't make.
     """
-    start = starter(request, own=False)
+    start = _start(request, own=False)
     with start(tmp_path_factory.mktemp("api-server")) as server:
         install(server.kubeconfig, default_files())
         yield server
@@ -33,16 +33,25 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def own_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A real API server for the tests of one file, which look at everything in it."""
-    start = starter(request, own=True)
+    start = _start(request, own=True)
     with start(tmp_path_factory.mktemp("own-api-server")) as server:
         install(server.kubeconfig, default_files())
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ome_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """The same, sooner there: of the kinds that aren't built in it knows the InferenceService alone."""
+    start = _start(request, own=True)
+    with start(tmp_path_factory.mktemp("ome-api-server")) as server:
+        install(server.kubeconfig, [CRDS / "ome" / "inferenceservices-open.yaml"])
         yield server
 
 
 @pytest.fixture
 def fresh_api_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ApiServer]:
     """An API server for one test alone, with no CustomResourceDefinitions; see ``tests.controlplane.definitions``."""
-    start = starter(request, own=True)
+    start = _start(request, own=True)
     with start(tmp_path / "api-server") as server:
         yield server
 
@@ -63,8 +72,7 @@ def kubectl(api_server: ApiServer) -> Kubectl:
     return run
 
 
-def starter(request: pytest.FixtureRequest, *, own: bool) -> providers.Start:
-    """What starts an API server, for fixtures; skips where there is none to be had, or fails where one has to be."""
+def _start(request: pytest.FixtureRequest, *, own: bool) -> providers.Start:
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def tell(message: str) -> None:

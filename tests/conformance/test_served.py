@@ -61,16 +61,17 @@ def rule(name: str) -> Rule:
 @pytest.mark.cluster
 @by_rule
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_a_backend_that_comes_with_doorward_keeps_its_promise(name: str, rule: Rule, api_server: ApiServer) -> None:
+def test_a_backend_that_comes_with_doorward_keeps_its_promise(name: str, rule: Rule, ome_api_server: ApiServer) -> None:
     evaluator: Evaluator = BUILT_IN[name]
-    finding = try_rule(rule, Subject(name, evaluator, kubeconfig=api_server.kubeconfig))
+    more: Any = {"kubeconfig": ome_api_server.kubeconfig, "definitions": evaluator.definitions}
+    finding = try_rule(rule, Subject(name, evaluator, **more))
     assert finding.outcome == "kept", finding.what
 
 
 @pytest.mark.cluster
 @by_rule
-def test_a_backend_with_definitions_of_its_own_keeps_its_promise(rule: Rule, api_server: ApiServer) -> None:
-    finding = tried(rule, api_server, Greeting())
+def test_a_backend_with_definitions_of_its_own_keeps_its_promise(rule: Rule, ome_api_server: ApiServer) -> None:
+    finding = tried(rule, ome_api_server, Greeting())
     assert finding.outcome == "kept", finding.what
 
 
@@ -122,9 +123,9 @@ class WritesWhatIsRefused(Greeting):
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_is_wrong_with_a_backend_is_named(
-    backend: type[Greeting], broken: str, word: str, api_server: ApiServer
+    backend: type[Greeting], broken: str, word: str, ome_api_server: ApiServer
 ) -> None:
-    finding = tried(rule(broken), api_server, backend())
+    finding = tried(rule(broken), ome_api_server, backend())
     assert finding.outcome == "broken"
     assert word in finding.what
 

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,6 @@ import pytest
 from doorward import Collection, Engine, KubeCluster
 from doorward.model.reference import JsonObject
 
-from tests.conftest import starter
-from tests.controlplane.definitions import CRDS, install
 from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import INGRESS, RAW, VISIBILITY
 from tests.e2e.world import World, make_namespaces, remove_namespaces, world_of
@@ -26,14 +24,6 @@ from tests.examples.programs import Client, WorkQueue, inform, program
 
 PROGRAMS = sorted(EXAMPLES.glob("embed_*.py"))
 WORKERS = 4
-
-
-@pytest.fixture(scope="module")
-def ome_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """A server of its own, since the examples serve all of it; it knows OME's kind, and none of any gateway."""
-    with starter(request, own=True)(tmp_path_factory.mktemp("ome-api-server")) as server:
-        install(server.kubeconfig, [CRDS / "ome" / "inferenceservices-open.yaml"])
-        yield server
 
 
 @pytest.fixture

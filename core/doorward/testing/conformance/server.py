@@ -52,7 +52,7 @@ class Place:
         self.admin = KubeCluster(access)
         self.granted = KubeCluster(msgspec.structs.replace(access, user=user))
 
-    async def make(self, resource: Resource, body: JsonObject) -> None:
+    async def make(self, resource: Resource, body: JsonObject, *, stays: bool = False) -> None:
         """Create something unless it is there, to be removed at the end."""
         metadata = body["metadata"]
         namespace = metadata.get("namespace", "")
@@ -62,7 +62,8 @@ class Place:
             if error.reason != "AlreadyExists":
                 raise
             return
-        self._made.append((resource, namespace, metadata["name"]))
+        if not stays:
+            self._made.append((resource, namespace, metadata["name"]))
         if status := body.get("status"):
             await self.write_status(resource, made, status)
 
@@ -72,9 +73,12 @@ class Place:
         await self.admin.patch(resource, *place, {"status": status}, version=version, subresource="status")
 
     async def define(self, definitions: Sequence[JsonObject]) -> None:
-        """Have kinds served.  Raises NotTried where InferenceServices aren't."""
+        """Have kinds served, from now on: with a definition, everybody's objects would go.
+
+        Raises NotTried where InferenceServices aren't served.
+        """
         for definition in definitions:
-            await self.make(DEFINITION, definition)
+            await self.make(DEFINITION, definition, stays=True)
         for definition in definitions:
             spec, name = definition["spec"], definition["spec"]["names"]["kind"]
             await self._served(f"{name}.{spec['group']}")
@@ -157,7 +161,7 @@ class Place:
             await asyncio.sleep(AGAIN)
 
     async def leave(self) -> None:
-        """Remove everything that was made."""
+        """Remove everything that was made, but for definitions."""
         for resource, namespace, name in reversed(self._made):
             with suppress(ApiError):
                 await self.admin.delete(resource, namespace, name)
