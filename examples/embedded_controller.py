@@ -10,13 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from doorward.cluster.kube import KubeCluster
-from doorward.cluster.protocol import Cluster
-from doorward.engine import Engine
-from doorward.model.action import Action
-from doorward.runtime.listener import Listener
-from doorward.runtime.performing import Outcome
-from doorward.runtime.shell import Shell
+from doorward import Action, Cluster, Engine, KubeCluster, Listener, Outcome, Shell
 
 
 class Told(Listener):

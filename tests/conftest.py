@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 from tests.controlplane import providers
-from tests.controlplane.definitions import default_files, install
+from tests.controlplane.definitions import CRDS, default_files, install
 from tests.controlplane.providers import ApiServer
 from tests.patience import PATIENCE
 
@@ -36,6 +36,15 @@ def own_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     start = _start(request, own=True)
     with start(tmp_path_factory.mktemp("own-api-server")) as server:
         install(server.kubeconfig, default_files())
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ome_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """The same, sooner there: of the kinds that aren't built in it knows the InferenceService alone."""
+    start = _start(request, own=True)
+    with start(tmp_path_factory.mktemp("ome-api-server")) as server:
+        install(server.kubeconfig, [CRDS / "ome" / "inferenceservices-open.yaml"])
         yield server
 
 

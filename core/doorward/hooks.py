@@ -1,4 +1,4 @@
-"""Every hook that a backend can implement; a plugin author needs no other file but :mod:`doorward.model`.
+"""Every hook that a backend can implement, and the types of what it is given and gives: authors need nothing else.
 
 A backend is a module (or an object) with functions marked ``@hookimpl``, published under the entry point group
 ``doorward`` (``[project.entry-points.doorward]``, ``NAME = "package"``); NAME is the backend's name, as users write it
@@ -25,28 +25,63 @@ from typing import Literal, TypeVar, overload
 import msgspec
 import pluggy
 
+from doorward.model import forward_auth, names
 from doorward.model.action import Action
 from doorward.model.answer import ApiError
-from doorward.model.door import Claim, Door, Rendering, Standing
+from doorward.model.door import (
+    ANY_CLASS,
+    ANY_GATEWAY,
+    Claim,
+    Door,
+    GRPCPort,
+    Guard,
+    PathDoor,
+    Rendering,
+    Route,
+    Standing,
+    Target,
+    Warning,
+    manifest,
+)
+from doorward.model.hosts import segment_prefix
 from doorward.model.merge import merge
+from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 
 __all__ = [
+    "ANY_CLASS",
+    "ANY_GATEWAY",
     "Action",
     "ApiError",
+    "Claim",
     "Deprecated",
+    "Door",
+    "GRPCPort",
+    "Guard",
+    "PathDoor",
     "Read",
+    "Rendering",
+    "Route",
+    "Settings",
+    "Standing",
+    "Target",
+    "Warning",
     "Watch",
     "apply",
     "claims",
+    "forward_auth",
     "hookimpl",
     "hookspec",
+    "manifest",
     "merge",
+    "names",
     "narrow",
     "observe",
     "render",
+    "segment_prefix",
     "select",
+    "short",
     "status",
     "watches",
 ]

@@ -15,10 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 
-from doorward.hooks import Read, Watch, hookimpl
-from doorward.model import names
-from doorward.model.door import Door, Rendering, Standing, Warning, manifest
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward import JsonObject, Ref, Resource
+from doorward.hooks import Door, Read, Rendering, Standing, Warning, Watch, hookimpl, manifest, names
 
 HTTP_PROXY = Resource("HTTPProxy.projectcontour.io", "httpproxies")
 WRITTEN = ("list", "watch", "create", "patch", "delete")

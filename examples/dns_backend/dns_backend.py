@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
-from doorward.hooks import Action, ApiError, Read, Watch, hookimpl, merge
-from doorward.model.door import Door, Rendering, manifest
-from doorward.model.reference import JsonObject, Ref, Resource
-from doorward.model.settings import Settings
+from doorward import JsonObject, Ref, Resource
+from doorward.hooks import Action, ApiError, Door, Read, Rendering, Settings, Watch, hookimpl, manifest, merge
 
 RECORDS = Resource("Records.dns.example.com", "records")
 GATEWAY = "gateway.example.net"

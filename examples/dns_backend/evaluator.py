@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from doorward.model.reference import JsonObject
-from doorward.testing.conformance import Answer, Evaluator, split
+from doorward import JsonObject
+from doorward.testing import Answer, Evaluator, split
 
 
 class DNSEvaluator(Evaluator):

@@ -17,9 +17,8 @@ from collections.abc import Mapping, Sequence
 
 import doorward_gateway_api as gateway_api
 import msgspec
-from doorward.hooks import Read, Watch, hookimpl
-from doorward.model.door import Door, Rendering, Standing, manifest
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward import JsonObject, Ref, Resource
+from doorward.hooks import Door, Read, Rendering, Standing, Watch, hookimpl, manifest
 
 BACKEND_TRAFFIC_POLICY = Resource("BackendTrafficPolicy.gateway.envoyproxy.io", "backendtrafficpolicies", ("v1alpha1",))
 WRITTEN = ("list", "watch", "create", "patch", "delete")

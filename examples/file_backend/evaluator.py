@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from urllib.parse import urlsplit
 
-from doorward.model.reference import JsonObject
-from doorward.testing.conformance import Answer, Evaluator, split
+from doorward import JsonObject
+from doorward.testing import Answer, Evaluator, split
 
 
 class FileEvaluator(Evaluator):

@@ -16,9 +16,8 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
-from doorward.hooks import Action, ApiError, Read, Watch, hookimpl, merge
-from doorward.model.door import Door, Rendering, manifest
-from doorward.model.reference import JsonObject, Ref, Resource, ref_of
+from doorward import JsonObject, Ref, Resource, ref_of
+from doorward.hooks import Action, ApiError, Door, Read, Rendering, Watch, hookimpl, manifest, merge
 
 ROUTES = Resource("Routes.file.example.com", "routes")
 WRITING = Lock()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorward.hooks import Read, Watch, hookimpl
-from doorward.model.door import Door, Rendering, Standing, manifest
-from doorward.model.reference import JsonObject, Ref, Resource
-from doorward.model.settings import Settings
+from doorward import JsonObject, Ref, Resource
+from doorward.hooks import Door, Read, Rendering, Settings, Standing, Watch, hookimpl, manifest
 
 HELLO_ROUTE = Resource("HelloRoute.hello.example.com", "helloroutes")
 WRITTEN = ("list", "watch", "create", "patch", "delete")

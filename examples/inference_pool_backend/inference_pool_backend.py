@@ -17,10 +17,8 @@ from collections.abc import Mapping, Sequence
 
 import doorward_gateway_api as gateway_api
 import msgspec
-from doorward.hooks import Read, Watch, hookimpl
-from doorward.model.door import Door, Rendering, Standing, Target, Warning
-from doorward.model.quoting import short
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward import JsonObject, Ref, Resource
+from doorward.hooks import Door, Read, Rendering, Standing, Target, Warning, Watch, hookimpl, short
 
 POOL = Resource("InferencePool.inference.networking.k8s.io", "inferencepools")
 EARLIER_POOL = Resource("InferencePool.inference.networking.x-k8s.io", "inferencepools", ("v1alpha2",))

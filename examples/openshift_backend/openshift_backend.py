@@ -17,11 +17,9 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from doorward.hooks import Read, Watch, hookimpl
-from doorward.model import names
-from doorward.model.door import Claim, Door, Rendering, Standing, Target, manifest
-from doorward.model.door import Route as TableRow
-from doorward.model.reference import SERVICE, JsonObject, Ref, Resource, kind_of
+from doorward import JsonObject, Ref, Resource, kind_of
+from doorward.hooks import Claim, Door, Read, Rendering, Standing, Target, Watch, hookimpl, manifest, names
+from doorward.hooks import Route as TableRow
 
 ROUTE = Resource("Route.route.openshift.io", "routes")
 WRITTEN = ("list", "watch", "create", "patch", "delete")
@@ -73,7 +71,7 @@ def _route(door: Door, host: str, prefix: str, row: TableRow, read: Read) -> Jso
 
 def _port(door: Door, target: Target, read: Read) -> int | str:
     """A port as endpoints know it: by the name that the component's Service gives it, else by its number."""
-    service = read(door.ref(SERVICE, target.service)) or {"spec": {}}
+    service = read(door.ref("Service", target.service)) or {"spec": {}}
     named = [p["name"] for p in service["spec"].get("ports") or () if p["port"] == target.port and p.get("name")]
     return named[0] if named else target.target_port
 

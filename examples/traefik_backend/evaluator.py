@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from doorward.model.reference import JsonObject
-from doorward.testing.conformance import Answer, Evaluator, split
+from doorward import JsonObject
+from doorward.testing import Answer, Evaluator, split
 
 _MATCHER = re.compile(r"(Host|Path|PathPrefix)\(`([^`]*)`\)")
 

@@ -15,12 +15,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
-from doorward.hooks import Read, Watch, hookimpl
-from doorward.model import names
-from doorward.model.door import Claim, Door, Rendering, manifest
-from doorward.model.forward_auth import MIDDLEWARE, middleware, problem
-from doorward.model.hosts import segment_prefix
-from doorward.model.reference import JsonObject, Resource, kind_of
+from doorward import JsonObject, Resource, kind_of
+from doorward.hooks import Claim, Door, Read, Rendering, Watch, forward_auth, hookimpl, manifest, names, segment_prefix
 
 INGRESS_ROUTE = Resource("IngressRoute.traefik.io", "ingressroutes", ("v1alpha1",))
 WRITTEN = ("list", "watch", "create", "patch", "delete")
@@ -30,7 +26,7 @@ PLAIN_PATH = re.compile(r"[-A-Za-z0-9._~/]+")
 @hookimpl
 def watches() -> Sequence[Watch]:
     routes = Watch(resource=INGRESS_ROUTE, verbs=WRITTEN, owned="spec")
-    return (routes, Watch(resource=MIDDLEWARE, verbs=WRITTEN, owned="spec", guards=True))
+    return (routes, Watch(resource=forward_auth.MIDDLEWARE, verbs=WRITTEN, owned="spec", guards=True))
 
 
 @hookimpl
@@ -40,9 +36,9 @@ def render(door: Door, read: Read) -> Rendering | None:
     if door.serverless:
         return Rendering(refused="traefik doesn't serve mode Serverless; choose ome.io/deployment-mode: RawDeployment")
     headers = {"OMe-Isvc-Name": door.name, "OME-Isvc-Namespace": door.namespace}
-    if door.guard and (why := problem(door)):
+    if door.guard and (why := forward_auth.problem(door)):
         return Rendering(unguarded=why)
-    through = [middleware(door)] if door.guard else []
+    through = [forward_auth.middleware(door)] if door.guard else []
     through.append(_middleware(door, "headers", "", {"headers": {"customRequestHeaders": headers}}))
     objects = [*through, _ingress_route(door, door.name, door.all_hosts, "", through)] if door.all_hosts else through
     opens = door.path is not None and PLAIN_PATH.fullmatch(door.path.prefix) is not None
@@ -57,7 +53,8 @@ def render(door: Door, read: Read) -> Rendering | None:
 def _middleware(door: Door, suffix: str, prefix: str, spec: JsonObject) -> JsonObject:
     """Its name can't be guessed, since Traefik takes ``b-m`` of namespace ``a`` for ``m`` of ``a-b``."""
     digits = sha256(f"{door.namespace}/{door.name}/{door.uid}{prefix}".encode()).hexdigest()[:16]
-    return manifest(MIDDLEWARE.api_version(), MIDDLEWARE.name, names.derived(door.name, suffix, digits), spec)
+    kind, name = forward_auth.MIDDLEWARE, names.derived(door.name, suffix, digits)
+    return manifest(kind.api_version(), kind.name, name, spec)
 
 
 def _ingress_route(door: Door, name: str, hosts: Iterable[str], prefix: str, through: list[JsonObject]) -> JsonObject:

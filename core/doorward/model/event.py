@@ -37,6 +37,11 @@ class Observed(Event, frozen=True, gc=False, tag=True, kw_only=True):
     kind: str
     object: JsonObject
 
+    @property
+    def ref(self) -> Ref:
+        metadata = self.object["metadata"]
+        return Ref(self.kind, metadata.get("namespace") or "", metadata["name"])
+
 
 class Deleted(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An object is gone.  ``resource_version`` is that of the deletion, 0 where nobody knows it."""
@@ -44,6 +49,17 @@ class Deleted(Event, frozen=True, gc=False, tag=True, kw_only=True):
     ref: Ref
     uid: str = ""
     resource_version: int = 0
+
+    @classmethod
+    def of(cls, kind: str, object: JsonObject, at: float) -> Deleted:
+        """Of an object as a watch tells it: as it was last, at the resourceVersion of its deletion."""
+        metadata = object["metadata"]
+        return cls(
+            at=at,
+            ref=Ref(kind, metadata.get("namespace") or "", metadata["name"]),
+            uid=metadata.get("uid") or "",
+            resource_version=int(metadata.get("resourceVersion") or 0),
+        )
 
 
 class Synced(Event, frozen=True, gc=False, tag=True, kw_only=True):

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 
+__all__ = ["LABEL", "cut", "derived", "mark", "service_name"]
+
 LABEL = 63
 """The longest DNS label (RFC 1123), and so the longest name of a Service and value of a label."""
 

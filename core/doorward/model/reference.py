@@ -85,10 +85,13 @@ class Resource(msgspec.Struct, frozen=True):
         version = version or self.versions[0]
         return f"{self.group}/{version}" if self.group else version
 
+    def root(self, version: str | None = None) -> str:
+        """The URL path below which a version of this group is served, and where discovery tells what there is."""
+        return ("/apis/" if self.group else "/api/") + self.api_version(version)
+
     def path(self, namespace: str = "", name: str = "", *, version: str | None = None, subresource: str = "") -> str:
         """The URL path of a collection, an object or a subresource (Kubernetes API concepts, "Resource URIs")."""
-        version = version or self.versions[0]
-        parts = ["/apis", self.group, version] if self.group else ["/api", version]
+        parts = [self.root(version)]
         if self.namespaced and namespace:
             parts += ["namespaces", namespace]
         parts += [part for part in (self.plural, name, subresource) if part]

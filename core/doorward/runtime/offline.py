@@ -17,7 +17,7 @@ from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.credentials import ABSENT, summary, unusable
 from doorward.model.event import AnyEvent, Deleted, Elapsed, Observed, Record, Started, Synced, issued
-from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Resource, ref_of
+from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Resource
 from doorward.runtime.performing import Outcome, failed, request, succeeded
 
 if TYPE_CHECKING:
@@ -114,12 +114,7 @@ class Offline:
                     continue
                 told = True
                 if event.type == "DELETED":
-                    metadata = event.object["metadata"]
-                    version = int(metadata["resourceVersion"])
-                    gone = Deleted(
-                        at=self.clock(), ref=ref_of(event.object), uid=metadata["uid"], resource_version=version
-                    )
-                    self.receive(gone)
+                    self.receive(Deleted.of(kind, event.object, self.clock()))
                 else:
                     self.receive(Observed(at=self.clock(), kind=kind, object=event.object))
         for kind in list(self._absent):

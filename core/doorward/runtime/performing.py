@@ -1,10 +1,20 @@
-"""From an action to one request, and from its answer to the outcome that the engine is told."""
+"""From an action to one request, and from its answer to the outcome that the engine is told.
+
+Twice: for a :class:`.Cluster` (:func:`perform`), and for a program with a client of its own (:func:`request_of`,
+:func:`outcome_of`).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from doorward.cluster import request as requests
 from doorward.cluster.protocol import ApiError, Cluster
+from doorward.cluster.request import Request
+from doorward.cluster.status import status_error
+from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.event import Applied, Refused, Unknown
 from doorward.model.reference import JsonObject, Resource
@@ -63,3 +73,37 @@ async def perform(cluster: Cluster, action: Action, resource: Resource) -> JsonO
     method, arguments = request(action, resource)
     answer: JsonObject | None = await getattr(cluster, method)(**arguments)
     return answer
+
+
+def request_of(engine: Engine, action: Action) -> Request:
+    """The request that carries out an action of this engine, for any client to send; to be sent once."""
+    method, arguments = request(action, engine.backends.resources[action.ref.kind])
+    made: Request = getattr(requests, method)(**arguments)
+    return made
+
+
+def outcome_of(
+    action: Action, status: int, answer: bytes | JsonObject = b"", *, at: float, retry_after: float | None = None
+) -> Outcome:
+    """The outcome of an action, to be received by the engine: from the HTTP status, and what was answered with it.
+
+    ``status`` 0 says that no whole answer came (a time-out, a dropped connection): the request may have been carried
+    out, and the engine looks before it goes on.  ``at`` is the time in seconds since the epoch, ``retry_after`` the
+    header of that name in seconds.
+    """
+    found = _read(answer) if isinstance(answer, bytes) else answer
+    if not 200 <= status < 300:
+        why = status_error(found or {}, status, retry_after) if status else ApiError(0, "", "no answer")
+        return failed(action, why, at)
+    if found is None:
+        return failed(action, ApiError(0, "", f"the answer to {action.verb} is not an object"), at)
+    return succeeded(action, requests.left(found) if action.verb == "delete" else found, at)
+
+
+def _read(answer: bytes) -> JsonObject | None:
+    """The object in an answer; None where it is none."""
+    try:
+        found = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -28,7 +28,7 @@ from tenacity.wait import wait_base
 
 from doorward.cluster.protocol import ApiError, Cluster, WatchEvent
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import JsonObject, Resource
 
 __all__ = ["Pauses", "watch_kind"]
 
@@ -227,14 +227,7 @@ class _Watcher:
         elif event.type == "DELETED":
             key = (metadata.get("namespace") or "", metadata["name"])
             self._known.pop(key, None)
-            await self._tell(
-                Deleted(
-                    at=self._clock(),
-                    ref=Ref(self._resource.kind, *key),
-                    uid=metadata.get("uid") or "",
-                    resource_version=int(metadata.get("resourceVersion") or 0),
-                )
-            )
+            await self._tell(Deleted.of(self._resource.kind, event.object, self._clock()))
         self._since = metadata.get("resourceVersion") or self._since
 
     async def _observe(self, item: JsonObject, version: str) -> tuple[str, str]:

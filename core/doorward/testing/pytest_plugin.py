@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from doorward.model.reference import JsonObject
     from doorward.testing.conformance.report import Finding, Report
     from doorward.testing.conformance.subject import Subject
 
@@ -21,6 +22,7 @@ SUITE = "doorward.testing.conformance.suite"
 _OPTIONS = {
     "backend": "the backend whose promises are tried, as users name it",
     "evaluator": "MODULE:CLASS of its Evaluator, which tells how requests travel by its objects",
+    "kubeconfig": "the kubeconfig of a real API server, for the promises that need one",
     "report": "a file for the report, as JSON; beside it NAME.badge.json, for a badge",
 }
 
@@ -30,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, help in _OPTIONS.items():
         group.addoption(f"--doorward-{name}", metavar=name.upper(), help=help)
         parser.addini(f"doorward_{name}", help, default="")
+    files = "a file of CustomResourceDefinitions that the API server is to have; may be given again"
+    group.addoption("--doorward-definitions", metavar="FILE", action="append", default=[], help=files)
     count = "on how many doors each promise is tried (default: 100)"
     group.addoption("--doorward-examples", metavar="N", type=int, default=100, help=count)
 
@@ -66,9 +70,23 @@ def _subject(config: pytest.Config, name: str) -> Subject:
         evaluator = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise pytest.UsageError(f"--doorward-evaluator {where}: {error}") from error
+    where = option(config, "kubeconfig")
     return Subject(
-        name, evaluator() if isinstance(evaluator, type) else evaluator, examples=config.getoption("doorward_examples")
+        name,
+        evaluator() if isinstance(evaluator, type) else evaluator,
+        examples=config.getoption("doorward_examples"),
+        kubeconfig=Path(where).expanduser() if where else None,
+        definitions=[each for file in config.getoption("doorward_definitions") for each in _read(Path(file))],
     )
+
+
+def _read(file: Path) -> list[JsonObject]:
+    import yaml
+
+    try:
+        return [each for each in yaml.safe_load_all(file.read_text()) if each]
+    except (OSError, yaml.YAMLError) as error:
+        raise pytest.UsageError(f"--doorward-definitions {file}: {error}") from error
 
 
 class Played:

@@ -10,23 +10,7 @@ from typing import Any
 import orjson
 
 from doorward.cluster.protocol import ApiError
-
-_REASONS = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    405: "MethodNotAllowed",
-    409: "Conflict",
-    410: "Gone",
-    413: "RequestEntityTooLarge",
-    422: "Invalid",
-    429: "TooManyRequests",
-    500: "InternalError",
-    503: "ServiceUnavailable",
-    504: "Timeout",
-}
-"""Reasons of answers that aren't a Status, as a proxy in between gives them (``metav1.StatusReason``)."""
+from doorward.cluster.status import REASONS, status_error
 
 
 def decode(body: bytes) -> Any:
@@ -46,17 +30,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     if isinstance(content, dict) and content.get("kind") == "Status":
         return status_error(content, status, _seconds(headers.get("Retry-After")))
     message = body[:500].decode(errors="replace").strip()
-    return ApiError(status, _REASONS.get(status, ""), message, _seconds(headers.get("Retry-After")))
-
-
-def status_error(content: Mapping[str, Any], status: int = 0, retry_after: float | None = None) -> ApiError:
-    """The error that a ``Status`` object stands for; the HTTP code and header count more than what it repeats."""
-    code = status or int(content.get("code") or 500)
-    if retry_after is None:
-        seconds = (content.get("details") or {}).get("retryAfterSeconds")
-        retry_after = float(seconds) if seconds else None
-    reason = content.get("reason") or _REASONS.get(code, "")
-    return ApiError(code, reason, content.get("message") or "", retry_after)
+    return ApiError(status, REASONS.get(status, ""), message, _seconds(headers.get("Retry-After")))
 
 
 def _seconds(header: str | None) -> float | None:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import orjson
 
+from doorward.cluster import request
 from doorward.cluster.kube import kubeconfig
 from doorward.cluster.kube.access import Access, AccessError
-from doorward.cluster.kube.answer import decode, lines, status_error
+from doorward.cluster.kube.answer import decode, lines
 from doorward.cluster.kube.transport import Transport
 from doorward.cluster.protocol import MERGE_PATCH, ApiError, Page, PatchType, WatchEvent
+from doorward.cluster.request import Request
+from doorward.cluster.status import status_error
 from doorward.model.reference import JsonObject, Resource
 
 SILENCE = 150.0
@@ -92,13 +95,17 @@ class KubeCluster:
         limit: int = 0,
         continue_token: str = "",
     ) -> Page:
-        query = _given(
-            labelSelector=label_selector,
-            fieldSelector=field_selector,
-            limit=str(limit or ""),
-            **{"continue": continue_token},
+        answer = await self._answer(
+            request.list(
+                resource,
+                namespace,
+                version=version,
+                label_selector=label_selector,
+                field_selector=field_selector,
+                limit=limit,
+                continue_token=continue_token,
+            )
         )
-        answer = await self._json("GET", resource.path(namespace, version=version), query)
         metadata = answer.get("metadata") or {}
         kind = {"apiVersion": resource.api_version(version), "kind": resource.name}
         return Page(
@@ -124,16 +131,16 @@ class KubeCluster:
         that were begun together don't end together.
         """
         seconds = random.uniform(300, 600) if timeout is None else timeout
-        query = _given(
-            watch="true",
-            allowWatchBookmarks="true",
-            resourceVersion=resource_version,
-            timeoutSeconds=str(max(1, round(seconds))),
-            labelSelector=label_selector,
-            fieldSelector=field_selector,
+        asked = request.watch(
+            resource,
+            namespace,
+            resource_version=resource_version,
+            version=version,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            timeout=seconds,
         )
-        path = resource.path(namespace, version=version)
-        async with aclosing(self._transport.stream(path, query, silence=SILENCE)) as chunks:
+        async with aclosing(self._transport.stream(asked.path, asked.query, silence=SILENCE)) as chunks:
             async for line in lines(chunks):
                 event = decode(line)
                 try:
@@ -145,7 +152,7 @@ class KubeCluster:
                 yield WatchEvent(type, object)
 
     async def get(self, resource: Resource, namespace: str, name: str, *, version: str | None = None) -> JsonObject:
-        return await self._json("GET", resource.path(namespace, name, version=version))
+        return await self._answer(request.get(resource, namespace, name, version=version))
 
     async def create(
         self,
@@ -157,8 +164,9 @@ class KubeCluster:
         field_manager: str = "",
         dry_run: bool = False,
     ) -> JsonObject:
-        query = _writing(field_manager, dry_run)
-        return await self._json("POST", resource.path(namespace, version=version), query, body=body)
+        return await self._answer(
+            request.create(resource, namespace, body, version=version, field_manager=field_manager, dry_run=dry_run)
+        )
 
     async def replace(
         self,
@@ -172,8 +180,18 @@ class KubeCluster:
         field_manager: str = "",
         dry_run: bool = False,
     ) -> JsonObject:
-        path = resource.path(namespace, name, version=version, subresource=subresource)
-        return await self._json("PUT", path, _writing(field_manager, dry_run), body=body)
+        return await self._answer(
+            request.replace(
+                resource,
+                namespace,
+                name,
+                body,
+                version=version,
+                subresource=subresource,
+                field_manager=field_manager,
+                dry_run=dry_run,
+            )
+        )
 
     async def patch(
         self,
@@ -188,8 +206,19 @@ class KubeCluster:
         field_manager: str = "",
         dry_run: bool = False,
     ) -> JsonObject:
-        path = resource.path(namespace, name, version=version, subresource=subresource)
-        return await self._json("PATCH", path, _writing(field_manager, dry_run), body=body, content_type=type)
+        return await self._answer(
+            request.patch(
+                resource,
+                namespace,
+                name,
+                body,
+                type=type,
+                version=version,
+                subresource=subresource,
+                field_manager=field_manager,
+                dry_run=dry_run,
+            )
+        )
 
     async def delete(
         self,
@@ -202,19 +231,23 @@ class KubeCluster:
         resource_version: str = "",
         dry_run: bool = False,
     ) -> JsonObject | None:
-        options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        if preconditions := _given(uid=uid, resourceVersion=resource_version):
-            options["preconditions"] = preconditions
-        if dry_run:
-            options["dryRun"] = ["All"]
-        answer = await self._json("DELETE", resource.path(namespace, name, version=version), body=options)
-        # Some kinds answer a deletion that is complete with the object that was, and not with a Status.
-        stays = answer.get("kind") != "Status" and (answer.get("metadata") or {}).get("deletionTimestamp")
-        return answer if stays else None
+        asked = request.delete(
+            resource,
+            namespace,
+            name,
+            version=version,
+            uid=uid,
+            resource_version=resource_version,
+            dry_run=dry_run,
+        )
+        return request.left(await self._answer(asked))
 
     async def close(self) -> None:
         """End every connection; watches and requests under way fail with ApiError 0."""
         await self._transport.close()
+
+    async def _answer(self, asked: Request) -> JsonObject:
+        return await self._json(asked.method, asked.path, asked.query, body=asked.body, content_type=asked.content_type)
 
     async def _json(
         self,
@@ -271,11 +304,3 @@ class KubeCluster:
         }
         if api_version in served or "/" not in api_version:
             raise ApiError(503, "ServiceUnavailable", f"discovery lists {api_version} but doesn't serve it")
-
-
-def _given(**parameters: str) -> dict[str, str]:
-    return {key: value for key, value in parameters.items() if value}
-
-
-def _writing(field_manager: str, dry_run: bool) -> dict[str, str]:
-    return _given(fieldManager=field_manager, dryRun="All" if dry_run else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -64,20 +64,11 @@ class Cluster(Offline):
         components = tuple(components)
         for component in components:
             self.component(name, component)
-        self.create(
-            {
-                "apiVersion": "ome.io/v1beta1",
-                "kind": "InferenceService",
-                "metadata": {"name": name, "namespace": NAMESPACE, "annotations": {**self.usual(), **annotations}},
-                "spec": {component: {} for component in components},
-                "status": _ready(components),
-            }
-        )
+        self.create(manifest_of(self.subject, NAMESPACE, name, components, annotations))
 
     def usual(self) -> dict[str, str]:
         """The annotations by which a service gets this backend."""
-        chosen = self.subject.evaluator.annotations or {BACKEND: self.subject.name}
-        return {MODE: self.subject.evaluator.modes[0], **chosen}
+        return _usual(self.subject)
 
     def component(self, name: str, component: str) -> None:
         obj = component_service(NAMESPACE, name, component)
@@ -191,16 +182,38 @@ class Cluster(Offline):
         return {f"{kind_of(obj)} {obj['metadata']['name']}": _shape(obj) for obj in self.of(name)}
 
 
+def manifest_of(
+    subject: Subject,
+    namespace: str,
+    name: str = NAME,
+    components: Sequence[str] = ("engine",),
+    annotations: Mapping[str, str] = {},
+) -> JsonObject:
+    """A service of this backend whose components are ready."""
+    return {
+        "apiVersion": "ome.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": name, "namespace": namespace, "annotations": {**_usual(subject), **annotations}},
+        "spec": {component: {} for component in components},
+        "status": _ready(components),
+    }
+
+
+def _usual(subject: Subject) -> dict[str, str]:
+    chosen = subject.evaluator.annotations or {BACKEND: subject.name}
+    return {MODE: subject.evaluator.modes[0], **chosen}
+
+
 def _shape(obj: JsonObject) -> JsonObject:
     notes = {key: value for key, value in (obj["metadata"].get("annotations") or {}).items() if key != OWNER}
-    return {"annotations": notes, "labels": obj["metadata"].get("labels") or {}, "spec": _asked(obj.get("spec") or {})}
+    return {"annotations": notes, "labels": obj["metadata"].get("labels") or {}, "spec": asked(obj.get("spec") or {})}
 
 
-def _asked(value: Any) -> Any:
+def asked(value: Any) -> Any:
     """A value without what a server allots, which is another for each object."""
     if isinstance(value, dict):
-        return {key: _asked(each) for key, each in value.items() if key not in _ALLOTTED}
-    return [_asked(each) for each in value] if isinstance(value, list) else value
+        return {key: asked(each) for key, each in value.items() if key not in _ALLOTTED}
+    return [asked(each) for each in value] if isinstance(value, list) else value
 
 
 def _ready(components: Iterable[str]) -> JsonObject:

@@ -26,13 +26,29 @@ from doorward.testing.conformance.doors import doors
 from doorward.testing.conformance.evaluator import Answer, Evaluator
 
 
+class NotTried(Exception):
+    """A promise can't be tried here; the message says why, and what to do about it."""
+
+
 class Subject:
     """One backend by name, as its entry point gives it, or ``plugin``.
 
-    ``examples`` says on how many doors a rule is tried.
+    ``examples`` says on how many doors a rule is tried; ``kubeconfig`` where a real API server is, if there is one, and
+    ``definitions`` which CustomResourceDefinitions it is to have.
     """
 
-    def __init__(self, name: str, evaluator: Evaluator, plugin: object = None, *, examples: int = 100) -> None:
+    def __init__(
+        self,
+        name: str,
+        evaluator: Evaluator,
+        plugin: object = None,
+        *,
+        examples: int = 100,
+        kubeconfig: Path | None = None,
+        definitions: Sequence[JsonObject] = (),
+    ) -> None:
+        self.kubeconfig = kubeconfig
+        self.definitions = definitions
         self.name = name
         self.evaluator = evaluator
         self.examples = examples

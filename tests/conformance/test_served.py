@@ -1,0 +1,142 @@
+"""What the kit tries on a real API server, on the backends that come with doorward and on wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import yaml
+from doorward.hooks import Door, Watch, hookimpl
+from doorward.testing import Evaluator
+from doorward.testing.conformance import served
+from doorward.testing.conformance.report import RULES, Finding, Report, try_rule
+from doorward.testing.conformance.rule import Rule
+from doorward.testing.conformance.subject import Subject
+
+from tests.conformance.greeting import GREETING, Greeting, GreetingEvaluator
+from tests.conformance.test_built_in import BUILT_IN
+from tests.controlplane.providers import ApiServer
+
+DEFINITION = yaml.safe_load("""
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: greetings.hello.example.com}
+spec:
+  group: hello.example.com
+  names: {kind: Greeting, plural: greetings}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              hosts: {type: array, items: {type: string}}
+              routes:
+                type: array
+                items: {type: object, properties: {prefix: {type: string}, service: {type: string}}}
+              tone: {type: object, properties: {language: {type: string, default: en}}}
+          status: {type: object, properties: {greeted: {type: boolean}}}
+""")
+
+by_rule = pytest.mark.parametrize("rule", served.RULES, ids=lambda rule: rule.name.replace(" ", "-"))
+
+
+def tried(rule: Rule, server: ApiServer, backend: Greeting) -> Finding:
+    more = {"kubeconfig": server.kubeconfig, "definitions": [DEFINITION]}
+    return try_rule(rule, Subject("greeting", GreetingEvaluator(), backend, examples=10, **more))
+
+
+def rule(name: str) -> Rule:
+    return next(rule for rule in RULES if rule.name == name)
+
+
+@pytest.mark.cluster
+@by_rule
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_backend_that_comes_with_doorward_keeps_its_promise(name: str, rule: Rule, ome_api_server: ApiServer) -> None:
+    evaluator: Evaluator = BUILT_IN[name]
+    more: Any = {"kubeconfig": ome_api_server.kubeconfig, "definitions": evaluator.definitions}
+    finding = try_rule(rule, Subject(name, evaluator, **more))
+    assert finding.outcome == "kept", finding.what
+
+
+@pytest.mark.cluster
+@by_rule
+def test_a_backend_with_definitions_of_its_own_keeps_its_promise(rule: Rule, ome_api_server: ApiServer) -> None:
+    finding = tried(rule, ome_api_server, Greeting())
+    assert finding.outcome == "kept", finding.what
+
+
+class NeedsARight(Greeting):
+    @hookimpl
+    def watches(self) -> Sequence[Watch]:
+        verbs = ("list", "watch", "create", "delete")
+        return (Watch(resource=GREETING, verbs=verbs, owned="spec", hosts=("hosts",)),)
+
+
+class MayNotLook(Greeting):
+    @hookimpl
+    def watches(self) -> Sequence[Watch]:
+        verbs = ("create", "patch", "delete")
+        return (Watch(resource=GREETING, verbs=verbs, owned="spec", hosts=("hosts",)),)
+
+
+class WritesAFieldThatIsDropped(Greeting):
+    def greeting(self, door: Door) -> dict[str, Any]:
+        made = super().greeting(door)
+        made["spec"]["mood"] = "friendly"
+        return made
+
+
+class LeavesADefaultOut(Greeting):
+    def greeting(self, door: Door) -> dict[str, Any]:
+        made = super().greeting(door)
+        made["spec"]["tone"] = {}
+        return made
+
+
+class WritesWhatIsRefused(Greeting):
+    def greeting(self, door: Door) -> dict[str, Any]:
+        made = super().greeting(door)
+        made["spec"]["tone"] = "friendly"
+        return made
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("backend", "broken", "word"),
+    [
+        (NeedsARight, "rights on a server", "patch of a Greeting.hello.example.com is forbidden"),
+        (MayNotLook, "rights on a server", "list and watch of Greeting.hello.example.com aren't among the verbs"),
+        (WritesAFieldThatIsDropped, "canonical on a server", "spec.mood is dropped"),
+        (LeavesADefaultOut, "canonical on a server", "spec.tone.language becomes 'en' by default"),
+        (WritesWhatIsRefused, "canonical on a server", "the server refuses Greeting.hello.example.com"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_wrong_with_a_backend_is_named(
+    backend: type[Greeting], broken: str, word: str, ome_api_server: ApiServer
+) -> None:
+    finding = tried(rule(broken), ome_api_server, backend())
+    assert finding.outcome == "broken"
+    assert word in finding.what
+
+
+@by_rule
+def test_without_an_api_server_it_is_not_tried_and_not_kept(rule: Rule) -> None:
+    finding = try_rule(rule, Subject("greeting", GreetingEvaluator(), Greeting()))
+    assert (finding.outcome, finding.what) == (
+        "not tried",
+        "there is no API server; name one: --doorward-kubeconfig FILE",
+    )
+    report = Report(backend="greeting", findings=(finding,))
+    assert report.kept == (0, 0)
+    assert report.to_text().endswith("1 weren't tried")
