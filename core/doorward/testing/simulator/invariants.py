@@ -187,10 +187,10 @@ class Invariants:
         self.world.disturbed[uid] = self.world.clock.now
         self._served(uid, self.world.of(uid))
 
-    def accepted(self) -> None:
-        """Gateways took up what attaches to them: from now on that is served."""
+    def changed(self) -> None:
+        """Others than doorward did something: from now on what leads to a service serves it, and nothing else does."""
         owned = self.world.by_owner()
-        for uid in self.world.services():
+        for uid in {**self.world.services(), **self._since}:  # of a service that is gone, objects may stand
             self._served(uid, owned.get(uid, []))
 
     def _served(self, uid: str, after: list[JsonObject]) -> set[Host]:

@@ -61,6 +61,7 @@ class Run:
             case s.Meddle():
                 self.faults[f"somebody meddles: {step.how}"] += 1
                 world.meddle(step)
+                self.invariants.changed()
             case s.Occupy():
                 self.faults["somebody takes a name"] += 1
                 world.occupy(step)
@@ -71,6 +72,7 @@ class Run:
                 self._accept()
             case s.Collect():
                 world.collect()
+                self.invariants.changed()
             case s.Land():
                 if self.late:
                     self._land(self.late.pop(step.which % len(self.late)))
@@ -228,7 +230,7 @@ class Run:
 
     def _accept(self) -> None:
         self.world.accept()
-        self.invariants.accepted()
+        self.invariants.changed()
 
     # -- the end
 
