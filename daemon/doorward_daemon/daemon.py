@@ -15,7 +15,7 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
 from doorward.journal import Journal, JournalError, SqliteJournal
 from doorward.model.action import Action
-from doorward.model.reference import CORE_RESOURCES, INFERENCE_SERVICE, JsonObject
+from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
@@ -83,7 +83,7 @@ def _cluster(kubeconfig: Path | None, context: str | None) -> KubeCluster:
 
 async def _reach(cluster: KubeCluster) -> None:
     """Raise ApiError where the API server can't be asked: who waits for an answer wants to know at once."""
-    resource = next(each for each in CORE_RESOURCES if each.kind == INFERENCE_SERVICE)
+    resource = next(each for each in CORE_RESOURCES if each.kind == SERVICE)
     try:
         await cluster.served(resource)
     except ApiError as error:
@@ -185,10 +185,12 @@ _VERBS = {"create": "creations", "patch": "updates", "status": "statuses", "dele
 def _doors(shell: Shell) -> tuple[int, list[str]]:
     """How many doors stand, and a line for each of the others."""
     settings = shell.engine.settings
-    type_ = settings.condition_type if settings else "IngressReady"
+    setting = settings.condition_type if settings else "IngressReady"
     standing, other = 0, []
-    for service in shell.engine.services():
-        condition = _condition(service, type_)
+    sources = shell.engine.backends.sources
+    known = [(source, each) for kind, source in sources.items() for each in shell.engine.services(kind)]
+    for source, service in known:
+        condition = _condition(service, source.condition_type(setting))
         if condition.get("status") == "True":
             standing += 1
         else:

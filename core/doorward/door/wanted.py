@@ -106,6 +106,7 @@ def wanted(
         namespace=service.namespace,
         name=service.name,
         uid=service.metadata.uid,
+        pods=service.source.pods(service.label, entry),
         labels=service.metadata.labels,
         annotations=service.metadata.annotations,
         mode=mode,
@@ -185,7 +186,7 @@ def _check_class(service: InferenceService) -> None:
 def _refuse_external(service: InferenceService, target: Target, reader: Reader) -> None:
     """Refuse to lead through a component's Service that is a name of something else."""
     if leads_to := components.external_name(reader.get(Ref(SERVICE, service.namespace, target.service))):
-        raise components.is_external(service.namespace, target.service, target.component, leads_to)
+        raise components.is_external(service.namespace, target.service, service.called(target.component), leads_to)
 
 
 def _in_cluster(
@@ -202,7 +203,7 @@ def _in_cluster(
         return "ours", url
     known: Service = components.read_service(fact)
     if fact.owner and fact.owner != door.uid:
-        former = known.metadata.labels.get("ome.io/inferenceservice") == service.label
+        former = known.metadata.labels.get(service.source.label) == service.label
         return ("ours", url) if former else ("conflict", own)
     if known.tied_to(service):
         return "tied", url + _port(known.port.port)

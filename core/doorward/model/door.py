@@ -174,6 +174,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     guard: Guard | None = None
     """Who may come in from outside; None: everybody."""
     entry: str = "engine"
+    pods: Mapping[str, str] = {}
+    """Labels that the entry's pods bear, beside those that its Service selects by."""
     routes: tuple[Route, ...] = ()
     """Most specific first; the last one's prefix is ``/``."""
     targets: tuple[Target, ...] = ()

@@ -85,6 +85,7 @@ class Case:
         self.reservations, self.kinds, self.backends = tables.reservations, tables.kinds, tables.backends
         self.in_flight = tables.in_flight
         self.fact = fact
+        self.source = tables.backends.sources[fact.ref.kind]
         self.tracked = tracked
         self.settings = tracked.as_settings() if tracked else None
         self.now = now
@@ -135,6 +136,7 @@ class Case:
             reader=self.reader,
             in_flight=self.in_flight,
             watches=self.backends.watches,
+            sources=self.backends.sources,
             memory=self.memory,
         )
 
@@ -155,7 +157,7 @@ class Case:
         self.warnings += yielded_warnings(s.service, plan.memory)
         if report is not None and self.settings is not None:
             hosts = written_hosts(self.ours, plan.memory, self.reservations)
-            write_status(s, plan, report, hosts, self.settings.condition_type)
+            write_status(s, plan, report, hosts, s.service.source.condition_type(self.settings.condition_type))
         writes = sorted(plan.writes, key=lambda write: write.order)
         silent = self.first and not writes and not is_from_journal(plan.memory)
         memory, told = events(s.service, [*self.warnings, *plan.warnings], plan.memory, self.now, silent=silent)

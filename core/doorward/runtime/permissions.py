@@ -8,7 +8,6 @@ from doorward.model.reference import (
     CORE_RESOURCES,
     ENDPOINT_SLICE,
     EVENT,
-    INFERENCE_SERVICE,
     KNATIVE_SERVICE,
     SERVICE,
     JsonObject,
@@ -18,7 +17,6 @@ __all__ = ["cluster_rules", "settings_rules"]
 
 _READ = ("list", "watch")
 _OWN = {
-    INFERENCE_SERVICE: ("get", *_READ),
     SERVICE: _READ,
     ENDPOINT_SLICE: _READ,
     KNATIVE_SERVICE: _READ,
@@ -31,23 +29,26 @@ _ORDER = ("get", "list", "watch", "create", "update", "patch", "delete")
 def cluster_rules(backends: Backends) -> list[JsonObject]:
     """The rules of a ClusterRole (``rbac.authorization.k8s.io/v1``): one per API group and set of verbs, sorted.
 
-    Kinds that a backend keeps outside of the API server call for finalizers, so that InferenceServices are patched.
+    Kinds that a backend keeps outside of the API server call for finalizers, so that services are patched.
     A kind that is written is also looked at, one object at a time, where nobody knows what became of a write.
     """
-    group, plural = INFERENCE_SERVICE.partition(".")[2], "inferenceservices"
     verbs: dict[tuple[str, str], set[str]] = {}
     for resource in CORE_RESOURCES:
         if resource.kind != CONFIG_MAP:
             verbs[resource.group, resource.plural] = set(_OWN[resource.kind])
+    for source in backends.sources.values():
+        group, plural = source.resource.group, source.resource.plural
+        verbs.setdefault((group, plural), set()).update(("get", *_READ))
+        if backends.external:
+            verbs[group, plural].add("patch")  # to put finalizers on
+        verbs[group, f"{plural}/status"] = {"patch"}
+        # Our objects block the deletion of their owner; where admission guards that, it asks for this.
+        verbs[group, f"{plural}/finalizers"] = {"update"}
     for watch in backends.watches.values():
         if watch.external:
-            verbs[group, plural].add("patch")  # to put finalizers on
             continue
         own = verbs.setdefault((watch.resource.group, watch.resource.plural), set())
         own.update(watch.verbs, () if watch.owned == "nothing" else ("get",))
-    verbs[group, f"{plural}/status"] = {"patch"}
-    # Our objects block the deletion of their owner; where admission guards that, it asks for this.
-    verbs[group, f"{plural}/finalizers"] = {"update"}
     return _rules(verbs)
 
 
