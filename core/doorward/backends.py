@@ -38,6 +38,10 @@ class BackendError(Exception):
         self.traceback = details
 
 
+class NoSource(ValueError):
+    """There is no source of a name."""
+
+
 Observer = Callable[[str, str], Callable[[], None]]
 """Told the plugin and the hook before a call; what it returns is called afterwards."""
 
@@ -152,6 +156,15 @@ def _installed(name: str) -> object | None:
     return next((each.load() for each in entry_points(group=ENTRY_POINT_GROUP, name=name)), None)
 
 
+def installed_sources() -> tuple[str, ...]:
+    """The names of all sources that are installed, the one that counts where none is named first."""
+    manager = pluggy.PluginManager("doorward")
+    manager.add_hookspecs(hooks)
+    manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
+    names = (impl.plugin_name for impl in manager.hook.source.get_hookimpls())
+    return tuple(sorted(names, key=lambda name: (name != OME, name)))
+
+
 def _default(door: Door, settings: Settings) -> str:
     """The backend that setting ``defaultBackend`` gives a door; empty where it gives none.
 
@@ -166,8 +179,8 @@ def _default(door: Door, settings: Settings) -> str:
 class Backends:
     """All backends, and the ``sources`` of doors by their plugins' names: others aren't served.
 
-    A source is looked for among ``plugins``, then among those that are installed.  Raises ValueError where it isn't
-    there, where two plugins describe one kind differently, or where one can't keep what it says it keeps.
+    A source is looked for among ``plugins``, then among those that are installed.  Raises NoSource where it isn't
+    there; ValueError where two plugins describe one kind differently, or where one can't keep what it says it keeps.
     """
 
     def __init__(self, plugins: Mapping[str, object] | None = None, *, sources: Iterable[str] = (OME,)) -> None:
@@ -215,7 +228,7 @@ class Backends:
             others = [p for p in self.manager.get_plugins() if p is not plugin]
             told = self.manager.subset_hook_caller("source", others)() if plugin else []
             if not told:
-                raise ValueError(f"no source {name} is installed (for pip: doorward-{name.replace('_', '-')})")
+                raise NoSource(f"no source {name} is installed; there are: {', '.join(installed_sources()) or 'none'}")
             for source in told:
                 kind = source.resource.kind
                 if kind in found:

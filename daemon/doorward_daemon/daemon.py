@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import structlog
 import typer
+from doorward.backends import OME, Backends, NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
@@ -50,13 +51,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     defaults: bool = False
     listen: str = ""
     authz: str = ""
+    sources: tuple[str, ...] = (OME,)
 
 
 def start(kubeconfig: Path | None, context: str | None, options: Options) -> int:
     """Run until stopped; gives the exit status.  What keeps it from beginning is told on standard error."""
     try:
         return asyncio.run(_connected(kubeconfig, context, options))
-    except (AccessError, AddressError, JournalError, ApiError, OSError) as error:
+    except (AccessError, AddressError, JournalError, NoSource, ApiError, OSError) as error:
         typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
         return 1
@@ -96,6 +98,7 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
     Raises AddressError where the address can't be listened on, JournalError where the journal can't be used.
     """
     engine = Engine(
+        Backends(sources=options.sources),
         settings_namespace=options.settings_namespace,
         namespaces=options.namespaces,
         use_defaults=options.defaults,

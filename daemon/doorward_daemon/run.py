@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon.access_options import Context, Kubeconfig
+from doorward_daemon.access_options import Context, Kubeconfig, Source
 
 __all__ = ["command"]
 
@@ -73,13 +73,14 @@ def command(
             show_default=False,
         ),
     ] = "",
+    source: Source = None,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="auto: pretty on a terminal, JSON elsewhere.")
     ] = LogFormat.auto,
 ) -> None:
     """Open a front door for every InferenceService of a cluster, and keep it standing.
 
-    Reads the settings from ConfigMap inferenceservice-config in namespace ome (or POD_NAMESPACE), and follows every
+    These are OME's; --source names other kinds. Reads the settings from ConfigMap inferenceservice-config in namespace ome (or POD_NAMESPACE), and follows every
     edit. A change of the settings, an InferenceService or an object of ours takes effect at once; a clean stop
     (SIGTERM, Ctrl-C) leaves all doors as they are.
 
@@ -91,6 +92,8 @@ def command(
 
     Exit status: 0 after a clean stop; 1 when it can't begin, or --once couldn't finish.
     """
+    from doorward.backends import OME
+
     from doorward_daemon import daemon, logs
 
     logs.configure(log_format.value)
@@ -104,5 +107,6 @@ def command(
         defaults=defaults,
         listen=listen if listen is not None else "" if once else ":8080" if in_pod else "127.0.0.1:8080",
         authz=authz,
+        sources=tuple(source or (OME,)),
     )
     raise typer.Exit(daemon.start(kubeconfig, context, options))

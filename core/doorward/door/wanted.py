@@ -29,6 +29,7 @@ from doorward.door.exposure import (
     ingress_is_off,
     lacks_hosts,
     misread,
+    opened_by_another,
     service_type,
 )
 from doorward.door.guarding import check_guard, check_secret, guard_of, no_guard
@@ -82,6 +83,8 @@ def wanted(
     ``unguarded`` is why an ``unguarded`` door has no guard, where its annotations and the settings don't tell.  Raises
     Refusal where the service can't have the door that it asks for.
     """
+    if refusal := opened_by_another(service, settings):
+        raise refusal
     stands = bool(ours)
     guard = guard_of(service, settings) if exposure == "outside" else None
     if exposure == "unguarded" and unguarded is None:
@@ -168,11 +171,13 @@ def _routed(ours: Iterable[Fact]) -> tuple[str, ...]:
 
 
 def _refuse_without_engine(service: InferenceService) -> None:
+    called = service.called("engine")
     if service.spec.runtime is not None or service.spec.model is not None:
-        raise Refusal(
-            "EngineNotReady", "no spec.engine, and the serving runtime hasn't brought an engine yet", "Unknown"
-        )
-    raise Refusal("EngineRequired", "no engine: add spec.engine (it may be empty), or spec.model or spec.runtime")
+        reason = f"{called.title()}NotReady"
+        raise Refusal(reason, f"no spec.{called}, and the serving runtime hasn't brought an {called} yet", "Unknown")
+    if called == "engine":
+        raise Refusal("EngineRequired", "no engine: add spec.engine (it may be empty), or spec.model or spec.runtime")
+    raise Refusal(f"{called.title()}Required", f"no {called}: add spec.{called}")
 
 
 def _check_class(service: InferenceService) -> None:
@@ -216,6 +221,9 @@ def _port(port: int) -> str:
 
 def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
     warnings = misread(service, door.settings, door.exposure)
+    for part in service.spec.unrouted:
+        message = f"no door leads to the {part}: reach it inside the cluster, by its own Service"
+        warnings.append(Warning("NotRouted", message))
     asked = service.annotation(SERVICE_TYPE)
     if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
         message = f"annotation {SERVICE_TYPE}: {quoted(asked)} is neither LoadBalancer nor NodePort; it is ignored"

@@ -16,7 +16,6 @@ PREFIX = "ome.io/"
 """What the annotations of docs/annotations.md begin with inside the engine, whatever a kind has in its place."""
 _ANNOTATIONS = (
     "deployment-mode",
-    "deploymentMode",
     "disable-ingress",
     "ingress-additional-domains",
     "ingress-class",
@@ -67,6 +66,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         By the same names, ``url`` and ``address.url`` as the object's status has them.
     ``annotations``
         What the object says otherwise than by annotations, as annotations of this kind.
+    ``unrouted``
+        Names of components that are there, and to which no door leads: users are told.
     ``refused``
         ``reason`` and ``message``, in place of the rest: why such an object can't have a door.
 
@@ -88,6 +89,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {PREFIX + name: self.prefix + name for name in _ANNOTATIONS} | dict(self.spelled)
 
     @cached_property
+    def _is_plain(self) -> bool:
+        return self.prefix == PREFIX and not self.spelled
+
+    @cached_property
     def _names(self) -> Mapping[str, str]:
         return {own: name for name, own in self._own.items()}
 
@@ -98,11 +103,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def named(self, told: Mapping[str, str]) -> dict[str, str]:
         """Annotations or labels by the engine's names; those that have one here count by no other."""
         own, names = self._own, self._names
-        return {names.get(key, key): value for key, value in told.items() if own.get(key, key) == key}
+        foreign = PREFIX if self.prefix != PREFIX else "\n"
+        return {
+            names.get(key, key): value
+            for key, value in told.items()
+            if own.get(key, key) == key and not key.startswith(foreign)
+        }
 
     def words(self, message: str) -> str:
         """A message to users, with annotations as they write them."""
-        if self.prefix == PREFIX and not self.spelled:
+        if self._is_plain:
             return message
         return self._pattern.sub(lambda found: self._own[found.group()], message)
 

@@ -26,7 +26,7 @@ from doorward.report.foreseen import Foreseen
 from doorward.report.status import Report, write_status, written_hosts
 from doorward.settings.tracked import TrackedSettings
 from doorward.state import last_applied, written
-from doorward.state.facts import Fact, Facts
+from doorward.state.facts import Fact, Facts, created_at
 from doorward.state.in_flight import InFlight
 from doorward.state.inference_service import InferenceService
 from doorward.state.kinds import Kinds
@@ -84,6 +84,7 @@ class Case:
     ) -> None:
         self.reservations, self.kinds, self.backends = tables.reservations, tables.kinds, tables.backends
         self.in_flight = tables.in_flight
+        self._facts = tables.facts
         self.fact = fact
         self.source = tables.backends.sources[fact.ref.kind]
         self.tracked = tracked
@@ -105,6 +106,25 @@ class Case:
             met = [fact for fact in self.ours if self.first or fact.ref.kind in now_listed]
             served = {f.ref: [c.key for c in claims_of(self.backends, f.ref.kind, f.object())] for f in met}
             self.memory = written.met(self.memory, met, served)
+
+    def name_is_taken(self) -> Refusal | None:
+        """Why there is no door where a service of another kind has the same name: their objects would have one name.
+
+        The one whose door stands keeps it, else the earlier has it.
+        """
+        mine = self.fact.ref
+        for kind in self.backends.sources:
+            if kind == mine.kind or (other := self.reader.get(Ref(kind, mine.namespace, mine.name))) is None:
+                continue
+            theirs = any(fact.is_of(other.uid) for fact in self._facts.owned_by(other.uid, mine.namespace))
+            if bool(self.ours) != theirs:
+                loses = theirs
+            else:
+                loses = (created_at(other), kind) < (created_at(self.fact), mine.kind)
+            if loses:
+                message = f"{other.ref} ({kind}) has the door of this name, and the objects of {mine} ({mine.kind})"
+                return Refusal("NameTaken", f"{message} would have the same names; rename one of the two")
+        return None
 
     @cached_property
     def external(self) -> ExternalNames:

@@ -54,6 +54,8 @@ class Spec(msgspec.Struct, frozen=True, gc=False):
     model: dict[str, Any] | None = None
     refused: Refused | None = None
     """Why its source can't make a door of it."""
+    unrouted: tuple[str, ...] = ()
+    """Components that no door leads to."""
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):

@@ -194,8 +194,13 @@ def _of_source(obj: JsonObject, source: Source) -> JsonObject:
     trimmed = _inference_service(told)
     spec = as_map(told.get("spec"))
     for component in COMPONENTS:
-        if isinstance(name := as_map(spec.get(component)).get("service"), str) and name:
+        if component not in source.parts:
+            trimmed["spec"].pop(component, None)
+            as_map(as_map(trimmed.get("status")).get("components")).pop(component, None)
+        elif isinstance(name := as_map(spec.get(component)).get("service"), str) and name:
             trimmed["spec"][component]["service"] = name[:253]
+    if unrouted := [str(each)[:63] for each in as_list(spec.get("unrouted"))]:
+        trimmed["spec"]["unrouted"] = unrouted
     if refused := as_map(spec.get("refused")):
         trimmed["spec"]["refused"] = {key: str(refused.get(key, ""))[:1024] for key in ("reason", "message")}
     return {**trimmed, READ: True}
@@ -209,9 +214,11 @@ def _read(obj: JsonObject, source: Source) -> JsonObject:
         told = source.read(obj)
         spec, components = as_map(told.get("spec")), as_map(told.get("components"))
         refused, annotations = as_map(told.get("refused")), as_map(told.get("annotations"))
+        beside = {key: told[key] for key in ("unrouted",) if key in told}
     except Exception as error:
         message = f"source {source.resource.kind} can't read it: {type(error).__name__}: {error}"
-        refused, spec, components, annotations = {"reason": "SourceError", "message": message}, {}, {}, {}
+        spec, components, annotations, beside = {}, {}, {}, {}
+        refused = {"reason": "SourceError", "message": message}
     own = as_map(metadata.get("annotations"))
     return {
         "metadata": {
@@ -219,7 +226,7 @@ def _read(obj: JsonObject, source: Source) -> JsonObject:
             "annotations": source.named({**own, **annotations}),
             "labels": source.named(as_map(metadata.get("labels"))),
         },
-        "spec": {**spec, **({"refused": refused} if refused else {})},
+        "spec": {**spec, **beside, **({"refused": refused} if refused else {})},
         "status": {**status, "components": components},
         READ: True,
     }
