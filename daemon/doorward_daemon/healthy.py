@@ -1,4 +1,4 @@
-"""The rest of a healthy cluster, for rendering: what OME, KServe, gateways, clouds and keepers of keys would do by themselves.
+"""The rest of a healthy cluster, for rendering: what deployers, gateways, clouds and keepers of keys do by themselves.
 
 Facts that were given are never changed: a condition, a Service, a route's status or an address that is there counts.
 """

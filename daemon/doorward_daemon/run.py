@@ -80,9 +80,9 @@ def command(
 ) -> None:
     """Open a front door for every InferenceService of a cluster, and keep it standing.
 
-    These are OME's; --source names other kinds. Reads the settings from ConfigMap inferenceservice-config in namespace ome (or POD_NAMESPACE), and follows every
-    edit. A change of the settings, an InferenceService or an object of ours takes effect at once; a clean stop
-    (SIGTERM, Ctrl-C) leaves all doors as they are.
+    Services are OME's; --source names other kinds. Reads the settings from ConfigMap inferenceservice-config in
+    namespace ome (or POD_NAMESPACE), and follows every edit. A change of the settings, an InferenceService or an object
+    of ours takes effect at once; a clean stop (SIGTERM, Ctrl-C) leaves all doors as they are.
 
     Examples:
 
