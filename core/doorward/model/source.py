@@ -13,7 +13,7 @@ from doorward.model.reference import JsonObject, Resource
 __all__ = ["Part", "Source"]
 
 PREFIX = "ome.io/"
-"""What the annotations of docs/annotations.md begin with inside the engine, whatever a kind has in its place."""
+"""What annotations begin with inside the engine, whatever a kind has in its place (docs/sources.md, Sources)."""
 _ANNOTATIONS = (
     "deployment-mode",
     "disable-ingress",
@@ -73,9 +73,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     None: objects of this kind are in that shape themselves."""
     prefix: str = "doorward.io/"
-    """What stands in place of ``ome.io/`` in the annotations of docs/annotations.md on objects of this kind."""
+    """What stands in place of ``ome.io/`` in the annotations of objects of this kind (docs/sources.md, Sources)."""
     spelled: Mapping[str, str] = {}
-    """Annotations and labels that this kind has a name of its own for, by those of docs/annotations.md."""
+    """Annotations and labels that this kind has a name of its own for, by the name that OME's have."""
     condition: str = ""
     """The condition to report in, for kinds whose own controller writes IngressReady and the URLs; empty: as setting
     ``conditionType`` says."""

@@ -33,7 +33,7 @@ HOSTS = "doorward.io/hosts"
 """Annotation in a service's status: the claims that we wrote for it, so that a restart without a journal knows."""
 FIELD_MANAGER = "doorward"
 COMPONENTS = ("engine", "router", "decoder")
-READ = "doorward.io/read"
+READ = "$read"
 """Key of a service that is trimmed: its source has read it from another shape."""
 
 _GATEWAY = "Gateway.gateway.networking.k8s.io"
