@@ -19,8 +19,8 @@ Source = Annotated[
     typer.Option(
         "--source",
         metavar="NAME",
-        help="A kind whose objects have doors: ome, kserve, or an installed plugin's; may be given more than once. "
-        "[default: ome]",
+        help="A kind whose objects have doors: ome, kserve, kserve_llm, or an installed plugin's; may be given more "
+        "than once. [default: ome]",
         show_default=False,
     ),
 ]

@@ -17,7 +17,14 @@ from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
 BACKENDS = ("cluster_local", "gateway_api", "istio", "k8s_ingress", "loadbalancer")
-SOURCES = {"ome": "doorward_ome", "kserve": "doorward_kserve.inference_service"}
+SOURCES = {
+    "ome": {"ome": "doorward_ome"},
+    "kserve": {
+        "kserve": "doorward_kserve.inference_service",
+        "kserve_llm": "doorward_kserve.llm_inference_service",
+    },
+}
+"""The entry points of each distribution with sources."""
 PACKAGES = {
     "core": "doorward",
     "daemon": "doorward_daemon",
@@ -85,8 +92,8 @@ def test_members_go_together_in_one_version(built: tuple[str, Wheel]) -> None:
 def test_a_backend_is_found_by_its_entry_point(built: tuple[str, Wheel]) -> None:
     member, wheel = built
     name = member.removeprefix("plugins/")
-    module = PACKAGES[member] if name in BACKENDS else SOURCES.get(name)
-    expected = {ENTRY_POINT_GROUP: {name: module}} if module else {}
+    found = {name: PACKAGES[member]} if name in BACKENDS else SOURCES.get(name)
+    expected = {ENTRY_POINT_GROUP: found} if found else {}
     assert wheel.entry_points == expected or member in ("core", "daemon")
 
 

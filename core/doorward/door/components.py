@@ -37,6 +37,10 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     appProtocol: str | None = None
 
     @property
+    def speaks_tls(self) -> bool:
+        return "https" in (self.appProtocol, self.name)
+
+    @property
     def target(self) -> int | str:
         return self.targetPort if self.targetPort is not None else self.port
 
@@ -161,6 +165,15 @@ def is_external(namespace: str, name: str, part: str, leads_to: str) -> Refusal:
         "leads through it, and what does is closed; make it a ClusterIP Service that selects pods of this namespace"
     )
     return Refusal("ComponentIsExternal", message)
+
+
+def speaks_tls(namespace: str, name: str, part: str) -> Refusal:
+    """Why no door leads to a Service that speaks TLS: backends speak plain HTTP to components."""
+    message = (
+        f"Service {namespace}/{name} of the {part} speaks TLS (its port is https), and doors lead to components by "
+        "plain HTTP; have it speak HTTP"
+    )
+    return Refusal("ComponentSpeaksTLS", message)
 
 
 def component_service(service: InferenceService, component: str) -> str:

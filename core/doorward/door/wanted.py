@@ -103,6 +103,10 @@ def wanted(
     if not serverless:
         for target in targets.values():
             _refuse_external(service, target, reader)
+    if service.source.speaks_tls:
+        for name, known in found.items():
+            if known and known.port.speaks_tls:
+                raise components.speaks_tls(service.namespace, known.metadata.name, service.called(name))
     entry, routed_now, waiting = routed_to(service, settings, reader, kinds, targets, serverless, stands, _routed(ours))
     virtual_services = not flag_of(service, DISABLE_VIRTUAL_SERVICE, settings.disable_istio_virtual_host)
     door = Door(

@@ -47,7 +47,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
 
     resource: Resource
-    """The kind, in one version: owner references name it."""
+    """The kind; owner references have the version that is served."""
     parts: Mapping[str, Part]
     """By ``engine``, ``router`` and ``decoder``."""
     label: str
@@ -55,6 +55,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     labelled_pods: bool = True
     """Whether pods bear that label too, and label ``component`` with the name of theirs: Services of ours select by
     both, beside what the component's Service selects by."""
+    speaks_tls: bool = False
+    """Whether a component's Service may speak TLS, to which no door leads: one whose port is ``https`` is refused."""
     read: Callable[[JsonObject], JsonObject] | None = None
     """Reads what a door needs from an object as the API server has it (pure, and for hostile input).  The answer:
 
@@ -69,7 +71,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     ``unrouted``
         Names of components that are there, and to which no door leads: users are told.
     ``refused``
-        ``reason`` and ``message``, in place of the rest: why such an object can't have a door.
+        ``reason`` and ``message``: why such an object can't have a door.  One that stands is held, unless annotations
+        close it.
 
     None: objects of this kind are in that shape themselves."""
     prefix: str = "doorward.io/"
@@ -128,3 +131,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def owner(self) -> tuple[str, str]:
         """``apiVersion`` and ``kind``, as owner references have them."""
         return self.resource.api_version(), self.resource.name
+
+    @property
+    def owners(self) -> list[tuple[str, str]]:
+        """The same for each version."""
+        return [(self.resource.api_version(version), self.resource.name) for version in self.resource.versions]
+
+    def served_as(self, version: str) -> Source:
+        """The same source where the API server serves this version; empty: it isn't known which."""
+        kind = self.resource
+        if not version or version == kind.versions[0]:
+            return self
+        return msgspec.structs.replace(self, resource=Resource(kind.kind, kind.plural, (version,), kind.namespaced))

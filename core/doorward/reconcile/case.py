@@ -86,7 +86,8 @@ class Case:
         self.in_flight = tables.in_flight
         self._facts = tables.facts
         self.fact = fact
-        self.source = tables.backends.sources[fact.ref.kind]
+        source = tables.backends.sources[fact.ref.kind]
+        self.source = source.served_as(tables.kinds.version(fact.ref.kind))
         self.tracked = tracked
         self.settings = tracked.as_settings() if tracked else None
         self.now = now

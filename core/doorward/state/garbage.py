@@ -21,4 +21,4 @@ def is_garbage(fact: Fact, sources: Collection[Source]) -> bool:
 
 def _is_service(reference: JsonObject, uid: str, sources: Collection[Source]) -> bool:
     kind = reference.get("apiVersion"), reference.get("kind")
-    return reference.get("uid") == uid and any(kind == source.owner for source in sources)
+    return reference.get("uid") == uid and any(kind in source.owners for source in sources)

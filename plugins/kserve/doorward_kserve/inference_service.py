@@ -19,8 +19,9 @@ from doorward.hooks import Part, Source, hookimpl
 from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject, Resource
 
+from doorward_kserve.reading import CLOSED, as_map, is_stopped
+
 MODE = "serving.kserve.io/deploymentMode"
-STOP = "serving.kserve.io/stop"
 _MODES = {
     "Standard": "RawDeployment",
     "RawDeployment": "RawDeployment",
@@ -32,8 +33,8 @@ _PARTS = {"engine": "predictor", "router": "transformer"}
 
 def read(obj: JsonObject) -> JsonObject:
     """What a door needs from an InferenceService of KServe's."""
-    spec, status = _map(obj.get("spec")), _map(obj.get("status"))
-    own = _map(_map(obj.get("metadata")).get("annotations"))
+    spec, status = as_map(obj.get("spec")), as_map(obj.get("status"))
+    own = as_map(as_map(obj.get("metadata")).get("annotations"))
     mode = status.get("deploymentMode") or own.get(MODE)
     if mode == "ModelMesh":
         return _refused(
@@ -46,9 +47,9 @@ def read(obj: JsonObject) -> JsonObject:
         return _refused("PredictorRequired", "no predictor: add spec.predictor")
     # What KServe doesn't know as a mode counts as not there, as it does for KServe.
     annotations = {MODE: _MODES.get(str(mode), "")}
-    if str(own.get(STOP, "")).lower() == "true":
-        annotations["doorward.io/disable-ingress"] = "true"
-    components = _map(status.get("components"))
+    if is_stopped(as_map(obj.get("metadata"))):
+        annotations |= CLOSED
+    components = as_map(status.get("components"))
     return {
         "spec": {name: _component(obj, spec[part]) for name, part in _PARTS.items() if spec.get(part) is not None},
         "components": {name: components[part] for name, part in _PARTS.items() if part in components},
@@ -64,17 +65,13 @@ def _component(obj: JsonObject, value: Any) -> Any:
     kept = {"timeoutSeconds": value.get("timeout")}
     if value.get("workerSpec") is not None:
         kept["worker"] = {}
-    if isinstance(name := value.get("name"), str) and name and value is _map(obj.get("spec")).get("predictor"):
-        kept["service"] = f"{_map(obj.get('metadata')).get('name')}-{name}-predictor"
+    if isinstance(name := value.get("name"), str) and name and value is as_map(obj.get("spec")).get("predictor"):
+        kept["service"] = f"{as_map(obj.get('metadata')).get('name')}-{name}-predictor"
     return kept
 
 
 def _refused(reason: str, message: str) -> JsonObject:
     return {"refused": {"reason": reason, "message": message}}
-
-
-def _map(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
 
 
 SOURCE = Source(
