@@ -9,7 +9,7 @@ from doorward.backends import Backends
 from doorward.cluster.embedded import Store
 from doorward.engine import Engine
 from doorward.model.event import Record
-from doorward.model.reference import JsonObject, Resource
+from doorward.model.reference import JsonObject
 
 from tests.engine.stage import Stage, component_service, definitions, inference_service, settings
 
@@ -30,16 +30,11 @@ class Sources(Stage):
         sources: tuple[str, ...] = ("ome", "kserve"),
         plugins: Mapping[str, object] | None = None,
         records: tuple[Record, ...] = (),
-        version: str = "",
     ) -> None:
-        """``version``: the one that the store serves a source's kind in; all that the source knows without."""
         super().__init__()
-        self.version = version
         backends = Backends({**installed(), **(plugins or {})}, sources=sources)
         known = {each["spec"]["names"]["kind"] + "." + each["spec"]["group"] for each in definitions()}
         more = [source.resource for kind, source in backends.sources.items() if kind not in known]
-        if version:
-            more = [Resource(each.kind, each.plural, (version,)) for each in more]
         self.store = Store([*definitions(), *more], clock=self.clock)
         self.engine = Engine(backends)
         self.engine.restore(records)
@@ -47,10 +42,6 @@ class Sources(Stage):
             self.create(obj)
         self.start()
         self.settle()
-
-    def resource(self, kind: str) -> Resource:
-        found = super().resource(kind)
-        return Resource(found.kind, found.plural, (self.version,)) if self.version in found.versions else found
 
     def told(self, kind: str, name: str = "m", namespace: str = "a", type_: str = "") -> JsonObject:
         """The condition that a service's door is reported in."""

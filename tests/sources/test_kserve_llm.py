@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import md5
 
 import pytest
+from doorward.model.event import Synced
 from doorward.model.reference import JsonObject
 
 from tests.sources.stage import BESIDE, INGRESS, Sources
@@ -12,10 +13,10 @@ from tests.sources.stage import BESIDE, INGRESS, Sources
 LLM = "LLMInferenceService.serving.kserve.io"
 
 
-def llm(name: str = "m", *, version: str = "v1alpha2", status: JsonObject | None = None, **spec: object) -> JsonObject:
+def llm(name: str = "m", *, status: JsonObject | None = None, **spec: object) -> JsonObject:
     conditions = [{"type": "WorkloadsReady", "status": "True"}]
     return {
-        "apiVersion": f"serving.kserve.io/{version}",
+        "apiVersion": "serving.kserve.io/v1alpha2",
         "kind": "LLMInferenceService",
         "metadata": {"name": name, "namespace": "a"},
         "spec": {"model": {"uri": "hf://x/y"}, **spec},
@@ -86,6 +87,11 @@ def test_a_door_waits_for_the_workload() -> None:
 
 @pytest.mark.parametrize("version", ["v1alpha1", "v1alpha2"])
 def test_owner_references_have_the_version_that_is_served(version: str) -> None:
-    found = Sources(BESIDE, llm(version=version), workload(), sources=("kserve_llm",), version=version)
+    found = stage()
+    at, number = found.clock(), int(found.store.resource_version)
+    found.receive(Synced(at=at, kind=LLM, resource_version=number, keys=frozenset(), version=version))
+    for obj in (llm(), workload()):
+        found.create(obj)
+    found.settle()
     (owner,) = found.get(INGRESS, "a", "m")["metadata"]["ownerReferences"]
     assert owner["apiVersion"] == f"serving.kserve.io/{version}"
