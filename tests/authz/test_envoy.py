@@ -6,7 +6,6 @@ The binary is that of the data plane: where that can't be had, these tests are s
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -20,6 +19,7 @@ from doorward_daemon.authz.server import Checks, serving
 from yarl import URL
 
 from tests.authz.asking import Known, hashed, secret
+from tests.controlplane.server import free_port
 from tests.dataplane.binaries import Parts
 from tests.patience import PATIENCE
 
@@ -39,7 +39,7 @@ class Front:
         self.known.door("a", "open", None, "open.example.com/")
         self.service = AsyncExitStack()
         self.session = aiohttp.ClientSession()
-        self.by_host, self.by_name, self.port = _free(), _free(), _free()
+        self.by_host, self.by_name, self.port = free_port(), free_port(), free_port()
 
     async def ask(
         self, path: str = "/", *, host: str = "m.example.com", port: int = 0, **headers: str
@@ -58,11 +58,6 @@ async def _echo(request: web.BaseRequest) -> web.Response:
     )
 
 
-def _free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def front(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front]:
     async with AsyncExitStack() as stack:
@@ -72,7 +67,7 @@ async def front(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Async
         runner = web.ServerRunner(web.Server(_echo))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        echo = _free()
+        echo = free_port()
         await web.TCPSite(runner, "127.0.0.1", echo).start()
         await front.service.enter_async_context(
             serving(Checks(front.known, front.known.rings), f"127.0.0.1:{front.port}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import random
 import secrets
 import signal
 import socket
@@ -19,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -170,11 +171,23 @@ def _wait_ready(kubeconfig: Path, processes: Processes) -> None:
     raise StartError(f"kube-apiserver isn't ready after {READY_TIME:g} s:\n{processes.tail('kube-apiserver')}")
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on 127.0.0.1 that nobody listens at, for a program that is yet to start.
+
+    It lies below those that the system gives away for a while, to connections and to whoever asks for any port: one
+    of these may be taken before the program asks for it.  None is given twice.
+    """
+    lowest_of_the_system = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(20_000, lowest_of_the_system), k=1000):
+        with socket.socket() as probe, suppress(OSError):
+            if port not in _given:
+                probe.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port
+    raise StartError("no port on 127.0.0.1 is free")
 
 
 class Processes:

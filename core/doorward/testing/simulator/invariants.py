@@ -6,7 +6,7 @@ Those of one write look at the objects right before and right after it; those of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -41,6 +41,9 @@ class View(msgspec.Struct, frozen=True):
     """The Services of this service that it knew of, by name."""
     version: int = 0
     """The cluster's resourceVersion at that time."""
+    since: Mapping[Host, float] = {}
+    """The hosts on which the service was served, and since when: a request may be long on its way, and they may be
+    gone and back when it lands."""
 
     def ask(self) -> Ask | None:
         return ask(self.service, self.settings) if self.service and self.settings else None
@@ -75,7 +78,9 @@ class Invariants:
         for action in actions:
             uid, engine = action.service, replica.engine
             services = frozenset(ref.name for ref, _ in engine.objects(uid) if ref.kind == SERVICE)
-            self._views[replica.serial, action.id] = View(engine.service(uid), engine.settings, services, self._version)
+            since = self._since.get(uid, {})
+            view = View(engine.service(uid), engine.settings, services, self._version, since)
+            self._views[replica.serial, action.id] = view
             self.has_a_cause(replica, action)
         self.closed_at_once(replica)
         self.keeps_good_settings(replica)
@@ -235,7 +240,7 @@ class Invariants:
                     raise Violation("continuity", f"{what} though it is asked for")
                 continue
             new = (h for h in self._since[uid] if h in asked.hosts and not self._was_anothers(uid, h, view))
-            newest = max((self._since[uid][h] for h in new), default=None)
+            newest = max((min(self._since[uid][h], view.since.get(h, now)) for h in new), default=None)
             if newest is not None and newest + view.settings.overlap_seconds > now + 0.001 and not self.jumped:
                 raise Violation("continuity", f"{what} {now - newest:.1f}s after the new was served")
 
