@@ -1,4 +1,4 @@
-"""Every hook that a backend can implement; a plugin author needs no other file but :mod:`doorward.model`.
+"""Every hook that a backend or a source can implement; a plugin author needs no other file but :mod:`doorward.model`.
 
 A backend is a module (or an object) with functions marked ``@hookimpl``, published under the entry point group
 ``doorward`` (``[project.entry-points.doorward]``, ``NAME = "package"``); NAME is the backend's name, as users write it
