@@ -63,14 +63,14 @@ def read(names: Iterable[str], services: Collection[Resource]) -> list[Document]
 
 
 def _nothing_to_render(names: Iterable[str], documents: list[Document], services: Collection[Resource]) -> InputError:
-    served = " and ".join(each.api_version() for each in services if each.name == "InferenceService")
+    versions = [each.api_version() for each in services if each.name == "InferenceService"]
     where = ", ".join("standard input" if name == STDIN else name for name in names)
     for document in documents:
         if document.object["kind"] == "InferenceService":
             given = document.object["apiVersion"]
-            return document.error(f"an InferenceService of {given}; doorward serves those of {served}")
+            return document.error(f"an InferenceService of {given}; doorward serves those of {' and '.join(versions)}")
     found = ", ".join(sorted({str(document.object["kind"]) for document in documents})) or "nothing"
-    return InputError(where, None, f"no InferenceService ({served}), but {found}")
+    return InputError(where, None, f"no InferenceService ({' or '.join(versions)}), but {found}")
 
 
 def _files(name: str) -> Iterator[tuple[str, str]]:
