@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 import pluggy
@@ -13,10 +15,13 @@ from doorward.hooks import Read, Watch
 from doorward.model import host_fields
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning
-from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
+from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
 from doorward.model.settings import Settings
+from doorward.model.source import Source
 
 ENTRY_POINT_GROUP = "doorward"
+OME = "ome"
+"""The source that counts where none is named."""
 
 _HOOKS = ("render", "apply", "status", "select", "claims", "narrow", "observe")
 
@@ -31,6 +36,10 @@ class BackendError(Exception):
         self.plugin = plugin
         self.hook = hook
         self.traceback = details
+
+
+class NoSource(ValueError):
+    """There is no source of a name."""
 
 
 Observer = Callable[[str, str], Callable[[], None]]
@@ -141,6 +150,21 @@ def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: ob
     return lambda *arguments: subset(**dict(zip(names, arguments, strict=True)))
 
 
+@lru_cache
+def _installed(name: str) -> object | None:
+    """The plugin that is installed under a name."""
+    return next((each.load() for each in entry_points(group=ENTRY_POINT_GROUP, name=name)), None)
+
+
+def installed_sources() -> tuple[str, ...]:
+    """The names of all sources that are installed, the one that counts where none is named first."""
+    manager = pluggy.PluginManager("doorward")
+    manager.add_hookspecs(hooks)
+    manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
+    names = (impl.plugin_name for impl in manager.hook.source.get_hookimpls())
+    return tuple(sorted(names, key=lambda name: (name != OME, name)))
+
+
 def _default(door: Door, settings: Settings) -> str:
     """The backend that setting ``defaultBackend`` gives a door; empty where it gives none.
 
@@ -153,12 +177,13 @@ def _default(door: Door, settings: Settings) -> str:
 
 
 class Backends:
-    """All backends.
+    """All backends, and the ``sources`` of doors by their plugins' names: others aren't served.
 
-    Raises ValueError where two of them describe one kind differently, or where one can't keep what it says it keeps.
+    A source is looked for among ``plugins``, then among those that are installed.  Raises NoSource where it isn't
+    there; ValueError where two plugins describe one kind differently, or where one can't keep what it says it keeps.
     """
 
-    def __init__(self, plugins: Mapping[str, object] | None = None) -> None:
+    def __init__(self, plugins: Mapping[str, object] | None = None, *, sources: Iterable[str] = (OME,)) -> None:
         self.manager = pluggy.PluginManager("doorward")
         self.manager.add_hookspecs(hooks)
         if plugins is None:
@@ -168,7 +193,12 @@ class Backends:
                 self.manager.register(plugin, name)
         self.manager.check_pending()
         pairs = sorted(self.manager.list_name_plugin())
-        self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs if plugin is not None}
+        self.sources = self._find_sources(tuple(dict.fromkeys(sources)))
+        """Whose objects become doors, by their kinds."""
+        self.base_kinds = (CONFIG_MAP, *self.sources, SERVICE)
+        """What has to be listed before anything is decided."""
+        pairs = [(name, plugin) for name, plugin in pairs if plugin is not None and not self._is_source(plugin)]
+        self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs}
         self._selecting = self._in_hook_order("select")
         self._last = frozenset(i.plugin_name for i in self.manager.hook.select.get_hookimpls() if i.trylast)
         self.watches: dict[str, Watch] = {}
@@ -177,12 +207,34 @@ class Backends:
         self.external: dict[str, Backend] = {}
         """Who keeps the objects of kinds that don't live in the API server."""
         for name, plugin in pairs:
-            if plugin is not None:
-                self._add_watches(name, plugin)
+            self._add_watches(name, plugin)
         self.hostless = frozenset(filter(self._writes_services_alone, self.by_name))
         """Those that serve no host: a Service is reached by its address, whatever its name."""
-        self.resources: dict[str, Resource] = {r.kind: r for r in CORE_RESOURCES}
+        self.resources: dict[str, Resource] = {kind: source.resource for kind, source in self.sources.items()}
+        self.resources.update((r.kind, r) for r in CORE_RESOURCES)
         self.resources.update((kind, watch.resource) for kind, watch in self.watches.items())
+
+    def _is_source(self, plugin: object) -> bool:
+        """Whether a plugin has a source, and is no backend."""
+        hooks = {caller.name for caller in self.manager.get_hookcallers(plugin) or ()}
+        return "source" in hooks and "render" not in hooks
+
+    def _find_sources(self, names: Sequence[str]) -> dict[str, Source]:
+        found: dict[str, Source] = {}
+        for name in names:
+            if not self.manager.has_plugin(name) and (plugin := _installed(name)) is not None:
+                self.manager.register(plugin, name)
+            plugin = self.manager.get_plugin(name)
+            others = [p for p in self.manager.get_plugins() if p is not plugin]
+            told = self.manager.subset_hook_caller("source", others)() if plugin else []
+            if not told:
+                raise NoSource(f"no source {name} is installed; there are: {', '.join(installed_sources()) or 'none'}")
+            for source in told:
+                kind = source.resource.kind
+                if kind in found:
+                    raise ValueError(f"source {name} is of {kind}, as another one is")
+                found[kind] = source
+        return found
 
     def _in_hook_order(self, hook: str) -> list[Backend]:
         """Those that implement a hook: pluggy's tryfirst, the others, its trylast; each of these by name."""
@@ -218,7 +270,7 @@ class Backends:
 
     def _add_external(self, name: str, watch: Watch, known: Watch | None) -> None:
         kind = watch.resource.kind
-        if known or kind in (resource.kind for resource in CORE_RESOURCES):
+        if known or kind in (*(resource.kind for resource in CORE_RESOURCES), *self.sources):
             raise ValueError(f"backend {name} describes {kind}; what a backend keeps itself is no other backend's kind")
         if not self.by_name[name].keeps_objects():
             raise ValueError(f"backend {name} says that it keeps {kind}, and lacks the hooks apply and observe")

@@ -43,12 +43,12 @@ from doorward.model.event import (
     Synced,
 )
 from doorward.model.hosts import service_of
-from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
+from doorward.model.reference import CONFIG_MAP, EVENT, SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.plan.write import Write
 from doorward.plan.write_queue import WriteQueue
-from doorward.reconcile import BASE_KINDS, Decision, Reconciler
+from doorward.reconcile import Decision, Reconciler
 from doorward.report import event_recorder
 from doorward.report.foreseen import Foreseen
 from doorward.state import folds
@@ -220,9 +220,10 @@ class Engine:
         """Whether nothing is in flight, due or undecided."""
         return not (self._state.queue or self._writes or self._state.in_flight or self._settings_events)
 
-    def services(self) -> list[JsonObject]:
-        """Every InferenceService that is known, trimmed to what matters."""
-        return [fact.object() for fact in self._state.facts.of_kind(INFERENCE_SERVICE)]
+    def services(self, kind: str = "") -> list[JsonObject]:
+        """Every service that is known, of one kind or of all, trimmed to what matters."""
+        kinds = [kind] if kind else list(self.backends.sources)
+        return [fact.object() for each in kinds for fact in self._state.facts.of_kind(each)]
 
     def service(self, uid: str) -> JsonObject | None:
         """The InferenceService with this UID as it was last seen, trimmed."""
@@ -247,7 +248,14 @@ class Engine:
         fact, settings = self._state.facts.get(ref), self._state.settings
         if fact is None or settings is None:
             raise LookupError(str(ref))
-        return guard_of(legible(fact.object()), settings)
+        return guard_of(legible(fact.object(), self.backends.sources[ref.kind]), settings)
+
+    def called(self, namespace: str, name: str) -> Ref | None:
+        """The service of this name, of whatever kind; of several the one that has a door."""
+        refs = [Ref(kind, namespace, name) for kind in self.backends.sources]
+        facts = [fact for ref in refs if (fact := self._state.facts.get(ref))]
+        opened = [fact for fact in facts if len(facts) == 1 or self._state.facts.owned_by(fact.uid, namespace)]
+        return opened[0].ref if opened else None
 
     def holders(self, host: str, path: str) -> tuple[str, tuple[Ref, ...]]:
         """The nearest prefix at or above a path that services hold on a host, and these; none where nobody does."""
@@ -347,7 +355,7 @@ class Engine:
     def _listed(self) -> bool:
         """Whether enough is listed to decide anything at all."""
         kinds = self._state.kinds
-        return kinds.all_known or all(kinds.known(kind) for kind in BASE_KINDS)
+        return kinds.all_known or all(kinds.known(kind) for kind in self.backends.base_kinds)
 
     def _may_wait(self, ref: Ref) -> bool:
         """Whether a service can wait until every kind is known; one whose door is to be closed can't."""
@@ -361,7 +369,7 @@ class Engine:
     def _parsed(self, ref: Ref) -> InferenceService | None:
         fact = self._state.facts.get(ref)
         try:
-            return parse_service(fact) if fact else None
+            return parse_service(fact, self.backends.sources[ref.kind]) if fact else None
         except Refusal:
             return None
 
@@ -508,4 +516,5 @@ class Engine:
             everywhere = not resource.namespaced or kind in self.backends.external
             scopes[kind] = ("",) if everywhere else (namespaces or ("",))
         scopes[CONFIG_MAP] = (self._settings_ref.namespace,)
-        return {kind: scopes[kind] for kind in (*BASE_KINDS, *(k for k in scopes if k not in BASE_KINDS))}
+        first = self.backends.base_kinds
+        return {kind: scopes[kind] for kind in (*first, *(k for k in scopes if k not in first))}

@@ -1,4 +1,6 @@
-"""Every hook that a backend can implement, and the types of what it is given and gives: authors need nothing else.
+"""Every hook that a backend or a source can implement, and the types of what it is given and gives.
+
+Authors need nothing else.
 
 A backend is a module (or an object) with functions marked ``@hookimpl``, published under the entry point group
 ``doorward`` (``[project.entry-points.doorward]``, ``NAME = "package"``); NAME is the backend's name, as users write it
@@ -48,6 +50,7 @@ from doorward.model.merge import merge
 from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
+from doorward.model.source import Part, Source
 
 __all__ = [
     "ANY_CLASS",
@@ -59,11 +62,13 @@ __all__ = [
     "Door",
     "GRPCPort",
     "Guard",
+    "Part",
     "PathDoor",
     "Read",
     "Rendering",
     "Route",
     "Settings",
+    "Source",
     "Standing",
     "Target",
     "Warning",
@@ -82,6 +87,7 @@ __all__ = [
     "segment_prefix",
     "select",
     "short",
+    "source",
     "status",
     "watches",
 ]
@@ -257,6 +263,22 @@ def observe(kind: str) -> Awaitable[Sequence[JsonObject]]:  # type: ignore[empty
     written), ``spec``, and ``status`` where there is something to tell.  ``uid`` tells an object apart from a later one
     of its name.  ``resourceVersion`` is a whole number that grows with every change of any of them; without one leave
     it out: writes then bear a 0 for it.  Any exception means that nobody knows; it is asked again, after a pause.
+
+    .. versionadded:: 0.1
+    """
+
+
+# What doors are for: kinds whose objects become doors.
+
+
+@hookspec
+def source() -> Source:  # type: ignore[empty-body]
+    """Called once, at start: a kind whose objects become doors, and how one of them is read; see :class:`Source`.
+
+    A plugin with this hook is a source, and needs no other.  It counts where it is named: ``doorward run --source
+    NAME``, ``Backends(sources=[NAME])``; without, it is OME's alone (``ome``).  The engine lists and watches the kind,
+    owns what it writes for an object in its name, and reports in its status.  An exception while one object is read
+    concerns that one: it is reported as ``SourceError``.
 
     .. versionadded:: 0.1
     """

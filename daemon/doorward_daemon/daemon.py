@@ -13,13 +13,14 @@ from pathlib import Path
 import msgspec
 import structlog
 import typer
+from doorward.backends import OME, Backends, NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
 from doorward.journal import Journal, JournalError, SqliteJournal
 from doorward.lease import Candidate, Terms
 from doorward.model.action import Action
-from doorward.model.reference import CORE_RESOURCES, INFERENCE_SERVICE, JsonObject
+from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
@@ -54,6 +55,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     defaults: bool = False
     listen: str = ""
     authz: str = ""
+    sources: tuple[str, ...] = (OME,)
     lease: str = ""
     """The name of the Lease by which one of several leads; empty: this one leads."""
     lease_duration: float = 15.0
@@ -63,7 +65,7 @@ def start(kubeconfig: Path | None, context: str | None, options: Options) -> int
     """Run until stopped; gives the exit status.  What keeps it from beginning is told on standard error."""
     try:
         return asyncio.run(_connected(kubeconfig, context, options))
-    except (AccessError, AddressError, JournalError, ApiError, OSError) as error:
+    except (AccessError, AddressError, JournalError, NoSource, ApiError, OSError) as error:
         typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
         return 1
@@ -90,7 +92,7 @@ def _cluster(kubeconfig: Path | None, context: str | None) -> KubeCluster:
 
 async def _reach(cluster: KubeCluster) -> None:
     """Raise ApiError where the API server can't be asked: who waits for an answer wants to know at once."""
-    resource = next(each for each in CORE_RESOURCES if each.kind == INFERENCE_SERVICE)
+    resource = next(each for each in CORE_RESOURCES if each.kind == SERVICE)
     try:
         await cluster.served(resource)
     except ApiError as error:
@@ -103,6 +105,7 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
     Raises AddressError where the address can't be listened on, JournalError where the journal can't be used.
     """
     engine = Engine(
+        Backends(sources=options.sources),
         settings_namespace=options.settings_namespace,
         namespaces=options.namespaces,
         use_defaults=options.defaults,
@@ -214,10 +217,12 @@ _VERBS = {"create": "creations", "patch": "updates", "status": "statuses", "dele
 def _doors(shell: Shell) -> tuple[int, list[str]]:
     """How many doors stand, and a line for each of the others."""
     settings = shell.engine.settings
-    type_ = settings.condition_type if settings else "IngressReady"
+    setting = settings.condition_type if settings else "IngressReady"
     standing, other = 0, []
-    for service in shell.engine.services():
-        condition = _condition(service, type_)
+    sources = shell.engine.backends.sources
+    known = [(source, each) for kind, source in sources.items() for each in shell.engine.services(kind)]
+    for source, service in known:
+        condition = _condition(service, source.condition_type(setting))
         if condition.get("status") == "True":
             standing += 1
         else:

@@ -1,4 +1,4 @@
-"""The rest of a healthy cluster, for rendering: what OME, gateways, clouds and keepers of keys would do by themselves.
+"""The rest of a healthy cluster, for rendering: what deployers, gateways, clouds and keepers of keys do by themselves.
 
 Facts that were given are never changed: a condition, a Service, a route's status or an address that is there counts.
 """
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from doorward.cluster.embedded import Store
 from doorward.model import names
 from doorward.model.reference import SECRET, SECRETS, SERVICE, JsonObject, Ref, Resource, kind_of
+from doorward.model.source import Source
+from doorward.state.transform import transform
 
 __all__ = ["Healthy"]
 
-CONDITIONS = {"engine": ("EngineReady",), "router": ("RouterReady", "RoutesReady"), "decoder": ("DecoderReady",)}
-"""The conditions that tell of a component, the one to add first."""
 ADDRESSES = "203.0.113."
 """TEST-NET-3 (RFC 5737): where simulated load balancers are reached."""
 CONTROLLER = "doorward.io/simulated"
@@ -34,15 +34,17 @@ class Healthy:
         self._resources = resources
         self._addresses = 0
 
-    def deploy(self, services: Iterable[JsonObject]) -> None:
-        """Have every component of these InferenceServices ready, with a Service."""
+    def deploy(self, services: Iterable[JsonObject], source: Source) -> None:
+        """Have every component of these services of one source ready, with a Service."""
         known = self._store.list(self._resources[SERVICE]).items
         for service in services:
-            components, brought = _components(service)
+            shape = service if source.read is None else transform(source.resource.kind, service, source)
+            components, brought = _components(shape, source)
             for component in components:
-                if not _has_service(service, component, known):
-                    self._create(_component_service(service, component))
-            status = _ready(service.get("status") or {}, components, brought)
+                wanted = _component_service(shape, component, source)
+                if not _has_service(wanted, known):
+                    self._create(wanted)
+            status = _ready(service.get("status") or {}, components, brought, source)
             self._write_status(service, status)
 
     def fill(self, secrets: Iterable[Ref]) -> bool:
@@ -98,33 +100,32 @@ class Healthy:
         self._store.patch(resource, metadata["namespace"], metadata["name"], {"status": status}, subresource="status")
 
 
-def _components(service: JsonObject) -> tuple[list[str], list[str]]:
+def _components(service: JsonObject, source: Source) -> tuple[list[str], list[str]]:
     """The components that will be deployed, and those of them that the serving runtime brings."""
     spec, status = service.get("spec") or {}, service.get("status") or {}
-    brought = [c for c in CONDITIONS if c in (status.get("components") or {}) and c not in spec]
+    brought = [c for c in source.parts if c in (status.get("components") or {}) and c not in spec]
     if "engine" not in spec and "engine" not in brought:
         brought = ["engine", *brought]
     if not (spec.get("model") or spec.get("runtime")):
         brought = []
-    return [c for c in CONDITIONS if c in spec or c in brought], brought
+    return [c for c in source.parts if c in spec or c in brought], brought
 
 
-def _has_service(service: JsonObject, component: str, known: Iterable[JsonObject]) -> bool:
-    metadata = service["metadata"]
-    exact = names.cut(f"{metadata['name']}-{component}")
-    wanted = {"ome.io/inferenceservice": names.cut(metadata["name"]), "component": component}
+def _has_service(wanted: JsonObject, known: Iterable[JsonObject]) -> bool:
+    metadata = wanted["metadata"]
     for each in known:
         if each["metadata"]["namespace"] == metadata["namespace"]:
             labels = each["metadata"].get("labels") or {}
-            if each["metadata"]["name"] == exact or wanted.items() <= labels.items():
+            if each["metadata"]["name"] == metadata["name"] or metadata["labels"].items() <= labels.items():
                 return True
     return False
 
 
-def _component_service(service: JsonObject, component: str) -> JsonObject:
-    metadata = service["metadata"]
-    labels = {"ome.io/inferenceservice": names.cut(metadata["name"]), "component": component}
-    name = names.service_name(f"{metadata['name']}-{component}", metadata["namespace"], metadata["name"])
+def _component_service(service: JsonObject, component: str, source: Source) -> JsonObject:
+    metadata, called = service["metadata"], source.parts[component].called
+    labels = {source.label: names.cut(metadata["name"]), "component": called}
+    told = (service["spec"].get(component) or {}).get("service") if source.read else ""
+    name = told or names.service_name(f"{metadata['name']}-{called}", metadata["namespace"], metadata["name"])
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -133,11 +134,11 @@ def _component_service(service: JsonObject, component: str) -> JsonObject:
     }
 
 
-def _ready(status: JsonObject, components: list[str], brought: list[str]) -> JsonObject:
+def _ready(status: JsonObject, components: list[str], brought: list[str], source: Source) -> JsonObject:
     conditions = list(status.get("conditions") or ())
     told = {condition.get("type") for condition in conditions}
     for component in components:
-        types = CONDITIONS[component]
+        types = source.parts[component].ready
         if not told & set(types):
             conditions.append({"type": types[0], "status": "True", "lastTransitionTime": SINCE})
     result: JsonObject = {"conditions": conditions}

@@ -7,14 +7,14 @@ yaml`` prints) are taken apart.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 import yaml
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Ref, kind_of
+from doorward.model.reference import JsonObject, Ref, Resource, kind_of
 
 __all__ = ["Document", "InputError", "read"]
 
@@ -43,10 +43,10 @@ class Document(msgspec.Struct, frozen=True):
         return InputError(self.file, self.line, reason)
 
 
-def read(names: Iterable[str]) -> list[Document]:
+def read(names: Iterable[str], services: Collection[Resource]) -> list[Document]:
     """Every object in these files, folders (their ``.yaml``, ``.yml`` and ``.json`` files) and ``-``, standard input.
 
-    Raises InputError for the first thing that is wrong.
+    ``services`` are the kinds that doors are for.  Raises InputError for the first thing that is wrong.
     """
     documents = [document for name in names for file in _files(name) for document in _documents(*file)]
     seen: dict[Ref, Document] = {}
@@ -56,19 +56,21 @@ def read(names: Iterable[str]) -> list[Document]:
         first = seen.setdefault(ref, document)
         if first is not document:
             raise document.error(f"{ref} is there twice; the other one is in {first.file}, line {first.line}")
-    if not any(kind_of(document.object) == INFERENCE_SERVICE for document in documents):
-        raise _nothing_to_render(names, documents)
+    kinds = {resource.kind for resource in services}
+    if not any(kind_of(document.object) in kinds for document in documents):
+        raise _nothing_to_render(names, documents, services)
     return documents
 
 
-def _nothing_to_render(names: Iterable[str], documents: list[Document]) -> InputError:
+def _nothing_to_render(names: Iterable[str], documents: list[Document], services: Collection[Resource]) -> InputError:
+    versions = [each.api_version() for each in services if each.name == "InferenceService"]
     where = ", ".join("standard input" if name == STDIN else name for name in names)
     for document in documents:
         if document.object["kind"] == "InferenceService":
             given = document.object["apiVersion"]
-            return document.error(f"an InferenceService of {given}; doorward serves those of ome.io/v1beta1")
+            return document.error(f"an InferenceService of {given}; doorward serves those of {' and '.join(versions)}")
     found = ", ".join(sorted({str(document.object["kind"]) for document in documents})) or "nothing"
-    return InputError(where, None, f"no InferenceService (ome.io/v1beta1), but {found}")
+    return InputError(where, None, f"no InferenceService ({' or '.join(versions)}), but {found}")
 
 
 def _files(name: str) -> Iterator[tuple[str, str]]:

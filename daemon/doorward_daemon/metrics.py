@@ -11,7 +11,7 @@ from typing import Any
 import prometheus_client
 from doorward.model.action import Action
 from doorward.model.event import Applied, Configured, Deleted, Observed, Record
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject
+from doorward.model.reference import JsonObject, Ref
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
@@ -34,7 +34,8 @@ class Metrics(Listener, Collector):
         self.registry = CollectorRegistry()
         self._shell = shell
         self._journal = journal
-        self._conditions: dict[tuple[str, str], list[JsonObject]] = {}
+        self._conditions: dict[Ref, list[JsonObject]] = {}
+        self._sources = shell.engine.backends.sources
         self._events = self._counter("doorward_records", "Records: what changed, what was done.", "type")
         self._actions = self._counter(
             "doorward_actions", "Requests to the API server, by what came of them.", "verb", "outcome"
@@ -76,17 +77,18 @@ class Metrics(Listener, Collector):
 
     def seed(self) -> None:
         """Begin with what the engine was restored to."""
-        for service in self._shell.engine.services():
-            self._note(service)
+        for kind in self._sources:
+            for service in self._shell.engine.services(kind):
+                self._note(kind, service)
 
     def recorded(self, records: Sequence[Record]) -> None:
         for record in records:
             event = record.event
             self._events.labels(type(event).__name__).inc()
-            if isinstance(event, Observed) and event.kind == INFERENCE_SERVICE:
-                self._note(event.object)
-            elif isinstance(event, Deleted) and event.ref.kind == INFERENCE_SERVICE:
-                self._conditions.pop((event.ref.namespace, event.ref.name), None)
+            if isinstance(event, Observed) and event.kind in self._sources:
+                self._note(event.kind, event.object)
+            elif isinstance(event, Deleted) and event.ref.kind in self._sources:
+                self._conditions.pop(event.ref, None)
             elif isinstance(event, Configured) and event.problems:
                 self._rejected.inc()
 
@@ -94,7 +96,7 @@ class Metrics(Listener, Collector):
         self._actions.labels(action.verb, type(outcome).__name__).inc()
         self._seconds.labels(action.verb).observe(seconds)
         if action.verb == "status" and isinstance(outcome, Applied) and outcome.object:
-            self._note(outcome.object)
+            self._note(action.ref.kind, outcome.object)
 
     def planned(self, action: Action) -> None:
         self._actions.labels(action.verb, "Planned").inc()
@@ -102,11 +104,11 @@ class Metrics(Listener, Collector):
     def slow_hook(self, plugin: str, hook: str, seconds: float) -> None:
         self._slow.labels(plugin, hook).observe(seconds)
 
-    def _note(self, service: JsonObject) -> None:
+    def _note(self, kind: str, service: JsonObject) -> None:
         metadata = service["metadata"]
         conditions = (service.get("status") or {}).get("conditions")
         known = [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []
-        self._conditions[metadata.get("namespace", ""), metadata["name"]] = known
+        self._conditions[Ref(kind, metadata.get("namespace", ""), metadata["name"])] = known
 
     # -- what is looked at when somebody asks --------------------------------------------------------------------
 
@@ -135,9 +137,10 @@ class Metrics(Listener, Collector):
 
     def _doors(self) -> Tally[tuple[str, str]]:
         settings = self._shell.engine.settings
-        type_ = settings.condition_type if settings else "IngressReady"
+        setting = settings.condition_type if settings else "IngressReady"
         states: Tally[tuple[str, str]] = Tally()
-        for conditions in self._conditions.values():
+        for ref, conditions in self._conditions.items():
+            type_ = self._sources[ref.kind].condition_type(setting)
             mine = next((c for c in conditions if c.get("type") in (type_, "doorward.io/DoorReady")), None)
             states[_state(mine)] += 1
         return states

@@ -52,13 +52,16 @@ def command(
     Exit status: 0; 1 when a service can't have the door that it asks for (why is told on standard error, the others
     are printed all the same); 2 when the input can't be read.
     """
+    from doorward.backends import Backends, installed_sources
+
     from doorward_daemon import manifests, printing
     from doorward_daemon.rendering import render
 
     try:
-        documents = manifests.read(file)
+        backends = Backends(sources=installed_sources())
+        documents = manifests.read(file, [source.resource for source in backends.sources.values()])
         namespace = os.environ.get("POD_NAMESPACE") or "ome"
-        rendered = render(documents, settings_namespace=namespace, simulate=simulate)
+        rendered = render(documents, backends, settings_namespace=namespace, simulate=simulate)
     except manifests.InputError as error:
         _say("error", typer.colors.RED, str(error))
         raise typer.Exit(2) from None

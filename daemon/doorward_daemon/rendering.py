@@ -15,7 +15,7 @@ from doorward.backends import Backends
 from doorward.cluster.embedded import BUILT_IN, Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import SETTINGS_NAME, Engine
-from doorward.model.reference import CONFIG_MAP, EVENT, INFERENCE_SERVICE, SECRET, SECRETS, JsonObject, Ref, kind_of
+from doorward.model.reference import CONFIG_MAP, EVENT, SECRET, SECRETS, JsonObject, Ref, kind_of
 from doorward.runtime.offline import Clock, Offline
 from doorward.settings.configuration import parse as parse_settings
 
@@ -111,13 +111,15 @@ class _World(Offline):
         return [obj for kind in owned for obj in self.of_kind(kind)]
 
 
-def render(documents: Sequence[Document], *, settings_namespace: str = "ome", simulate: bool = False) -> Rendered:
+def render(
+    documents: Sequence[Document], backends: Backends, *, settings_namespace: str = "ome", simulate: bool = False
+) -> Rendered:
     """Play the cluster that the documents describe until it is at rest.
 
-    With ``simulate``, what a healthy cluster would do is played too: see :mod:`.healthy`.  Raises InputError where an
-    API server would refuse one of them, or where the settings are wrong.
+    With ``simulate``, what a healthy cluster would do is played too: see :mod:`.healthy`.  Where no settings are given,
+    the controllers of other kinds than OME's count as switched off.  Raises InputError where an API server would refuse
+    a document, or where the settings are wrong.
     """
-    backends = Backends()
     world = _World(backends, settings_namespace, _now(documents))
     healthy = Healthy(world.store, backends.resources)
     given: dict[Ref, JsonObject] = {}
@@ -130,23 +132,40 @@ def render(documents: Sequence[Document], *, settings_namespace: str = "ome", si
         except ApiError as error:
             raise document.error(str(error)) from None
         warnings += _of_settings(document, settings_namespace)
+    warnings += _assumed(world, backends, settings_namespace)
     if simulate:
-        healthy.deploy(world.of_kind(INFERENCE_SERVICE))
+        for kind, source in backends.sources.items():
+            healthy.deploy(world.of_kind(kind), source)
     world.start()
     _rest(world)
     if simulate and healthy.fill(world.engine.secrets):
         _rest(world)
     while simulate and healthy.answer(world.written()):
         _rest(world)
-    services = _sorted(world.of_kind(INFERENCE_SERVICE))
-    condition_type = world.engine.settings.condition_type if world.engine.settings else "IngressReady"
+    labels = [source.label for source in backends.sources.values()]
+    services = _sorted([each for kind in backends.sources for each in world.of_kind(kind)], labels)
+    setting = world.engine.settings.condition_type if world.engine.settings else "IngressReady"
+    types = {kind: source.condition_type(setting) for kind, source in backends.sources.items()}
     return Rendered(
-        objects=_sorted([obj for obj in world.written() if _is_ours(obj)]),
+        objects=_sorted([obj for obj in world.written() if _is_ours(obj)], labels),
         services=services,
-        refused=[finding for service in services if (finding := _refusal(service, condition_type))],
+        refused=[finding for service in services if (finding := _refusal(service, types[kind_of(service)]))],
         warnings=warnings + _told(world.of_kind(EVENT)),
         given=given,
     )
+
+
+def _assumed(world: _World, backends: Backends, settings_namespace: str) -> list[Finding]:
+    """Settings by which services of other kinds than OME's have doors, where none are given, and a word of that."""
+    kinds = [kind for kind, source in backends.sources.items() if source.controller and world.of_kind(kind)]
+    if not kinds or world.of_kind(CONFIG_MAP):
+        return []
+    beside = ", ".join(dict.fromkeys(backends.sources[kind].controller for kind in kinds))
+    metadata = {"name": SETTINGS_NAME, "namespace": settings_namespace}
+    data = {"doorward": f"beside: [{beside}]"}
+    world.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    message = f"no settings are given: rendered as with beside: [{beside}] in key doorward, without which nothing opens"
+    return [Finding(f"ConfigMap {settings_namespace}/{SETTINGS_NAME}", "AssumedSettings", message)]
 
 
 def _rest(world: _World) -> None:
@@ -174,7 +193,7 @@ def _refusal(service: JsonObject, condition_type: str) -> Finding | None:
     conditions = (service.get("status") or {}).get("conditions") or []
     found = next((c for c in conditions if c.get("type") == condition_type), None)
     metadata = service["metadata"]
-    name = f"InferenceService {metadata['namespace']}/{metadata['name']}"
+    name = f"{service['kind']} {metadata['namespace']}/{metadata['name']}"
     if found is None:
         if metadata.get("deletionTimestamp"):
             return None
@@ -194,10 +213,11 @@ def _told(events: list[JsonObject]) -> list[Finding]:
     return sorted(found, key=lambda finding: (finding.object, finding.reason, finding.message))
 
 
-def _sorted(objects: list[JsonObject]) -> list[JsonObject]:
+def _sorted(objects: list[JsonObject], labels: Sequence[str]) -> list[JsonObject]:
     def place(obj: JsonObject) -> tuple[str, ...]:
         metadata = obj["metadata"]
-        label = (metadata.get("labels") or {}).get("ome.io/inferenceservice", "")
+        own = metadata.get("labels") or {}
+        label = next((own[key] for key in labels if key in own), "")
         return metadata.get("namespace", ""), label, obj["kind"], metadata["name"]
 
     return sorted(objects, key=place)

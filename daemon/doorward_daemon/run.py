@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon.access_options import Context, Kubeconfig
+from doorward_daemon.access_options import Context, Kubeconfig, Source
 
 __all__ = ["command"]
 
@@ -73,6 +73,7 @@ def command(
             show_default=False,
         ),
     ] = "",
+    source: Source = None,
     leader_elect: Annotated[
         bool | None,
         typer.Option(
@@ -106,9 +107,10 @@ def command(
 ) -> None:
     """Open a front door for every InferenceService of a cluster, and keep it standing.
 
-    Reads the settings from ConfigMap inferenceservice-config in namespace ome (or POD_NAMESPACE), and follows every
-    edit. A change of the settings, an InferenceService or an object of ours takes effect at once; a clean stop
-    (SIGTERM, Ctrl-C) leaves all doors as they are. Of several, one leads and the others stand by.
+    Services are OME's; --source names other kinds. Reads the settings from ConfigMap inferenceservice-config in
+    namespace ome (or POD_NAMESPACE), and follows every edit. A change of the settings, an InferenceService or an object
+    of ours takes effect at once; a clean stop (SIGTERM, Ctrl-C) leaves all doors as they are. Of several, one leads and
+    the others stand by.
 
     Examples:
 
@@ -118,6 +120,8 @@ def command(
 
     Exit status: 0 after a clean stop; 1 when it can't begin, --once couldn't finish, or somebody else leads now.
     """
+    from doorward.backends import OME
+
     from doorward_daemon import daemon, logs
 
     logs.configure(log_format.value)
@@ -133,6 +137,7 @@ def command(
         defaults=defaults,
         listen=listen if listen is not None else "" if once else ":8080" if in_pod else "127.0.0.1:8080",
         authz=authz,
+        sources=tuple(source or (OME,)),
         lease=lease if (in_pod if leader_elect is None else leader_elect) and not (once or dry_run) else "",
         lease_duration=lease_duration,
     )

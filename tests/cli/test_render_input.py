@@ -89,10 +89,10 @@ def test_input_that_is_wrong_is_named(text: str, line: int, reason: str) -> None
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no InferenceService (ome.io/v1beta1), but nothing"),
+        ("", "no InferenceService (ome.io/v1beta1 or serving.kserve.io/v1beta1), but nothing"),
         ("---\n---\n# nothing here\n", "but nothing"),
         ("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: m}\n", "but Widget"),
-        (service().replace("ome.io/", "serving.kserve.io/"), "an InferenceService of serving.kserve.io/v1beta1"),
+        (service().replace("ome.io/", "serving.kubeflow.org/"), "an InferenceService of serving.kubeflow.org/v1beta1"),
     ],
 )
 def test_input_without_any_inference_service_is_an_error(text: str, reason: str) -> None:

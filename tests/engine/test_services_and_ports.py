@@ -366,7 +366,8 @@ def test_an_engine_that_is_null_is_required(spec: JsonObject) -> None:
     scene = Scene(*service(raw=True, spec=spec))
     assert scene.verdict() == ("False", "EngineRequired")
     assert scene.service()["spec"] == {key: value for key, value in spec.items() if value is not None}
-    assert "engine" not in transform(SERVICES, {"metadata": {"name": "m"}, "spec": spec})["spec"]
+    source = scene.engine.backends.sources[SERVICES]
+    assert "engine" not in transform(SERVICES, {"metadata": {"name": "m"}, "spec": spec}, source)["spec"]
 
 
 def test_a_virtual_service_routes_raw_to_the_ports_of_the_components() -> None:

@@ -17,10 +17,18 @@ from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
 BACKENDS = ("cluster_local", "gateway_api", "istio", "k8s_ingress", "loadbalancer")
+SOURCES = {
+    "ome": {"ome": "doorward_ome"},
+    "kserve": {
+        "kserve": "doorward_kserve.inference_service",
+        "kserve_llm": "doorward_kserve.llm_inference_service",
+    },
+}
+"""The entry points of each distribution with sources."""
 PACKAGES = {
     "core": "doorward",
     "daemon": "doorward_daemon",
-    **{f"plugins/{name}": f"doorward_{name}" for name in BACKENDS},
+    **{f"plugins/{name}": f"doorward_{name}" for name in (*BACKENDS, *SOURCES)},
 }
 
 
@@ -77,14 +85,15 @@ def test_members_go_together_in_one_version(built: tuple[str, Wheel]) -> None:
     _, wheel = built
     assert wheel.metadata["Version"] == doorward.__version__
     required = [each for each in wheel.metadata.get_all("Requires-Dist") or () if each.startswith("doorward")]
-    assert all(each.endswith(f"=={doorward.__version__}") for each in required)
+    assert all(each.partition(";")[0].endswith(f"=={doorward.__version__}") for each in required)
     assert wheel.metadata["Requires-Python"] == ">=3.11"
 
 
 def test_a_backend_is_found_by_its_entry_point(built: tuple[str, Wheel]) -> None:
     member, wheel = built
     name = member.removeprefix("plugins/")
-    expected = {ENTRY_POINT_GROUP: {name: PACKAGES[member]}} if name in BACKENDS else {}
+    found = {name: PACKAGES[member]} if name in BACKENDS else SOURCES.get(name)
+    expected = {ENTRY_POINT_GROUP: found} if found else {}
     assert wheel.entry_points == expected or member in ("core", "daemon")
 
 

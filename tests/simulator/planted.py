@@ -359,7 +359,7 @@ def whoever_bears_the_annotation_holds(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def squatters_are_waited_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reserved, "is_garbage", lambda _: True)
+    patch.setattr(reserved, "is_garbage", lambda *_: True)
 
 
 @planted

@@ -199,7 +199,8 @@ def _given_by_knative(service: InferenceService, settings: Settings, entry: str)
     first, dot, rest = host.partition(".")
     if not dot or is_in_cluster(host, settings.cluster_domain):
         return ""
-    for suffix in (f"-{entry}-default", f"-{entry}"):
+    called = service.called(entry)
+    for suffix in (f"-{called}-default", f"-{called}"):
         if first.endswith(suffix) and len(first) > len(suffix):
             given = f"{first.removesuffix(suffix)}.{rest}"
             return "" if host_problem(given) else given

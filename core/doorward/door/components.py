@@ -20,11 +20,6 @@ from doorward.state.packing import unpack
 from doorward.state.reading import Reader
 from doorward.state.transform import COMPONENTS
 
-READY_CONDITIONS = {
-    "engine": ("EngineReady",),
-    "router": ("RouterReady", "RoutesReady"),
-    "decoder": ("DecoderReady",),
-}
 EXTERNAL_NAME = "ExternalName"
 GRPC = "doorward.io/grpc"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -40,6 +35,10 @@ class Port(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     targetPort: int | str | None = None
     appProtocol: str | None = None
+
+    @property
+    def speaks_tls(self) -> bool:
+        return "https" in (self.appProtocol, self.name)
 
     @property
     def target(self) -> int | str:
@@ -88,7 +87,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
 
     def tied_to(self, service: InferenceService) -> bool:
         """Labelled as this service's, or owned by it."""
-        if self.metadata.labels.get("ome.io/inferenceservice") == service.label:
+        if self.metadata.labels.get(service.source.label) == service.label:
             return True
         return any(owner.get("uid") == service.metadata.uid for owner in self.metadata.ownerReferences)
 
@@ -125,12 +124,13 @@ def look_up(service: InferenceService, component: str, reader: Reader) -> Servic
     if exact and not exact.owner:
         return read_service(exact)
     candidates = []
-    for fact in reader.services_labelled(namespace, service.label):
+    called = service.called(component)
+    for fact in reader.services_labelled(namespace, service.source.label, service.label):
         if fact.owner:
             continue
         candidate = read_service(fact)
         labels = candidate.metadata.labels
-        if labels.get("component") != component or _KNATIVE_REVISION in labels or candidate.spec.clusterIP == "None":
+        if labels.get("component") != called or _KNATIVE_REVISION in labels or candidate.spec.clusterIP == "None":
             continue
         candidates.append(candidate)
     if candidates:
@@ -167,9 +167,21 @@ def is_external(namespace: str, name: str, part: str, leads_to: str) -> Refusal:
     return Refusal("ComponentIsExternal", message)
 
 
+def speaks_tls(namespace: str, name: str, part: str) -> Refusal:
+    """Why no door leads to a Service that speaks TLS: backends speak plain HTTP to components."""
+    message = (
+        f"Service {namespace}/{name} of the {part} speaks TLS (its port is https), and doors lead to components by "
+        "plain HTTP; have it speak HTTP"
+    )
+    return Refusal("ComponentSpeaksTLS", message)
+
+
 def component_service(service: InferenceService, component: str) -> str:
     """The name that a component's Service has, unless it is found by its labels."""
-    return names.service_name(f"{service.name}-{component}", service.namespace, service.name)
+    spec = service.component(component)
+    if spec and spec.service:
+        return spec.service
+    return names.service_name(f"{service.name}-{service.called(component)}", service.namespace, service.name)
 
 
 def target(service: InferenceService, component: str, known: Service | None, settings: Settings) -> Target:
@@ -218,14 +230,15 @@ def ready(
     how = settings.readiness
     if how == "none":
         return True, ""
+    part = service.source.parts[component]
     if how == "conditions":
-        condition = service.condition(*READY_CONDITIONS[component])
+        condition = service.condition(*part.ready)
         if condition:
             seen = service.status.observedGeneration
             if seen is not None and seen < service.metadata.generation:
                 return (
                     None,
-                    f"the {component}'s condition is of generation {seen}, not yet {service.metadata.generation}",
+                    f"the {part.called}'s condition is of generation {seen}, not yet {service.metadata.generation}",
                 )
             status = condition.get("status")
             if status == "True":
@@ -241,7 +254,7 @@ def ready(
         knative = reader.get(Ref(KNATIVE_SERVICE, service.namespace, name))
         conditions = knative.object()["status"]["conditions"] if knative else []
         if not conditions:
-            return None, f"no condition {READY_CONDITIONS[component][0]}, and no Knative Service {name} that is ready"
+            return None, f"no condition {part.ready[0]}, and no Knative Service {name} that is ready"
         status = conditions[0]["status"]
         return {"True": True, "False": False}.get(status), f"Knative Service {name} is not ready"
     if any(fact.object()["endpoints"] for fact in reader.slices_of(service.namespace, name)):

@@ -10,6 +10,7 @@ from doorward.door.components import GRPC
 from doorward.door.guarding import AUTH, AUTH_SECRET, Unguarded, asks_for_a_guard, guard_of
 from doorward.model.door import Exposure, Warning
 from doorward.model.quoting import quoted
+from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.state.inference_service import InferenceService
 
@@ -31,6 +32,8 @@ def exposure_of(service: InferenceService, settings: Settings, hostless: Collect
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
             return "cluster-local"
+    if opened_by_another(service, settings):
+        return "disabled"
     if not service_type(service):
         if ingress_is_off(service, settings):
             return "disabled"
@@ -41,6 +44,18 @@ def exposure_of(service: InferenceService, settings: Settings, hostless: Collect
     except Unguarded:
         return "unguarded"
     return "outside"
+
+
+def opened_by_another(service: InferenceService, settings: Settings) -> Refusal | None:
+    """Why doorward opens nothing: the kind's own controller opens doors, as far as anybody has said."""
+    controller = service.source.controller
+    if not controller or controller in settings.beside:
+        return None
+    message = (
+        f"{controller}'s own controller opens doors for every {service.source.resource.name}: switch that off, then "
+        f"name {controller} in setting beside; until then doorward opens none"
+    )
+    return Refusal("OpenedByAnother", message)
 
 
 def ingress_is_off(service: InferenceService, settings: Settings) -> bool:

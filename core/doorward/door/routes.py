@@ -39,7 +39,9 @@ def routed_to(
         if is_ready:
             usable.add(name)
         else:
-            waiting.append(Refusal(f"{name.title()}NotReady", why, "Unknown" if is_ready is None else "False"))
+            waiting.append(
+                Refusal(f"{service.called(name).title()}NotReady", why, "Unknown" if is_ready is None else "False")
+            )
     entry = wanted[0]
     if stands and entry not in usable:
         if "engine" not in usable:

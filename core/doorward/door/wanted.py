@@ -29,6 +29,7 @@ from doorward.door.exposure import (
     ingress_is_off,
     lacks_hosts,
     misread,
+    opened_by_another,
     service_type,
 )
 from doorward.door.guarding import check_guard, check_secret, guard_of, no_guard
@@ -82,6 +83,8 @@ def wanted(
     ``unguarded`` is why an ``unguarded`` door has no guard, where its annotations and the settings don't tell.  Raises
     Refusal where the service can't have the door that it asks for.
     """
+    if refusal := opened_by_another(service, settings):
+        raise refusal
     stands = bool(ours)
     guard = guard_of(service, settings) if exposure == "outside" else None
     if exposure == "unguarded" and unguarded is None:
@@ -100,12 +103,17 @@ def wanted(
     if not serverless:
         for target in targets.values():
             _refuse_external(service, target, reader)
+    if service.source.speaks_tls:
+        for name, known in found.items():
+            if known and known.port.speaks_tls:
+                raise components.speaks_tls(service.namespace, known.metadata.name, service.called(name))
     entry, routed_now, waiting = routed_to(service, settings, reader, kinds, targets, serverless, stands, _routed(ours))
     virtual_services = not flag_of(service, DISABLE_VIRTUAL_SERVICE, settings.disable_istio_virtual_host)
     door = Door(
         namespace=service.namespace,
         name=service.name,
         uid=service.metadata.uid,
+        pods=service.source.pods(service.label, entry),
         labels=service.metadata.labels,
         annotations=service.metadata.annotations,
         mode=mode,
@@ -167,11 +175,13 @@ def _routed(ours: Iterable[Fact]) -> tuple[str, ...]:
 
 
 def _refuse_without_engine(service: InferenceService) -> None:
+    called = service.called("engine")
     if service.spec.runtime is not None or service.spec.model is not None:
-        raise Refusal(
-            "EngineNotReady", "no spec.engine, and the serving runtime hasn't brought an engine yet", "Unknown"
-        )
-    raise Refusal("EngineRequired", "no engine: add spec.engine (it may be empty), or spec.model or spec.runtime")
+        reason = f"{called.title()}NotReady"
+        raise Refusal(reason, f"no spec.{called}, and the serving runtime hasn't brought an {called} yet", "Unknown")
+    if called == "engine":
+        raise Refusal("EngineRequired", "no engine: add spec.engine (it may be empty), or spec.model or spec.runtime")
+    raise Refusal(f"{called.title()}Required", f"no {called}: add spec.{called}")
 
 
 def _check_class(service: InferenceService) -> None:
@@ -185,7 +195,7 @@ def _check_class(service: InferenceService) -> None:
 def _refuse_external(service: InferenceService, target: Target, reader: Reader) -> None:
     """Refuse to lead through a component's Service that is a name of something else."""
     if leads_to := components.external_name(reader.get(Ref(SERVICE, service.namespace, target.service))):
-        raise components.is_external(service.namespace, target.service, target.component, leads_to)
+        raise components.is_external(service.namespace, target.service, service.called(target.component), leads_to)
 
 
 def _in_cluster(
@@ -202,7 +212,7 @@ def _in_cluster(
         return "ours", url
     known: Service = components.read_service(fact)
     if fact.owner and fact.owner != door.uid:
-        former = known.metadata.labels.get("ome.io/inferenceservice") == service.label
+        former = known.metadata.labels.get(service.source.label) == service.label
         return ("ours", url) if former else ("conflict", own)
     if known.tied_to(service):
         return "tied", url + _port(known.port.port)
@@ -215,6 +225,9 @@ def _port(port: int) -> str:
 
 def _warnings(service: InferenceService, door: Door) -> tuple[Warning, ...]:
     warnings = misread(service, door.settings, door.exposure)
+    for part in service.spec.unrouted:
+        message = f"no door leads to the {part}: reach it inside the cluster, by its own Service"
+        warnings.append(Warning("NotRouted", message))
     asked = service.annotation(SERVICE_TYPE)
     if asked and asked not in ("LoadBalancer", "NodePort", "ClusterIP"):
         message = f"annotation {SERVICE_TYPE}: {quoted(asked)} is neither LoadBalancer nor NodePort; it is ignored"

@@ -231,6 +231,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Who may come in from outside; None: everybody."""
     entry: str = "engine"
     """The component that answers what no other one does: the router, else the engine."""
+    pods: Mapping[str, str] = {}
+    """Labels that the entry's pods bear, beside those that its Service selects by."""
     routes: tuple[Route, ...] = ()
     """Most specific first; the last one's prefix is ``/``."""
     targets: tuple[Target, ...] = ()

@@ -27,7 +27,7 @@ JsonObject = dict[str, Any]
 """A Kubernetes object, or a part of one, as plain JSON."""
 
 INFERENCE_SERVICE = "InferenceService.ome.io"
-"""What a door is opened for."""
+"""The kind of the first source, OME's; the engine treats it as any other source's."""
 SERVICE = "Service"
 """The core's Service."""
 CONFIG_MAP = "ConfigMap"
@@ -99,14 +99,13 @@ class Resource(msgspec.Struct, frozen=True):
 
 
 CORE_RESOURCES = (
-    Resource(INFERENCE_SERVICE, "inferenceservices", ("v1beta1",)),
     Resource(SERVICE, "services"),
     Resource(CONFIG_MAP, "configmaps"),
     Resource(ENDPOINT_SLICE, "endpointslices"),
     Resource(KNATIVE_SERVICE, "services"),
     Resource(EVENT, "events"),
 )
-"""What the engine itself reads and writes; backends add theirs with the ``watches`` hook."""
+"""What the engine itself reads and writes; sources and backends add theirs by the hooks ``source``, ``watches``."""
 
 SECRETS = Resource(SECRET, "secrets")
 """Read by name, and only where a door's guard goes by it."""

@@ -191,6 +191,8 @@ class Settings(BaseModel):
     """Mode to the backend that opens doors of services which name neither a backend nor a class."""
     grpc: bool = False
     """Whether gRPC requests go to the gRPC port of a component that has one beside its port for HTTP."""
+    beside: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    """Whose controllers open no doors any more, so that doorward may open those of their kinds, such as kserve."""
     adopt: bool = False
     """Whether to take over what OME's built-in ingress made."""
     tls_secret_template: NameTemplate = ""

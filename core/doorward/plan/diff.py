@@ -31,7 +31,7 @@ from doorward.render.desired import Desired
 from doorward.state.facts import Fact
 from doorward.state.garbage import is_garbage
 from doorward.state.memory import LastApplied, key_of
-from doorward.state.our_fields import LABEL, owner_of
+from doorward.state.our_fields import owner_of
 from doorward.state.transform import GUARDED, OWNER
 
 ATTEMPTS = 3
@@ -160,11 +160,12 @@ def _name_is_taken(s: Situation, aim: Aim, desired: Desired, fact: Fact, plan: P
     former = fact.owner and fact.owner != uid and not desired.watch.external  # which nobody collects
     if (
         former
-        and (fact.deleting or is_garbage(fact))
-        and fact.object()["metadata"].get("labels", {}).get(LABEL) == s.service.label
+        and (fact.deleting or is_garbage(fact, s.sources.values()))
+        and fact.object()["metadata"].get("labels", {}).get(s.service.source.label) == s.service.label
     ):
         plan.under_way = True
-        plan.collecting.append(f"{fact.ref} belongs to an InferenceService of this name that was deleted")
+        kind = s.service.source.resource.name
+        plan.collecting.append(f"{fact.ref} belongs to an {kind} of this name that was deleted")
     elif aim.adopt and desired.watch.adoptable and not fact.owner and fact.controller == uid:
         plan.add(patch_of(fact, {"metadata": {"annotations": {OWNER: uid}}}, OPEN, "adopted from OME's ingress"))
     else:

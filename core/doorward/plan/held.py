@@ -24,7 +24,7 @@ from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService
 from doorward.state.kinds import Kinds
 from doorward.state.memory import LastApplied
-from doorward.state.our_fields import LABEL, MANAGED_BY
+from doorward.state.our_fields import MANAGED_BY
 from doorward.state.transform import OWNER, ROUTED
 
 
@@ -108,11 +108,11 @@ def _restore(s: Situation, kept: Kept, closing: Closing | None, restoring: Resto
 def _manifest(service: InferenceService, last: LastApplied) -> JsonObject:
     obj = last.object()
     metadata = obj["metadata"]
-    managed = {LABEL, MANAGED_BY, OWNER, ROUTED, *metadata.get("managed", ())}
+    managed = {service.source.label, MANAGED_BY, OWNER, ROUTED, *metadata.get("managed", ())}
     kept: JsonObject = {
         part: {k: v for k, v in metadata.get(part, {}).items() if k in managed} for part in ("labels", "annotations")
     }
-    kept["labels"] = {LABEL: service.label, MANAGED_BY: "doorward", **kept["labels"]}
+    kept["labels"] = {service.source.label: service.label, MANAGED_BY: "doorward", **kept["labels"]}
     kept["ownerReferences"] = [controller_reference(service)]
     name, namespace = metadata["name"], service.namespace
     return {"metadata": {"name": name, "namespace": namespace, **kept}, "spec": obj.get("spec") or {}}

@@ -8,6 +8,7 @@ import msgspec
 
 from doorward.hooks import Watch
 from doorward.model.door import Warning
+from doorward.model.source import Source
 from doorward.plan.write import Write
 from doorward.state.facts import Fact
 from doorward.state.in_flight import InFlight
@@ -28,6 +29,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     reader: Reader
     in_flight: InFlight
     watches: Mapping[str, Watch]
+    sources: Mapping[str, Source]
     memory: Memory
 
     def last_applied(self, fact: Fact) -> LastApplied | None:

@@ -20,6 +20,6 @@ be as asked; ``finalizing.py`` clears up after a service that is deleted; ``case
 """
 
 from doorward.reconcile.case import Decision
-from doorward.reconcile.reconciler import BASE_KINDS, Reconciler
+from doorward.reconcile.reconciler import Reconciler
 
-__all__ = ["BASE_KINDS", "Decision", "Reconciler"]
+__all__ = ["Decision", "Reconciler"]

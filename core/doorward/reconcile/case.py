@@ -26,7 +26,7 @@ from doorward.report.foreseen import Foreseen
 from doorward.report.status import Report, write_status, written_hosts
 from doorward.settings.tracked import TrackedSettings
 from doorward.state import last_applied, written
-from doorward.state.facts import Fact, Facts
+from doorward.state.facts import Fact, Facts, created_at
 from doorward.state.in_flight import InFlight
 from doorward.state.inference_service import InferenceService
 from doorward.state.kinds import Kinds
@@ -84,7 +84,10 @@ class Case:
     ) -> None:
         self.reservations, self.kinds, self.backends = tables.reservations, tables.kinds, tables.backends
         self.in_flight = tables.in_flight
+        self._facts = tables.facts
         self.fact = fact
+        source = tables.backends.sources[fact.ref.kind]
+        self.source = source.served_as(tables.kinds.version(fact.ref.kind))
         self.tracked = tracked
         self.settings = tracked.as_settings() if tracked else None
         self.now = now
@@ -104,6 +107,25 @@ class Case:
             met = [fact for fact in self.ours if self.first or fact.ref.kind in now_listed]
             served = {f.ref: [c.key for c in claims_of(self.backends, f.ref.kind, f.object())] for f in met}
             self.memory = written.met(self.memory, met, served)
+
+    def name_is_taken(self) -> Refusal | None:
+        """Why there is no door where a service of another kind has the same name: their objects would have one name.
+
+        The one whose door stands keeps it, else the earlier has it.
+        """
+        mine = self.fact.ref
+        for kind in self.backends.sources:
+            if kind == mine.kind or (other := self.reader.get(Ref(kind, mine.namespace, mine.name))) is None:
+                continue
+            theirs = any(fact.is_of(other.uid) for fact in self._facts.owned_by(other.uid, mine.namespace))
+            if bool(self.ours) != theirs:
+                loses = theirs
+            else:
+                loses = (created_at(other), kind) < (created_at(self.fact), mine.kind)
+            if loses:
+                message = f"{other.ref} ({kind}) has the door of this name, and the objects of {mine} ({mine.kind})"
+                return Refusal("NameTaken", f"{message} would have the same names; rename one of the two")
+        return None
 
     @cached_property
     def external(self) -> ExternalNames:
@@ -135,6 +157,7 @@ class Case:
             reader=self.reader,
             in_flight=self.in_flight,
             watches=self.backends.watches,
+            sources=self.backends.sources,
             memory=self.memory,
         )
 
@@ -155,7 +178,7 @@ class Case:
         self.warnings += yielded_warnings(s.service, plan.memory)
         if report is not None and self.settings is not None:
             hosts = written_hosts(self.ours, plan.memory, self.reservations)
-            write_status(s, plan, report, hosts, self.settings.condition_type)
+            write_status(s, plan, report, hosts, s.service.source.condition_type(self.settings.condition_type))
         writes = sorted(plan.writes, key=lambda write: write.order)
         silent = self.first and not writes and not is_from_journal(plan.memory)
         memory, told = events(s.service, [*self.warnings, *plan.warnings], plan.memory, self.now, silent=silent)

@@ -15,7 +15,7 @@ from doorward.state.inference_service import legible
 
 def finalize(case: Case) -> None:
     """The service is being deleted: what backends keep for it goes, then the finalizers that waited for that."""
-    service = legible(case.fact.object())
+    service = legible(case.fact.object(), case.source)
     external = case.backends.external
     held = kinds_held(service)
     for kind in held:

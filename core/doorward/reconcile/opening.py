@@ -39,6 +39,8 @@ def open_door(
     stands is held; Unguarded, and then it is tried once more, closed; NotListed where a kind has to be listed first.
     """
     closed = exposure != "outside"
+    if taken := case.name_is_taken():
+        raise taken
     want = wanted(service, settings, exposure, case.reader, case.kinds, case.ours, case.backends, unguarded)
     if not closed:
         case.require_claiming_kinds()

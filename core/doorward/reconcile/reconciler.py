@@ -10,7 +10,6 @@ from doorward.door.exposure import exposure_of
 from doorward.door.guarding import Unguarded, secret_of
 from doorward.model.action import CLOSE
 from doorward.model.door import Exposure
-from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.plan.finalizer import PREFIX
@@ -31,9 +30,6 @@ from doorward.state.memory import Memory
 from doorward.state.reading import Reader
 from doorward.state.reservations import NOBODY, Reservations
 from doorward.state.services import Services
-
-BASE_KINDS = (CONFIG_MAP, INFERENCE_SERVICE, SERVICE)
-"""What has to be listed before anything is decided."""
 
 
 class Reconciler:
@@ -77,7 +73,7 @@ class Reconciler:
             decision.affected = self.reservations.want(fact.ref, NOBODY, {})
             if not any(each.startswith(PREFIX) for each in fact.object()["metadata"].get("finalizers", ())):
                 return decision
-        elif unlisted := next((kind for kind in BASE_KINDS if not self.kinds.known(kind)), ""):
+        elif unlisted := next((kind for kind in self.backends.base_kinds if not self.kinds.known(kind)), ""):
             decision.waiting_for = unlisted
             return decision
         tracked = TrackedSettings(settings) if settings is not None else None
@@ -107,7 +103,7 @@ class Reconciler:
         except (Refusal, BackendError):
             return None
         if report is not None:
-            condition_type = foreseen.tracked.as_settings().condition_type
+            condition_type = case.source.condition_type(foreseen.tracked.as_settings().condition_type)
             write_status(s, plan, report, written_hosts(case.ours, memory, self.reservations), condition_type)
         return plan.writes if plan.wake is None else None
 
@@ -116,9 +112,9 @@ def _reconcile(case: Case) -> None:
     """Open the door, or hold what stands; a door that can't be guarded is tried once more, closed."""
     unread: Refusal | None = None
     try:
-        service = parse(case.fact)
+        service = parse(case.fact, case.source)
     except Refusal as refusal:
-        service, unread = legible(case.fact.object()), refusal
+        service, unread = legible(case.fact.object(), case.source), refusal
     if case.settings is None:
         case.finish(case.situation(service), hold_door(case, service, None, closed=False), None)
         return

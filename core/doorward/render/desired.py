@@ -16,7 +16,6 @@ from doorward.model.reference import JsonObject, Ref
 from doorward.state.inference_service import InferenceService
 from doorward.state.transform import GUARDED, OWNER, ROUTED, canonical
 
-LABEL = "ome.io/inferenceservice"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
@@ -49,7 +48,7 @@ def decorate(
     metadata: JsonObject = {
         "name": given["name"],
         "namespace": meta.namespace,
-        "labels": {**given.get("labels", {}), LABEL: service.label, MANAGED_BY: "doorward"},
+        "labels": {**given.get("labels", {}), service.source.label: service.label, MANAGED_BY: "doorward"},
         "annotations": {**given.get("annotations", {}), OWNER: meta.uid, ROUTED: ",".join(routed), **guard},
         "ownerReferences": [controller_reference(service), *given.get("ownerReferences", ())],
     }
@@ -68,9 +67,10 @@ def digest_of(manifest: JsonObject) -> str:
 
 
 def controller_reference(service: InferenceService) -> JsonObject:
+    api_version, kind = service.source.owner
     return {
-        "apiVersion": "ome.io/v1beta1",
-        "kind": "InferenceService",
+        "apiVersion": api_version,
+        "kind": kind,
         "name": service.metadata.name,
         "uid": service.metadata.uid,
         "controller": True,

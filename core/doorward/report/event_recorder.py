@@ -23,16 +23,17 @@ def digest(uid: str, warning: Warning) -> str:
 
 
 def about(service: InferenceService, warning: Warning, now: float) -> tuple[Ref, JsonObject]:
-    """A Warning event about an InferenceService; its name follows from what it says, so it is there once."""
-    meta = service.metadata
+    """A Warning event about a service; its name follows from what it says, so it is there once."""
+    meta, (api_version, kind) = service.metadata, service.source.owner
     regarding = {
-        "apiVersion": "ome.io/v1beta1",
-        "kind": "InferenceService",
+        "apiVersion": api_version,
+        "kind": kind,
         "name": meta.name,
         "namespace": meta.namespace,
         "uid": meta.uid,
     }
-    return _event(regarding, warning, now)
+    told = msgspec.structs.replace(warning, message=service.source.words(warning.message))
+    return _event(regarding, told, now)
 
 
 def about_settings(settings: Ref, uid: str, warning: Warning, now: float) -> tuple[Ref, JsonObject]:

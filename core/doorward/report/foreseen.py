@@ -37,7 +37,7 @@ class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
 
     def read(self, fact: Fact) -> InferenceService:
         """The service as it is by now.  Raises Refusal where it can't be read any more."""
-        return self.service if fact.body == self.body else parse(fact)
+        return self.service if fact.body == self.body else parse(fact, self.service.source)
 
     def holds(self, s: Situation) -> bool:
         """Whether everything stands as it was decided, and nothing beside it."""

@@ -55,13 +55,14 @@ def status_patch(
         and memory.yielded.get("hosts") != service.metadata.generation
     ):
         patch["annotations"] = {HOSTS: hosts or None}
+    told = service.source.words(report.message)
     types = [] if "condition" in left else [setting]
     if left and DOOR_READY not in types:
         types.append(DOOR_READY)
     conditions = service.status.conditions
     for type_ in types:
         named = report.url if type_ == DOOR_READY or not shared else ""
-        message = bounded(": ".join(part for part in (named, report.message) if part))
+        message = bounded(": ".join(part for part in (named, told) if part))
         conditions = _with(conditions, type_, report, message, now)
     if DOOR_READY not in types and any(c.get("type") == DOOR_READY for c in conditions):
         conditions = [c for c in conditions if c.get("type") != DOOR_READY]

@@ -11,7 +11,6 @@ from doorward.model.reference import (
     CORE_RESOURCES,
     ENDPOINT_SLICE,
     EVENT,
-    INFERENCE_SERVICE,
     KNATIVE_SERVICE,
     SERVICE,
     JsonObject,
@@ -19,10 +18,8 @@ from doorward.model.reference import (
 
 __all__ = ["backend_rules", "cluster_rules", "lease_rules", "settings_rules"]
 
-_GROUP, _PLURAL = INFERENCE_SERVICE.partition(".")[2], "inferenceservices"
 _READ = ("list", "watch")
 _OWN = {
-    INFERENCE_SERVICE: ("get", *_READ),
     SERVICE: _READ,
     ENDPOINT_SLICE: _READ,
     KNATIVE_SERVICE: _READ,
@@ -35,24 +32,27 @@ _ORDER = ("get", "list", "watch", "create", "update", "patch", "delete")
 def cluster_rules(backends: Backends) -> list[JsonObject]:
     """The rules of a ClusterRole (``rbac.authorization.k8s.io/v1``): one per API group and set of verbs, sorted.
 
-    Kinds that a backend keeps outside of the API server call for finalizers, so that InferenceServices are patched.
+    Kinds that a backend keeps outside of the API server call for finalizers, so that services are patched.
     A kind that is written is also looked at, one object at a time, where nobody knows what became of a write.
     """
     verbs: dict[tuple[str, str], set[str]] = {}
     for resource in CORE_RESOURCES:
         if resource.kind != CONFIG_MAP:
             verbs[resource.group, resource.plural] = set(_OWN[resource.kind])
-    _add(verbs, backends.watches.values())
-    verbs[_GROUP, f"{_PLURAL}/status"] = {"patch"}
-    # Our objects block the deletion of their owner; where admission guards that, it asks for this.
-    verbs[_GROUP, f"{_PLURAL}/finalizers"] = {"update"}
+    for source in backends.sources.values():
+        group, plural = source.resource.group, source.resource.plural
+        verbs.setdefault((group, plural), set()).update(("get", *_READ))
+        verbs[group, f"{plural}/status"] = {"patch"}
+        # Our objects block the deletion of their owner; where admission guards that, it asks for this.
+        verbs[group, f"{plural}/finalizers"] = {"update"}
+    _add(verbs, backends.watches.values(), backends)
     return _rules(verbs)
 
 
 def backend_rules(backends: Backends, name: str) -> list[JsonObject]:
     """The part of :func:`cluster_rules` that one backend asks for.  Raises KeyError for one that isn't there."""
     verbs: dict[tuple[str, str], set[str]] = {}
-    _add(verbs, backends.described(name))
+    _add(verbs, backends.described(name), backends)
     return _rules(verbs)
 
 
@@ -67,10 +67,11 @@ def lease_rules(name: str = "doorward") -> list[JsonObject]:
     return [{**group, "resourceNames": [name], "verbs": ["get", *_READ, "update"]}, {**group, "verbs": ["create"]}]
 
 
-def _add(verbs: dict[tuple[str, str], set[str]], watches: Iterable[Watch]) -> None:
+def _add(verbs: dict[tuple[str, str], set[str]], watches: Iterable[Watch], backends: Backends) -> None:
     for watch in watches:
         if watch.external:
-            verbs.setdefault((_GROUP, _PLURAL), set()).add("patch")  # to put finalizers on
+            for source in backends.sources.values():  # to put finalizers on
+                verbs.setdefault((source.resource.group, source.resource.plural), set()).add("patch")
             continue
         own = verbs.setdefault((watch.resource.group, watch.resource.plural), set())
         own.update(watch.verbs, () if watch.owned == "nothing" else ("get",))

@@ -34,7 +34,6 @@ from doorward.journal import Journal
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Elapsed, Leading, Record, Started, Unknown, issued
 from doorward.model.reference import CONFIG_MAP, Resource
-from doorward.reconcile import BASE_KINDS
 from doorward.runtime.clock import SteadyClock
 from doorward.runtime.external import EXTERNAL_EVERY, External
 from doorward.runtime.keeper import Keeper
@@ -431,7 +430,7 @@ class Shell:
                 emit=self._emit,
                 field_selector=selector,
                 pauses=self._pauses,
-                attempts=None if resource.kind in BASE_KINDS else LIST_ATTEMPTS,
+                attempts=None if resource.kind in self.engine.backends.base_kinds else LIST_ATTEMPTS,
             )
 
         return watch

@@ -28,6 +28,13 @@ __all__ = ["Parsed", "Problem", "parse"]
 
 KEYS = ("ingress", "deploy", "doorward")
 """The keys of the ConfigMap that are read."""
+_KSERVE = {"kserveIngressGateway": "omeIngressGateway", "enableGatewayApi": "enableGatewayAPI"}
+"""KServe's names of fields that mean the same, in a ConfigMap of the same name.
+
+Source: kserve/kserve, IngressConfig in pkg/apis/serving/v1beta1/configmap.go.
+"""
+_MODES = {"Knative": "Serverless", "Standard": "RawDeployment"}
+"""KServe's newer names of modes (DeploymentModeType in pkg/constants/constants.go)."""
 _NEEDING = {"ome_ingress_gateway": ("enable_gateway_api",), "auth_service": ("auth", "auth_required")}
 """Fields that may be missing, each with those that need it."""
 
@@ -120,6 +127,9 @@ class _Reading:
             return
         known = {spelling(field): field for field in fields}
         folded = {name.lower(): name for name in known}
+        given = {
+            _KSERVE.get(name, name) if _KSERVE.get(name) in known else name: value for name, value in given.items()
+        }
         for given_name, value in given.items():
             shown = str(given_name)[:80]
             name = given_name if given_name in known else folded.get(shown.lower())
@@ -133,6 +143,7 @@ class _Reading:
                 continue
             field = known[name]
             default = Settings.model_fields[field].default
+            value = _MODES.get(value, value) if field in DEPLOY_FIELDS and isinstance(value, str) else value
             self.values[field] = default if value == "" and isinstance(default, str) else value
             self.origins[field] = key, prefix + name
 

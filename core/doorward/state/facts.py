@@ -12,17 +12,16 @@ the object's reference and the three look-ups (:func:`labelled`, :func:`slices`,
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
 
-from doorward.model.reference import ENDPOINT_SLICE, INFERENCE_SERVICE, SERVICE, JsonObject, Ref
+from doorward.model.reference import ENDPOINT_SLICE, SERVICE, JsonObject, Ref
+from doorward.model.source import Source
 from doorward.state.packing import packed, unpack
 from doorward.state.transform import OWNER, ROUTED
-
-SERVICE_LABEL = "ome.io/inferenceservice"
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
@@ -69,9 +68,9 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     keys: tuple[Ref, ...] = ()
 
 
-def labelled(namespace: str, value: str) -> Ref:
+def labelled(namespace: str, label: str, value: str) -> Ref:
     """The look-up "Services that bear this service's label", as a key to depend on."""
-    return Ref("Service?label", namespace, value)
+    return Ref(f"Service?{label}", namespace, value)
 
 
 def slices(namespace: str, service: str) -> Ref:
@@ -116,7 +115,10 @@ def version_of(text: object) -> int:
 class Facts:
     """All facts, with the indexes that doors look things up by."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = sources.keys()
+        self._labels = {source.label: f"Service?{source.label}" for source in sources.values()}
+        """The labels of component Services, each with the kind of its look-up."""
         self._facts: dict[str, dict[Ref, Fact]] = {}
         self._tombstones: dict[Ref, Tombstone] = {}
         self._listed: dict[tuple[str, str], int] = {}
@@ -195,12 +197,23 @@ class Facts:
             controller_of(metadata),
             "deletionTimestamp" in metadata,
             str(annotations.get(ROUTED, "")),
-            self._shared(_look_up(ref, metadata.get("labels"))),
+            self._shared(self._look_up(ref, metadata.get("labels"))),
         )
         if tombstone:
             del self._tombstones[ref]
         self._facts.setdefault(kind, {})[fact.ref] = fact
         return self._changed(known, fact)
+
+    def _look_up(self, ref: Ref, labels: JsonObject | None) -> Ref | None:
+        if not labels:
+            return None
+        if ref.kind == SERVICE:
+            for label, kind in self._labels.items():
+                if label in labels:
+                    return Ref(kind, ref.namespace, str(labels[label]))
+        if ref.kind == ENDPOINT_SLICE:
+            return slices(ref.namespace, str(labels.get("kubernetes.io/service-name", "")))
+        return None
 
     def _shared(self, look_up: Ref | None) -> Ref | None:
         """The same look-up as others that are found by it have."""
@@ -257,7 +270,7 @@ class Facts:
         old, new = before.look_up if before else None, after.look_up if after else None
         if old != new:
             _move(self._found, old, new, ref)
-        if ref.kind != INFERENCE_SERVICE:
+        if ref.kind not in self._sources:
             owner, heir = before.owner if before else "", after.owner if after else ""
             if owner != heir:
                 namespace = ref.namespace
@@ -290,16 +303,6 @@ def controller_of(metadata: JsonObject) -> str:
         if isinstance(owner, dict) and owner.get("controller"):
             return str(owner.get("uid", ""))
     return ""
-
-
-def _look_up(ref: Ref, labels: JsonObject | None) -> Ref | None:
-    if not labels:
-        return None
-    if ref.kind == SERVICE and SERVICE_LABEL in labels:
-        return labelled(ref.namespace, str(labels[SERVICE_LABEL]))
-    if ref.kind == ENDPOINT_SLICE:
-        return slices(ref.namespace, str(labels.get("kubernetes.io/service-name", "")))
-    return None
 
 
 K = TypeVar("K", Ref, tuple[str, str])

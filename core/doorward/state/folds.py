@@ -47,7 +47,7 @@ from doorward.model.event import (
     Unknown,
 )
 from doorward.model.patch import merge
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.reference import JsonObject, Ref
 from doorward.settings.configuration import parse as parse_settings
 from doorward.settings.tracked import changed as changed_settings
 from doorward.state import last_applied, outcome, status_conflict, written
@@ -78,8 +78,9 @@ def started(state: State, event: Started) -> list[Record]:
     for kind in state.backends.claiming:
         for fact in state.facts.of_kind(kind):
             state.reserve(fact.ref, record.number)
-    for fact in state.facts.of_kind(INFERENCE_SERVICE):
-        state.queue.add(fact.ref, fact.number)
+    for kind in state.backends.sources:
+        for fact in state.facts.of_kind(kind):
+            state.queue.add(fact.ref, fact.number)
     return [record]
 
 
@@ -101,7 +102,8 @@ def leading(state: State, event: Leading) -> list[Record]:
             for fact in state.facts.of_kind(kind):
                 state.reserve(fact.ref, record.number)
     state.queue.clear()
-    for fact in sorted(state.facts.of_kind(INFERENCE_SERVICE), key=lambda fact: state.age(fact.ref)):
+    services = (fact for kind in state.backends.sources for fact in state.facts.of_kind(kind))
+    for fact in sorted(services, key=lambda fact: state.age(fact.ref)):
         state.queue.add_to_backlog(fact.ref, fact.number)
     return [record]
 
@@ -116,12 +118,13 @@ def _forget_strangers(state: State) -> None:
 
 
 def observed(state: State, event: Observed) -> list[Record]:
-    trimmed = transform(event.kind, event.object)
+    source = state.backends.sources.get(event.kind)
+    trimmed = transform(event.kind, event.object, source)
     known = _known_in_flight(state, event.kind, trimmed["metadata"]) if state.in_flight else None
     try:
         change = state.facts.observe(event.kind, trimmed, state.number + 1)
     except TypeError:  # what JSON can't hold
-        trimmed = mended(transform(event.kind, event.object))
+        trimmed = mended(transform(event.kind, event.object, source))
         change = state.facts.observe(event.kind, trimmed, state.number + 1)
     if change is None and (known is None or state.facts.get(known.ref) is known):
         return []
@@ -203,7 +206,9 @@ def applied(state: State, event: Applied) -> list[Record]:
     if action is None:
         return []
     ref = action.ref
-    returned = transform(ref.kind, event.object) if event.object is not None and action.verb != "event" else None
+    source = state.backends.sources.get(ref.kind)
+    told = event.object if action.verb != "event" else None
+    returned = transform(ref.kind, told, source) if told is not None else None
     if returned and state.facts.is_gone(ref, version_of(returned["metadata"].get("resourceVersion"))):
         returned = None
     service = state.services.ref(action.service)
@@ -238,12 +243,13 @@ def _returned(state: State, action: Action, before: Fact | None, returned: JsonO
     memory = outcome.after_success(memory, action)
     change = state.facts.observe(ref.kind, returned, number)
     known = state.facts.get(ref)
-    watch = state.backends.watches.get(ref.kind) if ref.kind != INFERENCE_SERVICE else None
+    watch = state.backends.watches.get(ref.kind) if ref.kind not in state.backends.sources else None
     if watch and action.verb in ("create", "patch"):
         memory = last_applied.after_write(memory, action, before, returned, known, watch)
         memory = written.after_write(memory, key, returned["metadata"].get("uid", ""))
     elif action.verb == "status" and state.settings:
-        memory = status_conflict.after_status(memory, action, returned, state.settings.condition_type)
+        setting = state.backends.sources[ref.kind].condition_type(state.settings.condition_type)
+        memory = status_conflict.after_status(memory, action, returned, setting)
     elif watch and unknown:
         memory = last_applied.after_verify(memory, unknown, returned, known)
     state.services.remember(action.service, memory)

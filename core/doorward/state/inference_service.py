@@ -10,6 +10,7 @@ from doorward.model import names
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import LONGEST_TIMEOUT
+from doorward.model.source import Source
 from doorward.state.facts import Fact
 from doorward.state.packing import unpack
 from doorward.state.transform import COMPONENTS
@@ -36,6 +37,13 @@ class ComponentSpec(msgspec.Struct, frozen=True, gc=False):
     worker: dict[str, Any] | None = None
     annotations: dict[str, str] = {}
     malformed: str = ""
+    service: str = ""
+    """The name of its Service, where a source tells it."""
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    reason: str
+    message: str
 
 
 class Spec(msgspec.Struct, frozen=True, gc=False):
@@ -44,6 +52,10 @@ class Spec(msgspec.Struct, frozen=True, gc=False):
     decoder: ComponentSpec | None = None
     runtime: dict[str, Any] | None = None
     model: dict[str, Any] | None = None
+    refused: Refused | None = None
+    """Why its source can't make a door of it."""
+    unrouted: tuple[str, ...] = ()
+    """Components that no door leads to."""
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +82,14 @@ class InferenceService(msgspec.Struct, frozen=True, gc=False):
     metadata: Metadata
     spec: Spec = Spec()
     status: Status = Status()
+    origin: Any = None
+    """Its source; set when it is parsed, since no object tells of it."""
+
+    @property
+    def source(self) -> Source:
+        """The kind that it is of."""
+        assert isinstance(self.origin, Source)
+        return self.origin
 
     @property
     def name(self) -> str:
@@ -81,7 +101,7 @@ class InferenceService(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def label(self) -> str:
-        """The value of the label ``ome.io/inferenceservice`` on everything that belongs to this service."""
+        """The value of its source's label on everything that belongs to this service."""
         return names.cut(self.metadata.name)
 
     @property
@@ -103,6 +123,10 @@ class InferenceService(msgspec.Struct, frozen=True, gc=False):
     def component(self, name: str) -> ComponentSpec | None:
         return getattr(self.spec, name)  # type: ignore[no-any-return]
 
+    def called(self, component: str) -> str:
+        """What users call a component."""
+        return self.source.parts[component].called
+
     def condition(self, *types: str) -> dict[str, Any] | None:
         """The first condition of one of these types, in their order."""
         for type_ in types:
@@ -115,8 +139,8 @@ class InferenceService(msgspec.Struct, frozen=True, gc=False):
 _decoder = msgspec.json.Decoder(InferenceService)
 
 
-def parse(fact: Fact) -> InferenceService:
-    """The InferenceService of a fact.
+def parse(fact: Fact, source: Source) -> InferenceService:
+    """The service of a fact.
 
     Raises Refusal ``InvalidSpec`` where a field that matters has a type that its API doesn't allow, or a value that no
     door can have.
@@ -125,15 +149,21 @@ def parse(fact: Fact) -> InferenceService:
         service = _decoder.decode(unpack(fact.body))
     except msgspec.ValidationError as error:
         raise _malformed(fact.ref, str(error)) from None
+    msgspec.structs.force_setattr(service, "origin", source)
     _share_names(service.metadata, fact)
+    if service.spec.refused:
+        raise Refusal(service.spec.refused.reason, source.words(service.spec.refused.message))
     for component in COMPONENTS:
-        spec = service.component(component)
-        if spec and spec.malformed:
-            raise _malformed(fact.ref, f"Expected `object`, got `{spec.malformed}` - at `$.spec.{component}`")
-        seconds = spec.timeoutSeconds if spec else None
+        if (spec := service.component(component)) is None:
+            continue
+        if spec.malformed:
+            field = f"spec.{service.called(component)}"
+            raise _malformed(fact.ref, f"Expected `object`, got `{spec.malformed}` - at `$.{field}`")
+        seconds = spec.timeoutSeconds
         if seconds is not None and not 0 <= seconds <= LONGEST_TIMEOUT:
+            field = f"spec.{service.called(component)}.timeoutSeconds"
             wanted = f"Expected 1 to {LONGEST_TIMEOUT} seconds, or 0 for none, got `{seconds}`"
-            raise _malformed(fact.ref, f"{wanted} - at `$.spec.{component}.timeoutSeconds`")
+            raise _malformed(fact.ref, f"{wanted} - at `$.{field}`")
     return service
 
 
@@ -144,8 +174,11 @@ def _share_names(metadata: Metadata, fact: Fact) -> None:
             msgspec.structs.force_setattr(metadata, field, shared)
 
 
-def legible(obj: JsonObject) -> InferenceService:
-    """What can be read of a service (trimmed) that can't be read whole: its metadata and what is reported on it."""
+def legible(obj: JsonObject, source: Source | None = None) -> InferenceService:
+    """What can be read of a service (trimmed) that can't be read whole: its metadata and what is reported on it.
+
+    ``source`` isn't needed where that is all that is asked of it.
+    """
     whole = obj.get("status")
     status: JsonObject = whole if isinstance(whole, dict) else {}
     address, conditions, components = status.get("address"), status.get("conditions"), status.get("components")
@@ -166,10 +199,12 @@ def legible(obj: JsonObject) -> InferenceService:
         kept["annotations"] = annotations
     metadata = obj["metadata"]
     try:
-        return msgspec.convert({"metadata": metadata, "status": kept}, InferenceService)
+        service = msgspec.convert({"metadata": metadata, "status": kept}, InferenceService)
     except msgspec.ValidationError:
         bare = {key: value for key, value in metadata.items() if key not in ("labels", "annotations")}
-        return msgspec.convert({"metadata": bare, "status": kept}, InferenceService)
+        service = msgspec.convert({"metadata": bare, "status": kept}, InferenceService)
+    msgspec.structs.force_setattr(service, "origin", source)
+    return service
 
 
 def _malformed(ref: Ref, problem: str) -> Refusal:

@@ -11,7 +11,6 @@ from doorward.hooks import Watch
 from doorward.model.reference import JsonObject
 from doorward.state.facts import Fact
 
-LABEL = "ome.io/inferenceservice"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 

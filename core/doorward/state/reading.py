@@ -24,8 +24,8 @@ class Reader:
         self.keys[fact.ref if fact else ref] = None
         return fact
 
-    def services_labelled(self, namespace: str, value: str) -> list[Fact]:
-        key = labelled(namespace, value)
+    def services_labelled(self, namespace: str, label: str, value: str) -> list[Fact]:
+        key = labelled(namespace, label, value)
         self.keys[key] = None
         return self._facts.found(key)
 

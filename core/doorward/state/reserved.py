@@ -20,6 +20,7 @@ from doorward.model.action import Action
 from doorward.model.door import Claim
 from doorward.model.merge import merge
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.source import Source
 from doorward.state.facts import Fact
 from doorward.state.garbage import is_garbage
 from doorward.state.memory import Memory, claims_of, key_of
@@ -60,7 +61,7 @@ def reserved(
         return {}, ()
     found: dict[str, Reservation] = {}
     if fact and claims:
-        found = _of_standing(ref, fact, claims, claimant, exists)
+        found = _of_standing(ref, fact, claims, claimant, exists, backends.sources.values())
     added: list[str] = []
     if action:
         for claim in coming:
@@ -77,10 +78,11 @@ def _of_standing(
     claims: Collection[Claim],
     claimant: Callable[[str, str], Claimant | None],
     exists: Callable[[str], bool],
+    sources: Collection[Source],
 ) -> dict[str, Reservation]:
     owner = claimant(fact.owner, ref.namespace) if fact.owner else None
     if owner is None:
-        left = not exists(fact.owner) and is_garbage(fact)  # one that lives elsewhere left nothing here
+        left = not exists(fact.owner) and is_garbage(fact, sources)  # one that lives elsewhere left nothing here
         holder, controller = (fact.owner, "") if left else ("", fact.controller)
         return {c.key: Reservation(ref, holder, controller, c.via) for c in claims}
     if not fact.is_of(fact.owner):

@@ -16,7 +16,7 @@ import msgspec
 from doorward.backends import Backends
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Configured, Record
-from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.state import last_applied, outcome, status_conflict, written
 from doorward.state.facts import Change, Fact, Facts
@@ -38,13 +38,13 @@ class State:
 
     def __init__(self, backends: Backends, scopes: dict[str, tuple[str, ...]]) -> None:
         self.backends = backends
-        self.facts = Facts()
+        self.facts = Facts(backends.sources)
         self.reservations = Reservations()
         self.kinds = Kinds(scopes)
         self.dependents = Dependents()
         self.services = Services()
         self.in_flight = InFlight()
-        self.queue = WorkQueue()
+        self.queue = WorkQueue(backends.sources.keys())
         self.configured = Configured(at=0.0, good=None)
         self.settings: Settings | None = None
         self.reads = Reads()
@@ -91,7 +91,7 @@ class State:
             add = self.queue.add if len(readers) == 1 else self.queue.add_to_backlog
             for reader in readers:
                 add(reader, self.number)
-        if ref.kind == INFERENCE_SERVICE:
+        if ref.kind in self.backends.sources:
             self._service_changed(change, own)
             return
         for owner in dict.fromkeys(fact.owner for fact in (before, after) if fact and fact.owner):
@@ -118,14 +118,14 @@ class State:
         if after is None:
             return
         if self.services.arrive(after):
-            if self.kinds.state(INFERENCE_SERVICE) == "listed":
+            if self.kinds.state(ref.kind) == "listed":
                 self.born.add(after.uid)
             for fact in self.facts.bearing(after.uid):
                 self._keep_as_observed(fact, None)
                 self.reserve(fact.ref, self.number)
         memory = self.services.memory(after.uid)
         if memory.wrote and before and not own and self.settings and after.ref not in self.in_flight:
-            setting = self.settings.condition_type
+            setting = self.backends.sources[ref.kind].condition_type(self.settings.condition_type)
             self.services.remember(after.uid, status_conflict.after_change(memory, before, after, setting, self.now))
 
     def _keep_as_observed(self, fact: Fact, before: Fact | None) -> None:
@@ -203,7 +203,8 @@ class State:
         return self.facts.get(ref) if ref else None
 
     def all_services(self) -> Collection[Ref]:
-        return self.facts.refs(INFERENCE_SERVICE)
+        kinds = [self.facts.refs(kind) for kind in self.backends.sources]
+        return kinds[0] if len(kinds) == 1 else [ref for refs in kinds for ref in refs]
 
     def owns(self, uid: str, ref: Ref) -> bool:
         """Whether a UID is that of a service in an object's namespace."""

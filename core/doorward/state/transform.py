@@ -15,12 +15,12 @@ from doorward.model import credentials
 from doorward.model.reference import (
     CONFIG_MAP,
     ENDPOINT_SLICE,
-    INFERENCE_SERVICE,
     KNATIVE_SERVICE,
     SECRET,
     SERVICE,
     JsonObject,
 )
+from doorward.model.source import Source
 from doorward.model.urls import is_plain
 
 OWNER = "doorward.io/owner"
@@ -33,6 +33,8 @@ HOSTS = "doorward.io/hosts"
 """Annotation in a service's status: the claims that we wrote for it, so that a restart without a journal knows."""
 FIELD_MANAGER = "doorward"
 COMPONENTS = ("engine", "router", "decoder")
+READ = "$read"
+"""Key of a service that is trimmed: its source has read it from another shape."""
 
 _GATEWAY = "Gateway.gateway.networking.k8s.io"
 _BULKY = "kubectl.kubernetes.io/last-applied-configuration"
@@ -56,9 +58,12 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def transform(kind: str, obj: JsonObject) -> JsonObject:
-    """The part of an object of this kind that matters, as an object of the same shape."""
-    return _TRIMMERS.get(kind, _whole)(obj)
+def transform(kind: str, obj: JsonObject, source: Source | None = None) -> JsonObject:
+    """The part of an object of this kind that matters, as an object of the same shape.
+
+    What has a ``source`` is a service: it comes in the one shape that all services have.
+    """
+    return _TRIMMERS.get(kind, _whole)(obj) if source is None else _of_source(obj, source)
 
 
 def mended(value: Any, depth: int = 0) -> Any:
@@ -181,6 +186,52 @@ def _config_map(obj: JsonObject) -> JsonObject:
     return {"metadata": _metadata(obj), "data": {key: data[key] for key in _SETTINGS_KEYS if key in data}}
 
 
+def _of_source(obj: JsonObject, source: Source) -> JsonObject:
+    """A service, as its source reads it; what was read before bears a mark, and is trimmed again alone."""
+    if source.read is None:
+        return _inference_service(obj)
+    told = obj if READ in obj else _read(obj, source)
+    trimmed = _inference_service(told)
+    spec = as_map(told.get("spec"))
+    for component in COMPONENTS:
+        if component not in source.parts:
+            trimmed["spec"].pop(component, None)
+            as_map(as_map(trimmed.get("status")).get("components")).pop(component, None)
+        elif isinstance(name := as_map(spec.get(component)).get("service"), str) and name:
+            trimmed["spec"][component]["service"] = name[:253]
+    if unrouted := [str(each)[:63] for each in as_list(spec.get("unrouted"))]:
+        trimmed["spec"]["unrouted"] = unrouted
+    if refused := as_map(spec.get("refused")):
+        trimmed["spec"]["refused"] = {key: str(refused.get(key, ""))[:1024] for key in ("reason", "message")}
+    return {**trimmed, READ: True}
+
+
+def _read(obj: JsonObject, source: Source) -> JsonObject:
+    """An object of another kind in the shape of the first one's."""
+    assert source.read is not None
+    metadata, status = as_map(obj.get("metadata")), as_map(obj.get("status"))
+    try:
+        told = source.read(obj)
+        spec, components = as_map(told.get("spec")), as_map(told.get("components"))
+        refused, annotations = as_map(told.get("refused")), as_map(told.get("annotations"))
+        beside = {key: told[key] for key in ("unrouted",) if key in told}
+    except Exception as error:
+        message = f"source {source.resource.kind} can't read it: {type(error).__name__}: {error}"
+        spec, components, annotations, beside = {}, {}, {}, {}
+        refused = {"reason": "SourceError", "message": message}
+    own = as_map(metadata.get("annotations"))
+    return {
+        "metadata": {
+            **metadata,
+            "annotations": source.named({**own, **annotations}),
+            "labels": source.named(as_map(metadata.get("labels"))),
+        },
+        "spec": {**spec, **beside, **({"refused": refused} if refused else {})},
+        "status": {**status, "components": components},
+        READ: True,
+    }
+
+
 def _inference_service(obj: JsonObject) -> JsonObject:
     spec, status = as_map(obj.get("spec")), as_map(obj.get("status"))
     kept: JsonObject = {}
@@ -242,7 +293,6 @@ def _component_status(value: Any) -> JsonObject:
 
 
 _TRIMMERS: dict[str, Callable[[JsonObject], JsonObject]] = {
-    INFERENCE_SERVICE: _inference_service,
     SERVICE: _service,
     KNATIVE_SERVICE: _knative_service,
     ENDPOINT_SLICE: _endpoint_slice,

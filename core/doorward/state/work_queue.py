@@ -11,10 +11,10 @@ its time comes                    its timer adds it
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, NamedTuple
 
-from doorward.model.reference import INFERENCE_SERVICE, Ref
+from doorward.model.reference import Ref
 from doorward.state.timers import Timers
 
 
@@ -33,7 +33,9 @@ class Due(NamedTuple):
 class WorkQueue:
     """Services in the order in which they were added, those that are due before a backlog."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Container[str]) -> None:
+        self._sources = sources
+        """The kinds that services are of."""
         self.timers = Timers()
         self._due: OrderedDict[Ref, int] = OrderedDict()
         self._backlog: OrderedDict[Ref, int] = OrderedDict()
@@ -54,7 +56,7 @@ class WorkQueue:
 
     def add(self, ref: Ref, cause: int) -> None:
         """A service is to be reconciled, because of a record about its door; anything else isn't this queue's."""
-        if ref.kind == INFERENCE_SERVICE:
+        if ref.kind in self._sources:
             self._backlog.pop(ref, None)
             self._due[ref] = cause
             self._landed.discard(ref)
@@ -63,7 +65,7 @@ class WorkQueue:
         """The same, because of a record that concerns others, too; one that is due stays where it is."""
         if ref in self._due:
             self.add(ref, cause)
-        elif ref.kind == INFERENCE_SERVICE:
+        elif ref.kind in self._sources:
             self._backlog[ref] = cause
 
     def landed(self, ref: Ref) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon.access_options import Context, Kubeconfig
+from doorward_daemon.access_options import Context, Kubeconfig, Source
 from doorward_daemon.run import LogFormat
 
 __all__ = ["command"]
@@ -34,6 +34,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    source: Source = None,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="auto: pretty on a terminal, JSON elsewhere.")
     ] = LogFormat.auto,
@@ -55,6 +56,8 @@ def command(
 
     Exit status: 0 after a clean stop; 1 when it can't begin.
     """
+    from doorward.backends import OME
+
     from doorward_daemon import logs
     from doorward_daemon.authz import process
 
@@ -67,5 +70,6 @@ def command(
             listen=listen if listen is not None else ":9191" if in_pod else "127.0.0.1:9191",
             settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
             namespaces=tuple(dict.fromkeys(namespace or ())),
+            sources=tuple(source or (OME,)),
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from doorward.engine import Engine
-from doorward.model.reference import INFERENCE_SERVICE, Ref
+from doorward.model.reference import Ref
 from doorward.model.refusal import Refusal
 
 from doorward_daemon.authz.decision import Passage
@@ -35,7 +35,8 @@ class EngineDoors:
         return settings.client_header if settings else "doorward-client"
 
     def named(self, namespace: str, name: str) -> Passage | None:
-        return self._passage(Ref(INFERENCE_SERVICE, namespace, name))
+        ref = self._engine.called(namespace, name)
+        return self._passage(ref) if ref else None
 
     def at(self, host: str, path: str) -> Sequence[Passage] | None:
         found = []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 import typer
+from doorward.backends import NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError
 
@@ -26,12 +27,13 @@ def start(
     listen: str,
     settings_namespace: str,
     namespaces: tuple[str, ...],
+    sources: tuple[str, ...],
 ) -> int:
     """Run until stopped; gives the exit status.  What keeps it from beginning is told on standard error."""
     try:
         parse_address(listen)
-        asyncio.run(_run(kubeconfig, context, listen, settings_namespace, namespaces))
-    except (AccessError, AddressError, ApiError, OSError) as error:
+        asyncio.run(_run(kubeconfig, context, listen, settings_namespace, namespaces, sources))
+    except (AccessError, AddressError, NoSource, ApiError, OSError) as error:
         typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
         return 1
@@ -39,7 +41,12 @@ def start(
 
 
 async def _run(
-    kubeconfig: Path | None, context: str | None, listen: str, settings_namespace: str, namespaces: tuple[str, ...]
+    kubeconfig: Path | None,
+    context: str | None,
+    listen: str,
+    settings_namespace: str,
+    namespaces: tuple[str, ...],
+    sources: tuple[str, ...],
 ) -> None:
     if kubeconfig is not None:
         cluster = KubeCluster.from_kubeconfig(kubeconfig, context)
@@ -48,7 +55,7 @@ async def _run(
     stop = interrupted()
     try:
         _log.info("starting", server=cluster.server, settings=settings_namespace)
-        serving = alone(cluster, listen, settings_namespace=settings_namespace, namespaces=namespaces)
+        serving = alone(cluster, listen, settings_namespace=settings_namespace, namespaces=namespaces, sources=sources)
         async with serving as (url, _):
             _log.info("answering checks", url=url)
             await stop.wait()

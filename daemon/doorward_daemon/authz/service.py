@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
 import prometheus_client
 import structlog
+from doorward.backends import OME, Backends
 from doorward.cluster.protocol import Cluster
 from doorward.model.event import AnyEvent
-from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES, INFERENCE_SERVICE
+from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES
 from doorward.runtime.clock import SteadyClock
 from doorward.runtime.secrets import Secrets
 from doorward.runtime.shell import Shell
@@ -29,7 +30,6 @@ __all__ = ["alone", "beside"]
 
 RESTART = 1.0
 """Seconds before a watch that failed begins again."""
-_RESOURCES = {resource.kind: resource for resource in CORE_RESOURCES}
 
 _log = structlog.get_logger("doorward")
 
@@ -49,14 +49,21 @@ async def beside(shell: Shell, address: str, registry: CollectorRegistry) -> Asy
 
 @asynccontextmanager
 async def alone(
-    cluster: Cluster, address: str, *, settings_namespace: str = "ome", namespaces: tuple[str, ...] = ()
+    cluster: Cluster,
+    address: str,
+    *,
+    settings_namespace: str = "ome",
+    namespaces: tuple[str, ...] = (),
+    sources: Iterable[str] = (OME,),
 ) -> AsyncIterator[tuple[str, WatchedDoors]]:
     """Serve checks by what the cluster tells; gives the URL, and the doors as they come to be known.
 
     Raises AddressError.
     """
     scopes = namespaces or ("",)
-    doors, rings, registry = WatchedDoors(scopes), KeyRings(), CollectorRegistry()
+    served = Backends(sources=sources).sources
+    resources = {r.kind: r for r in (*CORE_RESOURCES, *(source.resource for source in served.values()))}
+    doors, rings, registry = WatchedDoors(scopes, served), KeyRings(), CollectorRegistry()
     clock = SteadyClock()
     tasks: list[asyncio.Task[None]] = []
 
@@ -86,11 +93,11 @@ async def alone(
         url = await stack.enter_async_context(serving(checks, address))
         stack.push_async_callback(_ended, tasks)
         for kind, where, selector in (
-            *((INFERENCE_SERVICE, scope, "") for scope in scopes),
+            *((kind, scope, "") for kind in served for scope in scopes),
             (CONFIG_MAP, settings_namespace, settings_selector()),
         ):
             watching = partial(
-                watch_kind, cluster, _RESOURCES[kind], where, clock=clock, emit=take, field_selector=selector
+                watch_kind, cluster, resources[kind], where, clock=clock, emit=take, field_selector=selector
             )
             supervise(watching, f"watch {kind} {where}")
         yield url, doors

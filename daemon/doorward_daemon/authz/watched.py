@@ -8,16 +8,18 @@ cluster follows from its own.  An edit that can't be read changes nothing: the l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from doorward.backends import Backends
 from doorward.door.guarding import guard_of, secret_of
 from doorward.door.inside import services_inside
 from doorward.engine import SETTINGS_NAME
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
 from doorward.model.hosts import service_of
-from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.reference import CONFIG_MAP, JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
+from doorward.model.source import Source
 from doorward.settings.configuration import parse
 from doorward.state.inference_service import InferenceService, legible
 from doorward.state.transform import COMPONENTS, HOSTS, transform
@@ -30,12 +32,13 @@ __all__ = ["WatchedDoors"]
 class WatchedDoors:
     """A fold of what watches tell; see :class:`doorward_daemon.authz.decision.Doors`."""
 
-    def __init__(self, scopes: Collection[str]) -> None:
+    def __init__(self, scopes: Collection[str], sources: Mapping[str, Source] | None = None) -> None:
+        self._sources = Backends().sources if sources is None else sources
         self.secrets: frozenset[Ref] = frozenset()
         """The Secrets that guards go by; another set only where it has changed."""
         self.problems: tuple[str, ...] = ()
         """What is wrong with the newest settings."""
-        self._unlisted = {(INFERENCE_SERVICE, scope) for scope in scopes}
+        self._unlisted = {(kind, scope) for kind in self._sources for scope in scopes}
         self._settings: Settings | None = None
         self._services: dict[Ref, InferenceService] = {}
         self._passages: dict[Ref, Passage | None] = {}
@@ -54,16 +57,17 @@ class WatchedDoors:
     # -- what watches tell ---------------------------------------------------------------------------------------
 
     def take(self, event: AnyEvent) -> None:
-        """Take in what a watch of InferenceServices or of the settings tells."""
+        """Take in what a watch of services or of the settings tells."""
         if isinstance(event, Observed) and event.kind == CONFIG_MAP:
             self._configure(event.object.get("data") or {})
         elif isinstance(event, Observed):
-            trimmed = transform(INFERENCE_SERVICE, event.object)
-            service = legible(trimmed)
-            self._put(Ref(INFERENCE_SERVICE, service.namespace, service.name), service, _components(trimmed))
-        elif isinstance(event, Deleted) and event.ref.kind == INFERENCE_SERVICE:
+            source = self._sources[event.kind]
+            trimmed = transform(event.kind, event.object, source)
+            service = legible(trimmed, source)
+            self._put(Ref(event.kind, service.namespace, service.name), service, _components(trimmed))
+        elif isinstance(event, Deleted) and event.ref.kind in self._sources:
             self._put(event.ref, None)
-        elif isinstance(event, Synced) and event.kind == INFERENCE_SERVICE:
+        elif isinstance(event, Synced) and event.kind in self._sources:
             self._sweep(event)
         elif isinstance(event, Synced) and event.state == "forbidden":
             self.problems = (f"they may not be read: {event.message}; allow list and watch",)
@@ -75,7 +79,7 @@ class WatchedDoors:
             return
         self._unlisted.discard((event.kind, event.scope))
         for ref in [ref for ref in self._services if (ref.namespace, ref.name) not in event.keys]:
-            if event.scope in ("", ref.namespace):
+            if ref.kind == event.kind and event.scope in ("", ref.namespace):
                 self._put(ref, None)
 
     def _configure(self, data: JsonObject) -> None:
@@ -160,7 +164,10 @@ class WatchedDoors:
         return self._settings.client_header if self._settings else "doorward-client"
 
     def named(self, namespace: str, name: str) -> Passage | None:
-        return self._passage(Ref(INFERENCE_SERVICE, namespace, name))
+        refs = (Ref(kind, namespace, name) for kind in self._sources)
+        known = [ref for ref in refs if ref in self._services]
+        opened = [ref for ref in known if len(known) == 1 or _claims(self._services[ref])]
+        return self._passage(opened[0]) if opened else None
 
     def at(self, host: str, path: str) -> Sequence[Passage] | None:
         for prefix in _above(path):

@@ -104,7 +104,10 @@ class DemoCluster(EmbeddedCluster):
 
     def deploy(self) -> None:
         """OME's own controllers bring up every component."""
-        self._healthy.deploy(self.store.list(self._backends.resources[INFERENCE_SERVICE]).items)
+        self._healthy.deploy(
+            self.store.list(self._backends.resources[INFERENCE_SERVICE]).items,
+            self._backends.sources[INFERENCE_SERVICE],
+        )
 
     async def answer(self) -> None:
         """Gateways accept routes and clouds give addresses, for ever; to be cancelled."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from doorward.hooks import Watch
-from doorward.model import names
 from doorward.model.door import Door, Rendering, Warning, manifest
 from doorward.model.reference import JsonObject, Resource
 
@@ -51,7 +50,7 @@ def _cluster_ip(door: Door) -> JsonObject:
     entry = door.entry_target()
     spec = {
         "type": "ClusterIP",
-        "selector": {**dict(entry.selector), "ome.io/inferenceservice": names.cut(door.name), "component": door.entry},
+        "selector": {**dict(entry.selector), **door.pods},
         "ports": entry.ports(),
     }
     return manifest("v1", "Service", door.door_service, spec)

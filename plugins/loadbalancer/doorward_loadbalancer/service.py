@@ -52,7 +52,7 @@ def render(door: Door) -> Rendering:
     queue_proxy = [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": QUEUE_PROXY}]
     spec: JsonObject = {
         "type": service_type,
-        "selector": {**dict(selector), "ome.io/inferenceservice": names.cut(door.name), "component": door.entry},
+        "selector": {**dict(selector), **door.pods},
         "ports": queue_proxy if door.serverless else entry.ports(),
     }
     name = name_of(door)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, JsonObject
+from doorward.model.reference import CONFIG_MAP, JsonObject
 from doorward.settings.configuration import parse
 from doorward.state.facts import controller_of
 from doorward.testing.simulator import requests
@@ -129,7 +129,7 @@ def _blocked(world: World, service: JsonObject) -> bool:
     meta = service["metadata"]
     names = {meta["name"]}
     for kind, resource in world.resources.items():
-        if not resource.namespaced or kind == INFERENCE_SERVICE or not world.store.serves(kind):
+        if not resource.namespaced or kind in world.backends.sources or not world.store.serves(kind):
             continue
         for name in names:
             obj = world.entry(kind, meta["namespace"], name)

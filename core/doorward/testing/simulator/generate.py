@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from random import Random
+from typing import Literal
+
+import msgspec
 
 from doorward.testing.simulator import oracle
 from doorward.testing.simulator import scenario as s
 
+Sources = Literal["ome", "twin", "both"]
 _DOOR_KINDS: tuple[s.DoorKind, ...] = ("Service", "VirtualService", "Ingress", "HTTPRoute")
 _CUSTOM_KINDS: tuple[s.CustomKind, ...] = ("VirtualService", "HTTPRoute")
 _MEDDLING: tuple[s.Meddling, ...] = ("edit", "strip", "delete", "status", "condition")
@@ -81,9 +85,13 @@ _CONTENDED: dict[str, tuple[str | None, ...]] = {
 }
 
 
-def generate(seed: int) -> s.Scenario:
-    """The scenario of a seed: always the same one."""
-    return _Day(Random(seed), seed).scenario()
+def generate(seed: int, sources: Sources = "ome") -> s.Scenario:
+    """The scenario of a seed: always the same one; ``sources``: whose kinds its services are of."""
+    scenario = _Day(Random(seed), seed).scenario()
+    if sources == "ome":
+        return scenario
+    twins = tuple(n for n in range(20) if sources == "twin" or Random(f"{seed} {n}").random() < 0.5)
+    return msgspec.structs.replace(scenario, twins=twins)
 
 
 class _Day:

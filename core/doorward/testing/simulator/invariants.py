@@ -14,7 +14,7 @@ from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.door import Claim
 from doorward.model.event import Applied, Configured, Deleted, Observed, Synced
-from doorward.model.reference import INFERENCE_SERVICE, SERVICE, JsonObject, Ref
+from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.state.facts import controller_of
 from doorward.state.transform import HOSTS
@@ -112,11 +112,7 @@ class Invariants:
         """Whatever of a door must be closed is on its way to be, as soon as the engine knows."""
         engine = replica.engine
         settings = engine.settings
-        if (
-            engine.stands_by
-            or settings is None
-            or any(kind in engine.unsynced for kind in ("ConfigMap", INFERENCE_SERVICE, "Service"))
-        ):
+        if engine.stands_by or settings is None or any(kind in engine.unsynced for kind in engine.backends.base_kinds):
             return
         under_way = (
             {action.ref for action in replica.issued} | {action.ref for action, _ in replica.answers} | replica.troubled
@@ -296,7 +292,7 @@ class Invariants:
 
     def same_as_fold(self, replica: Replica) -> Engine:
         """The fold of the journal is the engine's state; the fold."""
-        folded = fold(replica.records)
+        folded = fold(replica.records, self.world.backends)
         ours, theirs = replica.engine.fingerprint(), folded.fingerprint()
         for part, value in ours.items():
             if value != theirs[part]:

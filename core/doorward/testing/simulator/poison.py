@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from doorward.backends import Backends
+from doorward.backends import OME, Backends
 from doorward.hooks import Read, hookimpl
 from doorward.model.door import Door
 from doorward.model.settings import Settings
+from doorward.testing.simulator import twin
 from doorward.testing.simulator.oracle import POISON
 
 
@@ -36,7 +37,7 @@ class Poison:
 
 
 @cache
-def backends() -> Backends:
-    """The installed backends and the poisonous one, shared by all scenarios of a process."""
+def backends(sources: tuple[str, ...] = (OME,)) -> Backends:
+    """The installed backends and the poisonous one, shared by all scenarios of a process that have these sources."""
     installed = {name: plugin for name, plugin in Backends().manager.list_name_plugin() if plugin is not None}
-    return Backends({**installed, "poison": Poison()})
+    return Backends({**installed, "poison": Poison(), twin.NAME: twin.Twin()}, sources=sources)

@@ -57,6 +57,14 @@ def inside(objects: Iterable[JsonObject]) -> set[str]:
     return found
 
 
+def pods_of(selector: JsonObject) -> str:
+    """The Service of the component whose pods a selector selects."""
+    if (name := selector.get("models.example/model")) is not None:
+        component = {"main": "engine", "front": "router", "side": "decoder"}.get(selector.get("component", ""))
+        return f"{name}-{component}"
+    return f"{selector.get('ome.io/inferenceservice')}-{selector.get('component')}"
+
+
 def claimed(obj: JsonObject) -> set[tuple[str, str]]:
     """The (host, path prefix) pairs that an object serves outside; the prefix of a whole host is ``/``."""
     spec = obj.get("spec") or {}
@@ -139,7 +147,7 @@ def _onward(objects: list[JsonObject], hit: Reached, host: str, path: str) -> It
             yield from (on for obj in objects if (on := _virtual([obj], host, path, inside=True)))
         else:
             selector = service["spec"].get("selector") or {}
-            yield f"{selector.get('ome.io/inferenceservice')}-{selector.get('component')}", path
+            yield pods_of(selector), path
 
 
 def _route_prefix(spec: JsonObject) -> str:

@@ -12,7 +12,7 @@ from doorward.testing.simulator import expectations
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.invariants import Invariants, Violation
 from doorward.testing.simulator.replica import Replica
-from doorward.testing.simulator.world import DOORS, SETTINGS, World, kinds
+from doorward.testing.simulator.world import DOORS, SETTINGS, World
 
 LONGEST = 3 * 3600.0
 """Seconds within which all has to come to rest."""
@@ -24,7 +24,7 @@ class Run:
 
     def __init__(self, scenario: s.Scenario, world: World | None = None) -> None:
         self.scenario = scenario
-        self.world = world or World()
+        self.world = world or World(twins=scenario.twins)
         self.invariants = Invariants(self.world)
         self.replicas = [Replica(self.world, [])]
         self.late: list[Action] = []
@@ -80,7 +80,8 @@ class Run:
                 self.faults["410"] += 1
                 world.store.compact()
             case s.Forbid():
-                kind = kinds()[step.kind % len(kinds())]
+                kinds = tuple(world.resources)
+                kind = kinds[step.kind % len(kinds)]
                 self.faults["forbidden"] += not step.allowed
                 (world.forbidden.discard if step.allowed else world.forbidden.add)(kind)
             case s.Withdraw():

@@ -260,6 +260,8 @@ class Scenario(msgspec.Struct, frozen=True):
     steps: tuple[AnyStep, ...]
     seed: int = -1
     """The seed that it was made from; -1: written by hand."""
+    twins: tuple[int, ...] = ()
+    """The services that are of another source than OME's."""
     calm: bool = True
     """Whether, after the last step, every component becomes ready and the settings good, so that all doors open."""
 

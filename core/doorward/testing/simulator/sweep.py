@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import get_context
 
 import msgspec
 
-from doorward.testing.simulator.generate import generate
+from doorward.testing.simulator.generate import Sources, generate
 from doorward.testing.simulator.invariants import Violation
 from doorward.testing.simulator.runner import Run
 from doorward.testing.simulator.shrink import Failure
@@ -35,11 +36,11 @@ class Tally(msgspec.Struct):
         self.failures |= other.failures
 
 
-def play_seeds(seeds: range) -> Tally:
+def play_seeds(seeds: range, sources: Sources = "ome") -> Tally:
     """Play the scenarios of these seeds, one after the other."""
     tally = Tally()
     for seed in seeds:
-        scenario = generate(seed)
+        scenario = generate(seed, sources)
         run = Run(scenario)
         try:
             run.play()
@@ -62,11 +63,11 @@ def _freeze() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def sweep(seeds: range, jobs: int = 1) -> Iterator[Tally]:
+def sweep(seeds: range, jobs: int = 1, sources: Sources = "ome") -> Iterator[Tally]:
     """Tallies of one chunk of seeds after the other, in their order; ``jobs`` processes work on them."""
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
     if jobs == 1 or len(chunks) == 1:
-        yield from map(play_seeds, chunks)
+        yield from (play_seeds(chunk, sources) for chunk in chunks)
         return
     with get_context("spawn").Pool(jobs, _freeze) as pool:
-        yield from pool.imap(play_seeds, chunks)
+        yield from pool.imap(partial(play_seeds, sources=sources), chunks)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
 
+from doorward.backends import OME
 from doorward.cluster.embedded import Store
 from doorward.cluster.embedded.discovery import Kind
 from doorward.cluster.protocol import ApiError
@@ -14,7 +16,7 @@ from doorward.model.settings import Settings
 from doorward.runtime.offline import Clock
 from doorward.settings.configuration import parse
 from doorward.state.transform import OWNER, ROUTED
-from doorward.testing.simulator import requests
+from doorward.testing.simulator import requests, twin
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.poison import backends
 
@@ -28,6 +30,7 @@ NOBODY = "00000000-dead-4000-8000-000000000000"
 NOBODYS_CLASS = "squatted"
 """The class of squatters' Ingresses, which no door has."""
 SETTINGS = ("ome", "inferenceservice-config")
+PLACES = len(s.NAMESPACES) * len(s.NAMES)
 _CONDITION = {"engine": "EngineReady", "router": "RouterReady", "decoder": "DecoderReady"}
 _FULL = {"VirtualService": VIRTUAL_SERVICE, "Ingress": INGRESS, "HTTPRoute": HTTP_ROUTE, "Service": SERVICE}
 
@@ -35,9 +38,13 @@ _FULL = {"VirtualService": VIRTUAL_SERVICE, "Ingress": INGRESS, "HTTPRoute": HTT
 class World:
     """The store, and everything that happens to it but for the engine's own writes."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, *, twins: Collection[int] = ()) -> None:
+        """``twins``: the services that are of another source, by their numbers."""
         self.clock = Clock()
-        self.resources = backends().resources
+        self.twins = frozenset(map(s.place, twins))
+        names = (OME,) if not twins else (twin.NAME,) if len(self.twins) == PLACES else (OME, twin.NAME)
+        self.backends = backends(names)
+        self.resources = self.backends.resources
         served = [r for kind, r in self.resources.items() if "." in kind and not kind.endswith(".k8s.io")]
         served += [self.resources[HTTP_ROUTE], self.resources["Gateway.gateway.networking.k8s.io"]]
         self.store = store or Store(served, clock=self.clock, collecting=False)
@@ -100,12 +107,22 @@ class World:
             owned.setdefault(owner(obj), []).append(obj)
         return owned
 
+    def kind(self, namespace: str, name: str) -> str:
+        """The kind of the service of this name."""
+        return twin.MODEL if (namespace, name) in self.twins else INFERENCE_SERVICE
+
     def service(self, number: int) -> JsonObject | None:
-        return self.entry(INFERENCE_SERVICE, *s.place(number))
+        """The service with this number, as an InferenceService."""
+        place = s.place(number)
+        found = self.entry(self.kind(*place), *place)
+        return twin.translated(found) if found and place in self.twins else found
 
     def services(self) -> dict[str, JsonObject]:
-        """The InferenceServices that exist, by UID."""
-        return {obj["metadata"]["uid"]: obj for obj in self.all(INFERENCE_SERVICE)}
+        """The services that exist, by UID, as InferenceServices."""
+        found = {obj["metadata"]["uid"]: obj for obj in self.all(INFERENCE_SERVICE)}
+        if self.twins:
+            found.update((obj["metadata"]["uid"], twin.translated(obj)) for obj in self.all(twin.MODEL))
+        return found
 
     # -- users
 
@@ -120,7 +137,9 @@ class World:
             "metadata": {"name": name, "namespace": namespace, "annotations": dict(step.annotations)},
             "spec": spec,
         }
-        self.store.create(self.resources[INFERENCE_SERVICE], namespace, obj, field_manager="user")
+        kind = self.kind(namespace, name)
+        made = twin.model(obj) if kind == twin.MODEL else obj
+        self.store.create(self.resources[kind], namespace, made, field_manager="user")
         self.operate()
         for component in step.components:
             self.ready(s.Ready(step.service, component, "True" if step.ready else "False"))
@@ -132,26 +151,35 @@ class World:
         if step.key == "!visibility":
             body: JsonObject = {"metadata": {"labels": {"networking.knative.dev/visibility": step.value}}}
         elif step.key.startswith("!"):
-            body = {"spec": {step.key[1:]: None if step.value is None else {}}}
+            value: JsonObject | None = None if step.value is None else {}
+            body = {"spec": {step.key[1:]: value}}
+            if (namespace, name) in self.twins:
+                body = {"spec": {"parts": {twin.called(step.key[1:]): value}}}
         else:
-            body = {"metadata": {"annotations": {step.key: step.value}}}
-        self.patch(INFERENCE_SERVICE, namespace, name, body)
+            key = twin.key(step.key) if (namespace, name) in self.twins else step.key
+            body = {"metadata": {"annotations": {key: step.value}}}
+        self.patch(self.kind(namespace, name), namespace, name, body)
         self.operate()
 
     def ready(self, step: s.Ready) -> None:
         namespace, name = s.place(step.service)
-        self._condition(namespace, name, _CONDITION[step.component], step.status)
+        type_ = _CONDITION[step.component]
+        if (namespace, name) in self.twins:
+            type_ = f"{twin.called(step.component).title()}Ready"
+        self._condition(namespace, name, type_, step.status)
 
     def _condition(self, namespace: str, name: str, type_: str, status: str, **more: Any) -> None:
-        obj = self.entry(INFERENCE_SERVICE, namespace, name)
+        kind = self.kind(namespace, name)
+        obj = self.entry(kind, namespace, name)
         if obj is None:
             return
         conditions = [c for c in (obj.get("status") or {}).get("conditions") or () if c["type"] != type_]
         conditions.append({"type": type_, "status": status, **more})
-        self.patch(INFERENCE_SERVICE, namespace, name, {"status": {"conditions": conditions}}, subresource="status")
+        self.patch(kind, namespace, name, {"status": {"conditions": conditions}}, subresource="status")
 
     def remove(self, step: s.Remove) -> None:
-        self.delete(INFERENCE_SERVICE, *s.place(step.service))
+        place = s.place(step.service)
+        self.delete(self.kind(*place), *place)
 
     def configure(self, data: dict[str, str] | None) -> None:
         if data is None:
@@ -175,16 +203,17 @@ class World:
 
     def operate(self) -> None:
         """The operator of the components: a Service each, which belongs to the InferenceService."""
-        for service in self.all(INFERENCE_SERVICE):
+        for service in self.services().values():
             meta = service["metadata"]
             for component in _CONDITION:
                 if component not in service.get("spec", {}):
                     continue
-                labels = {"ome.io/inferenceservice": meta["name"], "component": component}
+                source = self.backends.sources[self.kind(meta["namespace"], meta["name"])]
+                labels = {source.label: meta["name"], "component": source.parts[component].called}
                 name = f"{meta['name']}-{component}"
                 if self.entry(SERVICE, meta["namespace"], name) is not None:
                     continue
-                reference = {"apiVersion": "ome.io/v1beta1", "kind": "InferenceService", "name": meta["name"]}
+                reference = {"apiVersion": service["apiVersion"], "kind": service["kind"], "name": meta["name"]}
                 obj = {
                     "apiVersion": "v1",
                     "kind": "Service",
@@ -239,14 +268,15 @@ class World:
 
     def meddle(self, step: s.Meddle) -> None:
         if step.how in ("status", "condition"):
-            services = self.all(INFERENCE_SERVICE)
+            services = list(self.services().values())
             if services:
                 meta = services[step.which % len(services)]["metadata"]
                 if step.how == "condition":
                     self._condition(meta["namespace"], meta["name"], "IngressReady", "False", reason="Meddled")
                 else:
                     body = {"status": {"url": "http://meddled.example.com"}}
-                    self.patch(INFERENCE_SERVICE, meta["namespace"], meta["name"], body, subresource="status")
+                    kind = self.kind(meta["namespace"], meta["name"])
+                    self.patch(kind, meta["namespace"], meta["name"], body, subresource="status")
             return
         objects = self.ours()
         if not objects:
@@ -366,7 +396,7 @@ class World:
 
 
 def kinds() -> tuple[str, ...]:
-    """Every kind that an engine may see, in the order in which steps count them."""
+    """Every kind that an engine may see, in the order in which steps count them, with OME's services alone."""
     return tuple(backends().resources)
 
 

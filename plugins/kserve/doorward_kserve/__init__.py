@@ -1,0 +1,1 @@
+"""KServe's kinds as sources of doors."""
