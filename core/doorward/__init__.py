@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from doorward.cluster.request import Request
     from doorward.engine import Engine
     from doorward.journal import Journal, JournalError, MemoryJournal, SqliteJournal
+    from doorward.lease import Candidate, Terms
     from doorward.model.action import Action
     from doorward.model.event import (
         AnyEvent,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         Event,
         Failed,
         Issued,
+        Leading,
         Observed,
         Record,
         Refused,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     )
     from doorward.model.reference import JsonObject, Ref, Resource, kind_of, ref_of
     from doorward.runtime.collection import Collection
+    from doorward.runtime.leadership import Leadership
     from doorward.runtime.listener import Listener
     from doorward.runtime.performing import Outcome, outcome_of, request_of
     from doorward.runtime.reflector import Reflector
@@ -58,6 +61,7 @@ else:
             "doorward.cluster.request": ["Request"],
             "doorward.engine": ["Engine"],
             "doorward.journal": ["Journal", "JournalError", "MemoryJournal", "SqliteJournal"],
+            "doorward.lease": ["Candidate", "Terms"],
             "doorward.model.action": ["Action"],
             "doorward.model.event": [
                 "AnyEvent",
@@ -68,6 +72,7 @@ else:
                 "Event",
                 "Failed",
                 "Issued",
+                "Leading",
                 "Observed",
                 "Record",
                 "Refused",
@@ -79,6 +84,7 @@ else:
             ],
             "doorward.model.reference": ["JsonObject", "Ref", "Resource", "kind_of", "ref_of"],
             "doorward.runtime.collection": ["Collection"],
+            "doorward.runtime.leadership": ["Leadership"],
             "doorward.runtime.listener": ["Listener"],
             "doorward.runtime.performing": ["Outcome", "outcome_of", "request_of"],
             "doorward.runtime.reflector": ["Reflector"],
@@ -96,6 +102,7 @@ __all__ = [
     "Applied",
     "BackendError",
     "Backends",
+    "Candidate",
     "Cluster",
     "Collection",
     "Configured",
@@ -110,6 +117,8 @@ __all__ = [
     "JournalError",
     "JsonObject",
     "KubeCluster",
+    "Leadership",
+    "Leading",
     "Listener",
     "MemoryJournal",
     "Observed",
@@ -128,6 +137,7 @@ __all__ = [
     "Started",
     "Summary",
     "Synced",
+    "Terms",
     "Unknown",
     "WatchEvent",
     "__version__",

@@ -1,7 +1,7 @@
 """A source of doors: a kind of its own, ``Model`` of ``models.example``, with one component, the server."""
 
+from doorward import JsonObject, Resource
 from doorward.hooks import Part, Source, hookimpl
-from doorward.model.reference import JsonObject, Resource
 
 
 def read(obj: JsonObject) -> JsonObject:

@@ -11,30 +11,39 @@ from doorward.model.answer import ApiError as ApiError
 from doorward.model.reference import JsonObject, Resource
 
 PatchType = Literal["application/merge-patch+json", "application/json-patch+json"]
+"""How a patch is written, as its Content-Type: as JSON merge patch (RFC 7396), or as JSON patch (RFC 6902)."""
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list.  Each item carries its ``apiVersion`` and ``kind``."""
+    """One page of a list."""
 
     items: list[JsonObject]
+    """The objects; each carries its ``apiVersion`` and ``kind``."""
     resource_version: str
+    """That of the whole list, from which a watch goes on."""
     continue_token: str = ""
+    """What the next page is asked for with; empty on the last."""
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
-    """One line of a watch; a BOOKMARK's object has only a kind and a ``metadata.resourceVersion``."""
+    """One line of a watch."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    """What happened to the object; BOOKMARK: to none, up to its resourceVersion."""
     object: JsonObject
+    """As it is now, or was last; a BOOKMARK's has only a kind and a ``metadata.resourceVersion``."""
 
 
 class Cluster(Protocol):
     """An API server.  All methods raise :class:`ApiError`; objects are plain JSON.
 
-    ``version`` names the API version to use where a resource has several; None: the newest that we know.
+    ``version`` names the API version to use where a resource has several; None: the newest that we know.  What is
+    written goes to the object, or to its ``subresource`` (``status``); the server notes it in ``managedFields`` under
+    the name of ``field_manager``.  With ``dry_run`` it answers as if it did, and writes nothing.  An error with status
+    0 leaves it open whether anything was written.  Source: the Kubernetes documentation, "Kubernetes API Concepts".
     """
 
     async def served(self, resource: Resource) -> str | None:
@@ -54,7 +63,13 @@ class Cluster(Protocol):
         field_selector: str = "",
         limit: int = 0,
         continue_token: str = "",
-    ) -> Page: ...
+    ) -> Page:
+        """The objects of a namespace, or of all (empty), that both selectors choose, as kubectl writes these.
+
+        At most ``limit`` of them (0: all); the next page is asked for with the ``continue_token`` of this one, and
+        all else the same.  Raises ApiError 410 (``Expired``) where that token is too old.
+        """
+        ...
 
     def watch(
         self,
@@ -73,7 +88,9 @@ class Cluster(Protocol):
         """
         ...
 
-    async def get(self, resource: Resource, namespace: str, name: str, *, version: str | None = None) -> JsonObject: ...
+    async def get(self, resource: Resource, namespace: str, name: str, *, version: str | None = None) -> JsonObject:
+        """An object as it stands.  Raises ApiError 404 (``NotFound``) where there is none."""
+        ...
 
     async def create(
         self,
@@ -84,7 +101,12 @@ class Cluster(Protocol):
         version: str | None = None,
         field_manager: str = "",
         dry_run: bool = False,
-    ) -> JsonObject: ...
+    ) -> JsonObject:
+        """Make an object of ``body``; gives it as the server has it then.
+
+        Raises ApiError 409 (``AlreadyExists``) where one of that name stands.
+        """
+        ...
 
     async def replace(
         self,
@@ -97,7 +119,13 @@ class Cluster(Protocol):
         subresource: str = "",
         field_manager: str = "",
         dry_run: bool = False,
-    ) -> JsonObject: ...
+    ) -> JsonObject:
+        """Put ``body``, a whole object, in the place of the one that stands; gives it as the server has it then.
+
+        Raises ApiError 409 (``Conflict``) where ``body`` has another UID or resourceVersion than what stands, 404
+        (``NotFound``) where nothing does; servers create a few built-in kinds then, such as Services.
+        """
+        ...
 
     async def patch(
         self,
@@ -111,7 +139,13 @@ class Cluster(Protocol):
         subresource: str = "",
         field_manager: str = "",
         dry_run: bool = False,
-    ) -> JsonObject: ...
+    ) -> JsonObject:
+        """Change what ``body`` says, a merge patch or a list of operations by ``type``; gives the whole object then.
+
+        Raises ApiError 409 (``Conflict``) where the patch has another resourceVersion than what stands, 422
+        (``Invalid``) where it has another UID.
+        """
+        ...
 
     async def delete(
         self,
@@ -124,7 +158,12 @@ class Cluster(Protocol):
         resource_version: str = "",
         dry_run: bool = False,
     ) -> JsonObject | None:
-        """Delete, background propagation.  Returns the object where it stays for now (finalizers), else None."""
+        """Delete, background propagation.  Returns the object where it stays for now (finalizers), else None.
+
+        Raises ApiError 409 (``Conflict``) where the object has another UID or resourceVersion than is given here.
+        """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of every connection; to be called once the cluster isn't used any more."""
+        ...

@@ -21,8 +21,8 @@ JSON = "application/json"
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request to an API server, for any client to send.
 
-    ``path`` begins with a slash and has no parameters; ``query`` has them, unquoted.  ``body`` is sent as JSON, with
-    ``content_type`` as its header; None: without one.
+    ``method`` is in capitals.  ``path`` begins with a slash and has no parameters; ``query`` has them, unquoted.
+    ``body`` is sent as JSON, with ``content_type`` as its header; None: without one.
     """
 
     method: str

@@ -74,6 +74,7 @@ class Candidate:
 
     @property
     def identity(self) -> str:
+        """By which the Lease knows this process."""
         return self._election.identity
 
     @property

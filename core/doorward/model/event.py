@@ -36,9 +36,11 @@ class Observed(Event, frozen=True, gc=False, tag=True, kw_only=True):
 
     kind: str
     object: JsonObject
+    """As the API server gives it; it has ``metadata.name``, and ``metadata.namespace`` unless cluster-scoped."""
 
     @property
     def ref(self) -> Ref:
+        """Which object it is.  Raises KeyError for one without a name."""
         metadata = self.object["metadata"]
         return Ref(self.kind, metadata.get("namespace") or "", metadata["name"])
 
@@ -47,7 +49,9 @@ class Deleted(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An object is gone.  ``resource_version`` is that of the deletion, 0 where nobody knows it."""
 
     ref: Ref
+    """Which object it was."""
     uid: str = ""
+    """The UID that it had; empty where nobody knows it."""
     resource_version: int = 0
 
     @classmethod
@@ -71,24 +75,29 @@ class Synced(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """
 
     kind: str
+    """As in :class:`Ref`."""
     scope: str = ""
     resource_version: int = 0
+    """That of the list, by which what was seen later isn't gone because the list lacks it; 0 where nobody knows it."""
     keys: frozenset[tuple[str, str]] = frozenset()
     state: Literal["listed", "absent", "forbidden"] = "listed"
     version: str = ""
     message: str = ""
+    """Why it may not be listed, for people."""
 
 
 class Issued(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An action was handed out; its object takes no other until the outcome is back."""
 
     action: Action
+    """What was handed out; its ``id`` is the number of this record."""
 
 
 class Applied(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """An action succeeded.  ``object`` is what the server returned; None after a deletion that is complete."""
 
     action: int
+    """The ``id`` of the action."""
     object: JsonObject | None = None
 
 
@@ -96,9 +105,13 @@ class Refused(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """The server answered an action with an error; ``retry_after`` in seconds where it gave one."""
 
     action: int
+    """The ``id`` of the action."""
     status: int
+    """The HTTP status code."""
     reason: str = ""
+    """The machine-readable reason of the answer's Status: ``Conflict``, ``Invalid`` …"""
     message: str = ""
+    """What the server said about it, for people."""
     retry_after: float | None = None
 
 
@@ -106,7 +119,9 @@ class Unknown(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """No answer to an action: it may have happened.  The engine looks before it acts on that object again."""
 
     action: int
+    """The ``id`` of the action."""
     message: str = ""
+    """What happened in place of an answer, for people."""
 
 
 class Elapsed(Event, frozen=True, gc=False, tag=True, kw_only=True):
@@ -117,7 +132,9 @@ class Remembered(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """A decision about one service that only the journal can restore (see :mod:`doorward.state.memory`)."""
 
     uid: str
+    """That of the InferenceService."""
     memory: dict[str, Any]
+    """All that is remembered of the service from here on, as JSON."""
 
 
 class Configured(Event, frozen=True, gc=False, tag=True, kw_only=True):
@@ -127,7 +144,9 @@ class Configured(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """
 
     good: dict[str, str] | None
+    """The ``data`` of the ConfigMap that counts; None where there is none yet."""
     problems: tuple[str, ...] = ()
+    """What is wrong with the newest content, each for people; empty where the newest is what counts."""
     warnings: tuple[str, ...] = ()
 
 
@@ -135,9 +154,13 @@ class Failed(Event, frozen=True, gc=False, tag=True, kw_only=True):
     """A plugin raised, or returned rubbish, for one service.  Kept for people; changes no state."""
 
     uid: str
+    """That of the InferenceService."""
     plugin: str
+    """The name of the backend; ``doorward`` where the engine itself failed."""
     hook: str
+    """The hook that was called; ``decide`` for the engine itself."""
     traceback: str
+    """Python's account of the exception, or what was wrong with what the hook returned."""
 
 
 AnyEvent = (
@@ -155,6 +178,7 @@ AnyEvent = (
     | Configured
     | Failed
 )
+"""Any event that the engine takes in."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -163,6 +187,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     number: int
     cause: int
     event: AnyEvent
+    """What happened, trimmed to what matters."""
 
 
 def issued(action: Action) -> Record:

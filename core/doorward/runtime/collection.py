@@ -16,7 +16,7 @@ __all__ = ["Collection"]
 
 
 class Collection(msgspec.Struct, frozen=True):
-    """The objects of one kind: of one namespace, or of all (empty); all of them, or the one of this ``name``.
+    """The objects of one ``resource``: of one ``namespace``, or of all (empty); all, or the one of this ``name``.
 
     Its methods give the events that an engine is to receive: of every object and then that these are all
     (:meth:`listed`), and from then on of every change.  ``at`` is the time in seconds since the epoch.  A cache that

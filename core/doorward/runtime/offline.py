@@ -93,6 +93,7 @@ class Offline:
         self._observe()
 
     def receive(self, event: AnyEvent) -> None:
+        """Hand the engine an event, and keep the records that it returns."""
         self.keep(self.engine.receive(event))
 
     def deliver(self) -> bool:

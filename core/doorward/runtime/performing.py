@@ -21,6 +21,7 @@ from doorward.model.reference import JsonObject, Resource
 from doorward.state.transform import FIELD_MANAGER
 
 Outcome = Applied | Refused | Unknown
+"""What became of an action: the event that the engine is told."""
 
 
 def request(action: Action, resource: Resource) -> tuple[str, dict[str, Any]]:

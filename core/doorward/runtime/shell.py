@@ -82,6 +82,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[str, str]
     """Kinds that can't be seen: ``absent`` or ``forbidden``."""
     seconds: float
+    """How long ago the shell was started."""
 
 
 class Shell:
@@ -98,7 +99,7 @@ class Shell:
     until then: it watches, so that nothing has to be listed when its turn comes.  ``grace`` is how many seconds
     requests in flight are given when it stops, ``pauses`` how long a watch that failed rests, ``external_every`` how
     many seconds pass before what backends keep themselves is observed again.  Cluster and journal belong to the caller,
-    who closes them.
+    who closes them.  Raises ValueError where ``leadership`` is given and the engine doesn't stand by.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class Shell:
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Restore the engine from the journal and set everything going."""
+        """Restore the engine from the journal and set everything going.  Raises RuntimeError the second time."""
         if self._tasks or self._stopping:
             raise RuntimeError("a shell is started once")
         self._began = perf_counter()

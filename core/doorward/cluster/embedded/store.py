@@ -208,7 +208,7 @@ class Store:
         field_manager: str = "",
         dry_run: bool = False,
     ) -> JsonObject:
-        """See :meth:`.Cluster.create`."""
+        """See :meth:`.Cluster.create`.  Raises ApiError 500 where ``body`` has a resourceVersion, as servers do."""
         request = Request(
             verb="create",
             resource=resource,
@@ -343,15 +343,19 @@ class Store:
     # What the collector sees (ownership.Objects)
 
     def entry(self, kind: str, key: Key) -> Entry | None:
+        """An object by its kind (as in :class:`.Ref`), namespace and name, not copied; None where there is none."""
         return self._objects.get(kind, {}).get(key)
 
     def entries(self, kind: str) -> Mapping[Key, Entry]:
+        """All objects of a kind by namespace and name, not copied; empty for a kind that isn't served."""
         return self._objects.get(kind, {})
 
     def serves(self, kind: str) -> bool:
+        """Whether the kind is served, in whatever version."""
         return kind in self._kinds
 
     def known(self) -> Sequence[str]:
+        """The kinds of which an object was ever written, but for those that were withdrawn."""
         return tuple(self._objects)
 
     def remove(self, kind: str, key: Key) -> None:
@@ -376,6 +380,10 @@ class Store:
         self._commit(self._kinds[kind], key, None)
 
     def rewrite(self, kind: str, key: Key, change: Callable[[JsonObject], None]) -> None:
+        """Write an object after ``change`` has changed a copy of it, as the collector, and checked by nobody.
+
+        Raises KeyError where there is none.
+        """
         served = self._kinds[kind]
         entry = self._objects[kind][key]
         new = entry.copy()
@@ -384,6 +392,7 @@ class Store:
         self._commit(served, key, new)
 
     def withdraw(self, kind: str) -> None:
+        """Serve a kind no longer; its objects are gone, and no watch tells so."""
         self._kinds.pop(kind, None)
         self._objects.pop(kind, None)
 

@@ -128,7 +128,8 @@ class KubeCluster:
         """See :meth:`doorward.cluster.protocol.Cluster.watch`.
 
         ``timeout`` is in seconds; without one the server ends the watch after five to ten minutes, so that watches
-        that were begun together don't end together.
+        that were begun together don't end together.  Raises ApiError 0 for a line that is no event, and after
+        silence that is too long.
         """
         seconds = random.uniform(300, 600) if timeout is None else timeout
         asked = request.watch(
