@@ -7,7 +7,8 @@ import gc
 import os
 import secrets
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
 from doorward_daemon import logs
-from doorward_daemon.authz.service import beside
+from doorward_daemon.authz.service import alone, beside
 from doorward_daemon.health import readiness, serving
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.listening import AddressError, parse_address
@@ -123,7 +124,7 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
             url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate))
             _log.info("listening", url=url)
         if options.authz:
-            url = await stack.enter_async_context(beside(shell, options.authz, metrics.registry))
+            url = await stack.enter_async_context(_answering(shell, cluster, options, metrics))
             _log.info("answering checks", url=url)
         if candidate:
             # Left only once the shell has stopped, and with it every request.
@@ -140,6 +141,23 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         await shell.run(until=_first(stop, *([candidate.deposed] if candidate else [])))
         _log.info("stopping")
     return 1 if candidate and candidate.deposed.is_set() else 0
+
+
+@asynccontextmanager
+async def _answering(shell: Shell, cluster: Cluster, options: Options, metrics: Metrics) -> AsyncIterator[str]:
+    """Answer checks by what the engine knows; where it may stand by, and decides nothing, by what the cluster tells."""
+    if not options.lease:
+        async with beside(shell, options.authz, metrics.registry) as url:
+            yield url
+        return
+    async with alone(
+        cluster,
+        options.authz,
+        settings_namespace=options.settings_namespace,
+        namespaces=options.namespaces,
+        sources=options.sources,
+    ) as (url, _):
+        yield url
 
 
 def _candidate(options: Options, cluster: Cluster) -> Candidate:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+import aiohttp
 import pytest
 from doorward.lease import LEASE
+from doorward.model.reference import SECRETS
 
 from tests.controlplane.providers import ApiServer
 from tests.e2e.daemon import Daemon
@@ -28,9 +31,9 @@ def kubeconfig(api_server: ApiServer) -> Path:
 
 
 @contextmanager
-def replicas(kubeconfig: Path, world: World, seconds: int) -> Iterator[tuple[Daemon, Daemon]]:
+def replicas(kubeconfig: Path, world: World, seconds: int, *more: str) -> Iterator[tuple[Daemon, Daemon]]:
     """The first leads, the second stands by."""
-    more = ("--leader-elect", "--lease-duration", str(seconds))
+    more = ("--leader-elect", "--lease-duration", str(seconds), *more)
     with Daemon(kubeconfig, world.namespaces, *more) as first:
         leads(first)
         with Daemon(kubeconfig, world.namespaces, *more) as second:
@@ -99,6 +102,26 @@ async def test_a_leader_that_was_stopped_for_too_long_writes_nothing_more_and_en
             assert len(first.writes()) == written
             assert second.running
             await world.barrier()
+
+
+async def test_who_stands_by_answers_the_checks_of_guarded_doors_as_well(kubeconfig: Path) -> None:
+    async with own_world(kubeconfig) as world:
+        with replicas(kubeconfig, world, FOR_EVER, "--authz", "127.0.0.1:0") as (_, second):
+            namespace, name = world.namespaces[0], "guarded"
+            keys = {"metadata": {"name": "doorward-keys"}, "stringData": {"alice": "alices-key"}}
+            await world.cluster.create(SECRETS, namespace, {"apiVersion": "v1", "kind": "Secret", **keys})
+            asked = {"doorward.io/auth": "api-key", "doorward.io/auth-secret": "doorward-keys"}
+            await world.add(name, {**RAW, **asked})
+            url = str(second.wait_for_line(lambda line: line["event"] == "answering checks")["url"])
+            async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE):
+                for key, status in (("alices-key", 200), ("no-key", 401)):
+                    while await answer(session, f"{url}/door/nginx/{namespace}/{name}", key) != status:
+                        await asyncio.sleep(0.05)
+
+
+async def answer(session: aiohttp.ClientSession, url: str, key: str) -> int:
+    async with session.get(url, headers={"X-API-Key": key}) as answered:
+        return answered.status
 
 
 async def test_a_lease_reads_like_any_other(kubeconfig: Path) -> None:
