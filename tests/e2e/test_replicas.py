@@ -115,7 +115,7 @@ async def test_who_stands_by_answers_the_checks_of_guarded_doors_as_well(kubecon
             url = str(second.wait_for_line(lambda line: line["event"] == "answering checks")["url"])
             async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE):
                 for key, status in (("alices-key", 200), ("no-key", 401)):
-                    while await answer(session, f"{url}/door/nginx/{namespace}/{name}", key) != status:
+                    while await answer(session, f"{url}/door/nginx/{namespace}/{name}", key) != status:  # noqa: ASYNC110
                         await asyncio.sleep(0.05)
 
 
