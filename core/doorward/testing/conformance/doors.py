@@ -75,6 +75,7 @@ def make(components: tuple[str, ...] = ("engine",), **changes: Any) -> Door:
         "ingress_class": "nginx",
         "hosts": (f"{name}.{namespace}.example.com",),
         "entry": entry,
+        "pods": {"ome.io/inferenceservice": names.cut(name), "component": entry},
         "routes": (*routes, Route("/", entry)),
         "targets": tuple(target(name, component, timeouts.get(component)) for component in components),
         "door_service": name,
