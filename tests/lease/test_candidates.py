@@ -189,8 +189,7 @@ async def test_a_leader_that_cannot_renew_stops_and_goes_on_when_it_can_again(ru
         await until(lambda: not first.seconds())
         await until(lambda: bool(first.problem))
         faults.remove(refuse)
-        await until(lambda: first.seconds() > 0)
-        assert not first.problem
+        await until(lambda: first.seconds() > 0 and not first.problem)
         assert not first.deposed.is_set()
 
 

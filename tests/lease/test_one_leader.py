@@ -92,6 +92,7 @@ def test_the_property_finds_a_leader_that_acts_for_too_long() -> None:
         (second, "bid", 16.0),
         (second, "land", 0.0),
         (second, "answer", 0.0),
+        (second, "look", TERMS.settle),
     ):
         now += passes
         step(server, each, what, now)
