@@ -36,10 +36,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, duration: float) -> Terms:
-        """All of them in their usual proportion.  Raises ValueError where it isn't whole seconds, at least 1."""
+        """All of them in their usual proportion, but nobody settles for longer than a second.
+
+        Raises ValueError where it isn't whole seconds, at least 1.
+        """
         if duration < 1 or duration != int(duration):
             raise ValueError(f"a Lease lasts whole seconds, at least 1, not {duration:g}")
-        return cls(duration=duration, deadline=duration * 2 / 3, retry=duration * 2 / 15, settle=duration / 15)
+        return cls(
+            duration=duration, deadline=duration * 2 / 3, retry=duration * 2 / 15, settle=min(1.0, duration / 15)
+        )
 
 
 class Election:
