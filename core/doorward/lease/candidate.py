@@ -26,7 +26,7 @@ __all__ = ["LEASE", "Candidate"]
 
 LEASE = Resource("Lease.coordination.k8s.io", "leases")
 JITTER = 0.2
-"""By which part of it a pause may be longer, so that candidates don't march in step."""
+"""The part of ``Terms.retry`` by which a pause may be longer, so that candidates don't march in step."""
 
 _log = structlog.get_logger(__name__)
 
@@ -205,7 +205,7 @@ class Candidate:
             await asyncio.sleep(retry)
             return
         left = self._election.free_in(self._clock())
-        pause = (left or retry) * (1 + random.uniform(0, JITTER))
+        pause = (left or retry) + random.uniform(0, JITTER * retry)
         try:
             async with asyncio.timeout(pause):
                 await self._news.wait()

@@ -32,7 +32,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     retry: float = 2.0
     """It is renewed, or tried for again, so often."""
     settle: float = 1.0
-    """Who takes it over from another waits for so long before it acts, to have seen what that one wrote last."""
+    """Who takes one that was left waits for so long before it acts, to have seen what was written last."""
 
     @classmethod
     def of(cls, duration: float) -> Terms:
@@ -123,7 +123,7 @@ class Election:
 
     def won(self, lease: JsonObject, began: float, now: float) -> None:
         """The bid that was sent no earlier than ``began`` was taken, and this is the Lease since."""
-        if self._spec and self.holder != self.identity:
+        if self._spec and not self.holder:  # one that ran out was its holder's for longer than that one wrote
             self._begins = now + self.terms.settle
         self.observe(lease, now)
         if self.holder == self.identity:
