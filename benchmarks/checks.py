@@ -27,6 +27,7 @@ from doorward_daemon.authz.server import Checks, serving
 from doorward_daemon.authz.watched import WatchedDoors
 
 from benchmarks.figure import Figure, Scale
+from tests.controlplane.server import free_port
 
 DOORS, CLIENTS = 1000, 10
 CONNECTIONS = 8
@@ -64,8 +65,7 @@ def measure(scale: Scale) -> list[Figure]:
 
 @contextmanager
 def _service() -> Iterator[tuple[int, int]]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = int(taken.getsockname()[1])
+    port = free_port()
     process = Process(target=_serve, args=(port,), daemon=True)
     process.start()
     try:

@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 import structlog
@@ -206,12 +207,9 @@ class Candidate:
             return
         left = self._election.free_in(self._clock())
         pause = (left or retry) + random.uniform(0, JITTER * retry)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._news.wait()
-        except TimeoutError:
-            return
-        # Its holder's renewals are news as well, many more than there is to do about them.
 
     # -- leaving -----------------------------------------------------------------------------------------------------
 

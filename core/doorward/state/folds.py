@@ -75,9 +75,7 @@ def started(state: State, event: Started) -> list[Record]:
     _forget_strangers(state)
     for uid, memory in state.services.memories():
         state.services.remember(uid, memories.after_start(memory, state.now))
-    for kind in state.backends.claiming:
-        for fact in state.facts.of_kind(kind):
-            state.reserve(fact.ref, record.number)
+    _reserve_all(state, record.number)
     for kind in state.backends.sources:
         for fact in state.facts.of_kind(kind):
             state.queue.add(fact.ref, fact.number)
@@ -98,14 +96,17 @@ def leading(state: State, event: Leading) -> list[Record]:
         state.born.clear()
         state.unlisted.clear()
         state.reads.clear()
-        for kind in state.backends.claiming:
-            for fact in state.facts.of_kind(kind):
-                state.reserve(fact.ref, record.number)
+        _reserve_all(state, record.number)
     state.queue.clear()
-    services = (fact for kind in state.backends.sources for fact in state.facts.of_kind(kind))
-    for fact in sorted(services, key=lambda fact: state.age(fact.ref)):
-        state.queue.add_to_backlog(fact.ref, fact.number)
+    state.add_all(sorted(state.all_services(), key=state.age))
     return [record]
+
+
+def _reserve_all(state: State, cause: int) -> None:
+    """Note anew which hosts every object serves, and for whom."""
+    for kind in state.backends.claiming:
+        for fact in state.facts.of_kind(kind):
+            state.reserve(fact.ref, cause)
 
 
 def _forget_strangers(state: State) -> None:
