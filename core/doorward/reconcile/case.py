@@ -10,16 +10,19 @@ import msgspec
 
 from doorward.backends import BackendError, Backends
 from doorward.door.components import external_name, is_external
+from doorward.door.wanted import WantedDoor
+from doorward.hosts.granting import Denied
 from doorward.hosts.losses import claims_of
 from doorward.hosts.ownership import Ownership
 from doorward.model.action import Action
-from doorward.model.door import Warning
+from doorward.model.door import Door, Warning
 from doorward.model.reference import SERVICE, Ref
 from doorward.model.refusal import Refusal
 from doorward.plan.external_name import ExternalNames
 from doorward.plan.finalizer import keep_finalizers, kinds_held, left_alone, spare_kinds
 from doorward.plan.plan import Plan, Situation
 from doorward.plan.write import Write
+from doorward.render.rendering import Rendered
 from doorward.report.condition import yielded_warnings
 from doorward.report.event_recorder import events, is_from_journal
 from doorward.report.foreseen import Foreseen
@@ -54,6 +57,18 @@ class Decision(msgspec.Struct, kw_only=True):
     report: Report | None = None
     foreseen: Foreseen | None = None
     """What is to be reported once the writes have come back as they went out."""
+    asked: WantedDoor | None = None
+    """The door that it asks for, as far as that can be told."""
+    door: Door | None = None
+    """The door that it gets; None while nothing opens, and where it is held."""
+    rendered: Rendered | None = None
+    """The objects of that door, once what drains is gone."""
+    denied: list[Denied] = []
+    """What it asks for and doesn't get."""
+    refusal: Refusal | None = None
+    """Why it can't have the door that it asks for."""
+    warnings: list[Warning] = []
+    """What its users should know."""
 
 
 class Tables(Protocol):
@@ -183,6 +198,7 @@ class Case:
         silent = self.first and not writes and not is_from_journal(plan.memory)
         memory, told = events(s.service, [*self.warnings, *plan.warnings], plan.memory, self.now, silent=silent)
         self.decision.wake = plan.wake
+        self.decision.warnings = [*self.warnings, *plan.warnings]
         self.decision.report = report
         self.decision.writes = [*writes, *told]
         self.decision.memory = memory

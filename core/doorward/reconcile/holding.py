@@ -20,6 +20,7 @@ def refuse(case: Case, service: InferenceService, settings: Settings, refusal: R
     """Keep what stands, but for what is closed, and say why."""
     for kind in case.kinds.all():
         case.kinds.require(kind)
+    case.decision.refusal, case.decision.door = refusal, None
     report = report_of(refusal, kept=_is_kept(case, service))
     case.finish(case.situation(service), hold_door(case, service, settings, closed=closed), report)
 

@@ -42,6 +42,7 @@ def open_door(
     if taken := case.name_is_taken():
         raise taken
     want = wanted(service, settings, exposure, case.reader, case.kinds, case.ours, case.backends, unguarded)
+    case.decision.asked = want
     if not closed:
         case.require_claiming_kinds()
     if not want.opens:
@@ -59,6 +60,8 @@ def open_door(
     door, final = granted.door, with_all_hosts
     if door is not want.door:
         final = renderer.render(service, door)
+    decision = case.decision
+    decision.door, decision.rendered, decision.denied = door, final, granted.denied
 
     lost = _lost(case, granted, final, settings)
     open_to = open_to_all(case, service, settings) if want.door.guard else []

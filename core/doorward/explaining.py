@@ -1,0 +1,42 @@
+"""An engine that can say why: it keeps what it decided last of each door, for people who ask.
+
+What a decision was made from is in the decision (:class:`doorward.reconcile.Decision`): the door that was asked for,
+the one that is given, its objects, what was denied or refused, and the writes.  Nothing is worked out a second time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from doorward.engine import Engine
+from doorward.model.event import Record
+from doorward.model.reference import JsonObject, Ref
+from doorward.reconcile import Decision
+from doorward.state.facts import Fact
+from doorward.state.work_queue import Due
+
+
+class ExplainingEngine(Engine):
+    """Decides as any :class:`.Engine` does."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.decisions: dict[Ref, Decision] = {}
+        """The newest on each service."""
+
+    def _take_up(self, fact: Fact, decision: Decision, due: Due, *, first: bool) -> list[Record]:
+        self.decisions[fact.ref] = decision
+        return super()._take_up(fact, decision, due, first=first)
+
+    def _forget(self, ref: Ref, cause: int) -> None:
+        self.decisions.pop(ref, None)
+        super()._forget(ref, cause)
+
+    def known(self) -> list[Ref]:
+        """Every service that is there."""
+        return list(self._state.all_services())
+
+    def object(self, ref: Ref) -> JsonObject | None:
+        """An object as it was last seen, trimmed to what matters; None where there is none."""
+        fact = self._state.facts.get(ref)
+        return fact.object() if fact else None

@@ -1,0 +1,135 @@
+"""One line for each door: what is reported of it, and by which backend it is opened.
+
+The report is that of the service's status: URL, condition and reason, as the daemon wrote them.  The backend stands in
+no object: it is what the engine chooses, here as in the daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from doorward.explaining import ExplainingEngine
+from doorward.model.reference import JsonObject, Ref
+from doorward.model.timestamp import rfc3339
+
+from doorward_daemon.asking.printing import Cell, age, filled
+from doorward_daemon.asking.services import About
+
+__all__ = ["COLUMNS", "Row", "row", "rows"]
+
+COLUMNS = ("NAMESPACE", "SERVICE", "BACKEND", "URL", "READY", "REASON", "AGE")
+DOOR_READY = "doorward.io/DoorReady"
+INGRESS_READY = "IngressReady"
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """How one door stands."""
+
+    ref: Ref
+    backend: str
+    url: str
+    ready: str
+    reason: str
+    message: str
+    created: float | None
+
+    def cells(self, now: float) -> list[Cell]:
+        """In the order of :data:`COLUMNS`."""
+        color = {"True": "green", "False": "red"}.get(self.ready, "yellow")
+        old = "" if self.created is None else age(now - self.created)
+        ref = self.ref
+        return [ref.namespace, ref.name, self.backend, self.url, (self.ready, color), self.reason, old]
+
+    def plain(self) -> JsonObject:
+        """For programs."""
+        return {
+            "namespace": self.ref.namespace,
+            "service": self.ref.name,
+            "kind": self.ref.kind,
+            **filled({"backend": self.backend, "url": self.url}),
+            "ready": self.ready or "Unknown",
+            **filled({"reason": self.reason, "message": self.message}),
+            **({} if self.created is None else {"created": rfc3339(self.created)}),
+        }
+
+
+def rows(engine: ExplainingEngine, about: About) -> list[Row]:
+    """The doors that are asked about, by namespace and name."""
+    return [found for ref in asked(engine, about) if (found := row(engine, ref))]
+
+
+def asked(engine: ExplainingEngine, about: About) -> list[Ref]:
+    """The services that are asked about."""
+    refs = (ref for ref in engine.known() if about.has(ref))
+    return sorted(refs, key=lambda ref: (ref.namespace, ref.name, ref.kind))
+
+
+def row(engine: ExplainingEngine, ref: Ref) -> Row | None:
+    """The door of one service; None where there is no such service."""
+    service = engine.object(ref)
+    if service is None:
+        return None
+    status = service.get("status") or {}
+    setting = engine.settings.condition_type if engine.settings else INGRESS_READY
+    type_ = engine.backends.sources[ref.kind].condition_type(setting)
+    condition = _condition(status.get("conditions"), type_)
+    shared = condition.get("type") == INGRESS_READY
+    url = (status.get("url") or "") if shared or not condition else _url_in(str(condition.get("message") or ""))
+    return Row(
+        ref=ref,
+        backend=backend_of(engine, ref, service),
+        url=str(url),
+        ready=str(condition.get("status") or ""),
+        reason=str(condition.get("reason") or ""),
+        message=str(condition.get("message") or ""),
+        created=_seconds(service["metadata"].get("creationTimestamp")),
+    )
+
+
+def backend_of(engine: ExplainingEngine, ref: Ref, service: JsonObject) -> str:
+    """The backend that opens the outside door; empty where there is none.
+
+    Of a door that is held nobody can say what it asks for: it is that of the objects which stand.
+    """
+    decision = engine.decisions.get(ref)
+    if decision and decision.refusal is None and decision.asked:
+        return decision.asked.door.backend
+    kinds = {each.kind for each, _ in engine.objects(service["metadata"].get("uid", ""))}
+    writers = _writers(engine, kinds)
+    return writers[0] if len(writers) == 1 else ""
+
+
+def _writers(engine: ExplainingEngine, kinds: Iterable[str]) -> list[str]:
+    """The backends, but for those of Services, that write one of these kinds."""
+    backends = engine.backends
+    return [
+        name
+        for name in backends.by_name
+        if name not in backends.hostless
+        and any(watch.resource.kind in kinds for watch in backends.described(name) if watch.owned != "nothing")
+    ]
+
+
+def _condition(conditions: object, type_: str) -> JsonObject:
+    """The condition that doors are reported in; where it isn't there, the one that takes its place."""
+    known = [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
+    for wanted in (type_, DOOR_READY):
+        for each in known:
+            if each.get("type") == wanted:
+                return each
+    return {}
+
+
+def _url_in(message: str) -> str:
+    """The URL that a condition's message begins with, where the status has no place for it."""
+    first = message.partition(": ")[0]
+    return first if first.startswith(("http://", "https://")) and " " not in first else ""
+
+
+def _seconds(stamp: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(stamp)).timestamp()
+    except ValueError:
+        return None

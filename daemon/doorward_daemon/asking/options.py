@@ -1,0 +1,47 @@
+"""The options that every command which asks has."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from doorward_daemon.asking.completing import complete_services
+
+__all__ = ["AllNamespaces", "Format", "Journal", "Namespace", "OneService", "Output", "Services"]
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    yaml = "yaml"
+
+
+Output = Annotated[Format, typer.Option("--output", "-o", help="How to print.")]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAMESPACE",
+        help="Where the services are. [default: that of the kubeconfig's context]",
+        show_default=False,
+    ),
+]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Those of every namespace.")]
+Services = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Services, as NAME or NAMESPACE/NAME.", autocompletion=complete_services),
+]
+OneService = Annotated[
+    str, typer.Argument(metavar="NAME", help="A service, as NAME or NAMESPACE/NAME.", autocompletion=complete_services)
+]
+Journal = Annotated[
+    str, typer.Option("--journal", metavar="FILE", help="The journal that the daemon keeps (run --journal).")
+]
+OptionalJournal = Annotated[
+    str | None, typer.Option("--journal", metavar="FILE", help="The journal that the daemon keeps (run --journal).")
+]
+Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", metavar="FILE")]
