@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 from doorward.engine import Engine
-from doorward.journal import Journal, MemoryJournal, SqliteJournal
+from doorward.journal import Journal, JournalError, MemoryJournal, SqliteJournal
 from doorward.journal.encoding import decode_all
 from doorward.model.event import AnyEvent, Elapsed, Observed, Record, Started
 
@@ -111,6 +111,27 @@ def test_the_newest_snapshot_counts(journal: Journal) -> None:
     journal.snapshot(state(8), through=8)
     journal.snapshot(state(4), through=4)
     assert list(journal.restore()) == [*state(8), record(9)]
+
+
+def test_the_state_after_any_record_is_restored_from_the_snapshot_before_it(journal: Journal) -> None:
+    journal.append(records(1, 9))
+    journal.snapshot(state(4), through=4)
+    journal.snapshot(state(8), through=8)
+    assert list(journal.restore(3)) == records(1, 3)
+    assert list(journal.restore(4)) == state(4)
+    assert list(journal.restore(7)) == [*state(4), *records(5, 7)]
+    assert list(journal.restore(9)) == [*state(8), record(9)]
+
+
+@pytest.mark.parametrize("number", [2, 10])
+def test_a_state_that_retention_let_go_or_that_never_was_is_an_error(make: Make, number: int) -> None:
+    journal = make(retention_age=1.0)
+    journal.append(records(1, 9))
+    journal.snapshot(state(4), through=4)
+    journal.prune(now=1e9)
+    assert list(journal.restore(5)) == [*state(4), record(5)]
+    with pytest.raises(JournalError, match=f"as of record {number}"):
+        list(journal.restore(number))
 
 
 def test_a_snapshot_taken_again_replaces_the_former(journal: Journal) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from doorward.journal.encoding import without_secrets
+from doorward.journal.errors import JournalError
 from doorward.model.event import Record
 
 
@@ -52,11 +53,14 @@ class MemoryJournal:
         kept.append(_Snapshot(through, self._at(through), tuple(without_secrets(records))))
         self._snapshots = sorted(kept, key=lambda each: each.through)
 
-    def restore(self) -> Iterator[Record]:
-        if not self._snapshots:
-            return self.replay()
-        newest = self._snapshots[-1]
-        return iter((*newest.records, *self.replay(newest.through)))
+    def restore(self, through: int | None = None) -> Iterator[Record]:
+        end = self.last_number if through is None else through
+        newest = next((each for each in reversed(self._snapshots) if each.through <= end), None)
+        start = newest.through if newest else 0
+        after = [record for record in self.replay(start) if record.number <= end]
+        if through is not None and len(after) != end - start:
+            raise forgotten("this journal", through)
+        return iter((*(newest.records if newest else ()), *after))
 
     def chain(self, number: int) -> list[Record]:
         links: list[Record] = []
@@ -104,6 +108,11 @@ def in_turn(last: int, records: Sequence[Record]) -> None:
         if record.number != last + 1:
             raise ValueError(f"record {record.number} is out of turn: the journal ends with {last}")
         last = record.number
+
+
+def forgotten(where: str, through: int) -> JournalError:
+    """Why there is no state after record ``through``."""
+    return JournalError(f"{where}: keeps no state as of record {through}; ask for a later one that is there")
 
 
 def reached(last: int, through: int) -> None:

@@ -52,8 +52,12 @@ class Journal(Protocol):
         """Keep the state after record ``through`` (commits first).  Raises ValueError for a number not reached yet."""
         ...
 
-    def restore(self) -> Iterator[Record]:
-        """The records of the newest snapshot, then all records after it: what the engine's state is the fold of."""
+    def restore(self, through: int | None = None) -> Iterator[Record]:
+        """The records of the newest snapshot, then all records after it: what the engine's state is the fold of.
+
+        With ``through``, the state after that record: the newest snapshot that isn't later, and the records up to it.
+        Raises JournalError where retention, or damage, has left nothing that it could follow from.
+        """
         ...
 
     def chain(self, number: int) -> list[Record]:

@@ -21,12 +21,14 @@ from doorward.journal.encoding import checksum, decode, decode_all, encode, with
 from doorward.journal.errors import JournalError
 from doorward.journal.file import READING_ERRORS, VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
 from doorward.journal.lock import Lock
-from doorward.journal.memory import in_turn, reached
+from doorward.journal.memory import forgotten, in_turn, reached
 from doorward.journal.salvage import Sound, finish, intact, salvage, survey
 from doorward.model.event import Record
 
 log = structlog.get_logger("doorward.journal")
 
+_LARGEST = (1 << 63) - 1
+"""The largest number that SQLite holds."""
 _CHUNK = 500
 """Rows that are read at a time: a reader that pauses holds nothing open that would keep the log from shrinking."""
 
@@ -121,26 +123,42 @@ class SqliteJournal:
             )
             self._snapshot_at = max(self._snapshot_at, through)
 
-    def restore(self) -> Iterator[Record]:
+    def restore(self, through: int | None = None) -> Iterator[Record]:
         """As :meth:`Journal.restore`; where the newest snapshot is damaged, from an older one."""
         self._flush()
-        through = 0
-        for (number,) in self._rows("SELECT through FROM snapshots ORDER BY through DESC"):
+        end = _LARGEST if through is None else through
+        start = 0
+        for (number,) in self._rows("SELECT through FROM snapshots WHERE through <= ? ORDER BY through DESC", end):
             row = self._row("SELECT through, crc, body FROM snapshots WHERE through = ?", number)
             if row is not None and intact(*row):
-                through = number
+                start = number
                 yield from self._decoded_all(number, row[2])
                 break
             log.warning("a snapshot is damaged", file=str(self.path), through=number)
-        first = self._row("SELECT min(number) FROM records WHERE number > ?", through)
-        if first is not None and first[0] is not None and first[0] != through + 1:
-            if through:
-                log.warning("the journal is damaged here", file=str(self.path), record=through + 1)
+        if through is not None:
+            yield from self._run(start, through)
+            return
+        first = self._row("SELECT min(number) FROM records WHERE number > ?", start)
+        if first is not None and first[0] is not None and first[0] != start + 1:
+            if start:
+                log.warning("the journal is damaged here", file=str(self.path), record=start + 1)
                 return
             log.warning(
                 "the journal's beginning is lost; what follows is restored", file=str(self.path), first=first[0]
             )
-        yield from self.replay(through)
+        yield from self.replay(start)
+
+    def _run(self, start: int, end: int) -> Iterator[Record]:
+        """The records after ``start`` up to ``end``, all of them.  Raises JournalError where some aren't there."""
+        for record in self.replay(start) if start < end else ():
+            if record.number != start + 1:
+                break
+            yield record
+            start = record.number
+            if start == end:
+                return
+        if start != end:
+            raise forgotten(str(self.path), end)
 
     def chain(self, number: int) -> list[Record]:
         self._flush()

@@ -18,6 +18,8 @@ __all__ = ["Cell", "age", "echo", "filled", "line", "plain", "structured", "styl
 Cell = str | tuple[str, str]
 """Text, or text and the color that it has on a terminal."""
 
+WIDEST = 64
+"""Characters of the widest column."""
 GAP = "   "
 NONE = "-"
 """What a table shows for nothing."""
@@ -29,12 +31,18 @@ def plain(text: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, widths: list[int] | None = None) -> list[str]:
-    """Lines, as kubectl's; the head is left out where ``widths`` of an earlier table are given, which grow."""
+    """Lines, as kubectl's; the head is left out where ``widths`` of an earlier table are given, which grow.
+
+    What is longer than :data:`WIDEST` moves the rest of its own line alone.
+    """
     cells = [[_cell(each) for each in row] for row in rows]
     head = [(name, "") for name in columns]
     first = not widths
     grown = widths if widths is not None else []
-    grown[:] = [max(0 if first else grown[n], *(len(row[n][0]) for row in (head, *cells))) for n in range(len(columns))]
+    grown[:] = [
+        max(0 if first else grown[n], *(min(WIDEST, len(row[n][0])) for row in (head, *cells)))
+        for n in range(len(columns))
+    ]
     lines = [_line([(text, "bold") for text, _ in head], grown)] if first else []
     return [*lines, *(_line(row, grown) for row in cells)]
 

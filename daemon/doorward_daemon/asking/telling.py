@@ -1,0 +1,35 @@
+"""The story of one door, printed."""
+
+from __future__ import annotations
+
+import typer
+from doorward.backends import Backends, installed_sources
+
+from doorward_daemon.asking import journals
+from doorward_daemon.asking.failing import Unanswered, say
+from doorward_daemon.asking.printing import echo, structured, table
+from doorward_daemon.asking.services import About
+from doorward_daemon.asking.story import COLUMNS, tell
+
+__all__ = ["log"]
+
+
+def log(where: str, service: str, namespace: str, since: str, format: str) -> int:
+    """Print it; gives the exit status.  Raises JournalError, Unanswered."""
+    ((namespace, name),) = About.of([service], namespace).names
+    earliest = journals.since(since) if since else 0.0
+    kinds = Backends(sources=installed_sources()).sources
+    with journals.opened(where) as journal:
+        if not journal.last_number:
+            raise Unanswered(f"{where}: the journal is empty")
+        lines = list(tell(journal, namespace, name, kinds, journals.beginning(journal)))
+    told = [line for line in lines if line.at >= earliest]
+    if not lines:
+        say("error", typer.colors.RED, f"the journal knows no service {namespace}/{name}")
+        return 1
+    if format != "table":
+        echo(structured([line.plain() for line in told], format), nl=False)
+        return 0
+    for line in table(COLUMNS, [line.cells() for line in told]) if told else ():
+        echo(line)
+    return 0
