@@ -32,6 +32,11 @@ class ExplainingEngine(Engine):
         self.decisions.pop(ref, None)
         super()._forget(ref, cause)
 
+    @property
+    def now(self) -> float:
+        """Its time, in seconds since the epoch: that of what it was told last."""
+        return self._state.now
+
     def known(self) -> list[Ref]:
         """Every service that is there."""
         return list(self._state.all_services())

@@ -55,9 +55,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def rows(engine: ExplainingEngine, about: About) -> list[Row]:
-    """The doors that are asked about, by namespace and name."""
-    return [found for ref in asked(engine, about) if (found := row(engine, ref))]
+def rows(engine: ExplainingEngine, about: About, *, then: bool = False) -> list[Row]:
+    """The doors that are asked about, by namespace and name; ``then``: each with the backend of what stands, whichever
+    it would have today."""
+    return [found for ref in asked(engine, about) if (found := row(engine, ref, then=then))]
 
 
 def asked(engine: ExplainingEngine, about: About) -> list[Ref]:
@@ -66,7 +67,7 @@ def asked(engine: ExplainingEngine, about: About) -> list[Ref]:
     return sorted(refs, key=lambda ref: (ref.namespace, ref.name, ref.kind))
 
 
-def row(engine: ExplainingEngine, ref: Ref) -> Row | None:
+def row(engine: ExplainingEngine, ref: Ref, *, then: bool = False) -> Row | None:
     """The door of one service; None where there is no such service."""
     service = engine.object(ref)
     if service is None:
@@ -79,7 +80,7 @@ def row(engine: ExplainingEngine, ref: Ref) -> Row | None:
     url = (status.get("url") or "") if shared or not condition else _url_in(str(condition.get("message") or ""))
     return Row(
         ref=ref,
-        backend=backend_of(engine, ref, service),
+        backend=_backend(engine, ref, service, then=then),
         url=str(url),
         ready=str(condition.get("status") or ""),
         reason=str(condition.get("reason") or ""),
@@ -88,16 +89,18 @@ def row(engine: ExplainingEngine, ref: Ref) -> Row | None:
     )
 
 
-def backend_of(engine: ExplainingEngine, ref: Ref, service: JsonObject) -> str:
+def _backend(engine: ExplainingEngine, ref: Ref, service: JsonObject, *, then: bool) -> str:
     """The backend that opens the outside door; empty where there is none.
 
     Of a door that is held nobody can say what it asks for: it is that of the objects which stand.
     """
     decision = engine.decisions.get(ref)
-    if decision and decision.refusal is None and decision.asked:
-        return decision.asked.door.backend
-    kinds = {each.kind for each, _ in engine.objects(service["metadata"].get("uid", ""))}
-    writers = _writers(engine, kinds)
+    chosen = decision.asked.door.backend if decision and decision.refusal is None and decision.asked else None
+    if chosen is not None and not then:
+        return chosen
+    writers = _writers(engine, {each.kind for each, _ in engine.objects(service["metadata"].get("uid", ""))})
+    if chosen in writers:
+        return chosen or ""
     return writers[0] if len(writers) == 1 else ""
 
 
