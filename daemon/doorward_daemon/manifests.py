@@ -43,10 +43,11 @@ class Document(msgspec.Struct, frozen=True):
         return InputError(self.file, self.line, reason)
 
 
-def read(names: Iterable[str], services: Collection[Resource]) -> list[Document]:
+def read(names: Iterable[str], services: Collection[Resource] = ()) -> list[Document]:
     """Every object in these files, folders (their ``.yaml``, ``.yml`` and ``.json`` files) and ``-``, standard input.
 
-    ``services`` are the kinds that doors are for.  Raises InputError for the first thing that is wrong.
+    ``services`` are the kinds that doors are for, of which there has to be one; none are named: whatever there is.
+    Raises InputError for the first thing that is wrong.
     """
     documents = [document for name in names for file in _files(name) for document in _documents(*file)]
     seen: dict[Ref, Document] = {}
@@ -57,7 +58,7 @@ def read(names: Iterable[str], services: Collection[Resource]) -> list[Document]
         if first is not document:
             raise document.error(f"{ref} is there twice; the other one is in {first.file}, line {first.line}")
     kinds = {resource.kind for resource in services}
-    if not any(kind_of(document.object) in kinds for document in documents):
+    if kinds and not any(kind_of(document.object) in kinds for document in documents):
         raise _nothing_to_render(names, documents, services)
     return documents
 

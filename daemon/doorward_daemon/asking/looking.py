@@ -19,11 +19,11 @@ from doorward.backends import OME, Backends
 from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME, Engine
-from doorward.model.event import AnyEvent, Elapsed, Started
-from doorward.model.reference import CONFIG_MAP, SECRETS, JsonObject
+from doorward.model.event import AnyEvent, Elapsed, Observed, Started
+from doorward.model.reference import CONFIG_MAP, SECRETS, JsonObject, Ref
 from doorward.runtime.collection import Collection
 
-__all__ = ["Listed", "Reached", "connect", "look", "names_of_services"]
+__all__ = ["Listed", "Reached", "connect", "look", "look_at", "names_of_services"]
 
 PAGE = 500
 """Objects that one request lists, as kubectl does."""
@@ -68,10 +68,9 @@ async def look(cluster: Cluster, engine: Engine, clock: Callable[[], float] = ti
     seen = list(await _all(cluster, _collections(engine)))
     for listed in seen:
         _tell(engine, listed, clock())
-    for kind, events in (await _kept_elsewhere(engine, clock)).items():
-        assert kind in engine.scopes
-        for event in events:
-            engine.receive(event)
+    for listed in await _kept_elsewhere(engine, clock):
+        seen.append(listed)
+        _tell(engine, listed, clock())
     _decide(engine, clock)
     asked = {each.collection for each in seen}
     while secrets := [each for each in _secrets(engine) if each not in asked]:
@@ -81,6 +80,11 @@ async def look(cluster: Cluster, engine: Engine, clock: Callable[[], float] = ti
             _tell(engine, listed, clock())
         _decide(engine, clock)
     return seen
+
+
+async def look_at(cluster: Cluster, secrets: Iterable[Ref]) -> Sequence[Listed]:
+    """The same of Secrets, each by its name."""
+    return await _all(cluster, [Collection(SECRETS, ref.namespace, ref.name) for ref in secrets])
 
 
 async def names_of_services(
@@ -130,19 +134,21 @@ def _secrets(engine: Engine) -> list[Collection]:
     return [Collection(SECRETS, ref.namespace, ref.name) for ref in sorted(engine.secrets)]
 
 
-async def _kept_elsewhere(engine: Engine, clock: Callable[[], float]) -> dict[str, list[AnyEvent]]:
+async def _kept_elsewhere(engine: Engine, clock: Callable[[], float]) -> list[Listed]:
     """What backends keep outside of the API server; a kind whose backend can't tell may not be listed."""
     if not engine.backends.external:
-        return {}
+        return []
     from doorward.runtime.external import External
 
-    told: dict[str, list[AnyEvent]] = {}
+    told = []
     for kind, backend in engine.backends.external.items():
-        resource = engine.backends.resources[kind]
+        collection = Collection(engine.backends.resources[kind])
         try:
-            told[kind] = list(await External(backend, resource, clock).observed())
+            events = await External(backend, collection.resource, clock).observed()
         except ApiError as error:
-            told[kind] = Collection(resource).unlisted("forbidden", clock(), str(error))
+            told.append(Listed(collection=collection, state="forbidden", message=str(error)))
+            continue
+        told.append(Listed(collection=collection, items=[e.object for e in events if isinstance(e, Observed)]))
     return told
 
 

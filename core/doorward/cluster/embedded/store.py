@@ -391,6 +391,16 @@ class Store:
         self._track(served, served.storage, entry.object, new, ownership.COLLECTOR, "")
         self._commit(served, key, new)
 
+    def put(self, resource: Resource, obj: JsonObject) -> None:
+        """Have an object stand as it is given, identity and status included, whatever stood, and checked by nobody."""
+        kind, _ = self._kind(resource, None)
+        new = _copied(obj)
+        meta = new["metadata"]
+        meta.setdefault("uid", self._uids(self._version + 1))
+        meta.setdefault("creationTimestamp", self._time())
+        new["apiVersion"] = kind.resource.api_version(kind.storage)
+        self._commit(kind, (meta.get("namespace") or "", meta["name"]), new)
+
     def withdraw(self, kind: str) -> None:
         """Serve a kind no longer; its objects are gone, and no watch tells so."""
         self._kinds.pop(kind, None)
