@@ -283,20 +283,26 @@ class Backends:
 
         Setting ``defaultBackend`` comes after those that decide, and before those that are asked last.
         """
+        return self.selection(door, settings)[0]
+
+    def selection(self, door: Door, settings: Settings) -> tuple[str | None, str]:
+        """The same, and who says so: ``plugin NAME`` or ``setting defaultBackend``."""
         if not door.ingress:
             return self._select_hostless(door, settings)
         default = _default(door, settings)
         for backend in self._selecting:
             if default and backend.name in self._last:
-                return default
+                break
             if answer := backend.select(door, settings):
-                return answer
-        return default or None
+                return answer, f"plugin {backend.name}"
+        return default or None, "setting defaultBackend"
 
-    def _select_hostless(self, door: Door, settings: Settings) -> str | None:
+    def _select_hostless(self, door: Door, settings: Settings) -> tuple[str | None, str]:
         """Where no ingress may be made, only backends of Services are asked: nothing opens what is switched off."""
-        asked = (backend for backend in self._selecting if backend.name in self.hostless)
-        return next((answer for backend in asked if (answer := backend.select(door, settings))), None)
+        for backend in self._selecting:
+            if backend.name in self.hostless and (answer := backend.select(door, settings)):
+                return answer, f"plugin {backend.name}"
+        return None, ""
 
     def renderers(self, selected: str) -> list[Backend]:
         """All of them; the one that opens the door last, since the door leads through what the others put beside it."""

@@ -6,13 +6,20 @@ the one that is given, its objects, what was denied or refused, and the writes. 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from msgspec.structs import replace
+
+from doorward.door import causes
+from doorward.door.causes import Part
 from doorward.engine import Engine
 from doorward.model.event import Record
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.refusal import Refusal
 from doorward.reconcile import Decision
 from doorward.state.facts import Fact
+from doorward.state.inference_service import legible, parse
 from doorward.state.work_queue import Due
 
 
@@ -31,6 +38,18 @@ class ExplainingEngine(Engine):
     def _forget(self, ref: Ref, cause: int) -> None:
         self.decisions.pop(ref, None)
         super()._forget(ref, cause)
+
+    def parts(self, ref: Ref) -> list[Part]:
+        """Why the door of a service is as it is; none where there is no such service, or no settings."""
+        fact, settings, decision = self._state.facts.get(ref), self._state.settings, self.decisions.get(ref)
+        if fact is None or settings is None:
+            return []
+        service = legible(fact.object(), self.backends.sources[ref.kind])
+        with suppress(Refusal):
+            service = parse(fact, self.backends.sources[ref.kind])
+        words = service.source.words
+        found = causes.parts(service, settings, self.backends, decision.asked if decision else None)
+        return [replace(each, causes=tuple(words(cause) for cause in each.causes if cause)) for each in found]
 
     @property
     def now(self) -> float:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from doorward_daemon import demo, render, run, simulate
-from doorward_daemon.asking import diff, get, log, plugins, replay
+from doorward_daemon.asking import diff, explain, get, log, plugins, replay
 from doorward_daemon.authz import command as authz
 from doorward_daemon.plugin import command as plugin
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command("run")(run.command)
 app.command("render")(render.command)
 app.command("get")(get.command)
+app.command("explain")(explain.command)
 app.command("diff")(diff.command)
 app.command("log")(log.command)
 app.command("replay")(replay.command)

@@ -38,6 +38,24 @@ class Document(msgspec.Struct, frozen=True):
     file: str
     line: int
     object: JsonObject
+    node: Any = None
+    """Its YAML, which knows the lines."""
+
+    def line_of(self, *path: str) -> int | None:
+        """The line in which a field begins; None where it isn't there."""
+        found = self.node_at(*path)
+        return found[0].start_mark.line + 1 if found else None
+
+    def node_at(self, *path: str) -> tuple[yaml.Node, yaml.Node] | None:
+        """Name and value of a field."""
+        value, found = self.node, None
+        for name in path:
+            pairs = value.value if isinstance(value, yaml.MappingNode) else ()
+            found = next((pair for pair in pairs if pair[0].value == name), None)
+            if found is None:
+                return None
+            value = found[1]
+        return found
 
     def error(self, reason: str) -> InputError:
         return InputError(self.file, self.line, reason)
@@ -118,27 +136,27 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _documents(file: str, text: str) -> Iterator[Document]:
-    for line, content in _parsed(file, text):
+    for node, content in _parsed(file, text):
         if content is None:
             continue
-        document = Document(file, line, content)
+        document = Document(file, node.start_mark.line + 1, content, node)
         if not isinstance(content, dict):
             what = "a list" if isinstance(content, list) else f"{str(content)[:60]!r}"
             raise document.error(f"a document must be a mapping with apiVersion, kind and metadata, and this is {what}")
-        plain = Document(file, line, _plain(document))
+        plain = Document(file, document.line, _plain(document), node)
         for item in _taken_apart(plain):
             _check(item)
             yield item
 
 
-def _parsed(file: str, text: str) -> Iterator[tuple[int, Any]]:
-    """The documents of a file, each with the line that it begins in."""
+def _parsed(file: str, text: str) -> Iterator[tuple[yaml.Node, Any]]:
+    """The documents of a file."""
     try:
         loader = _Loader(text)
         while loader.check_node():
             node = loader.get_node()
             assert node is not None
-            yield node.start_mark.line + 1, loader.construct_document(node)
+            yield node, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(filter(None, (error.context, error.problem)))
@@ -167,7 +185,9 @@ def _taken_apart(document: Document) -> Iterator[Document]:
     for index, item in enumerate(items):
         if not isinstance(item, dict):
             raise document.error(f"items[{index}] must be a mapping with apiVersion, kind and metadata")
-        yield Document(document.file, document.line, item)
+        within = document.node_at("items")
+        node = within[1].value[index] if within and isinstance(within[1], yaml.SequenceNode) else None
+        yield Document(document.file, document.line, item, node)
 
 
 def _check(document: Document) -> None:

@@ -23,7 +23,7 @@ from doorward_daemon.healthy import Healthy
 from doorward_daemon.manifests import Document
 from doorward_daemon.served import as_served
 
-__all__ = ["Finding", "Rendered", "render"]
+__all__ = ["Finding", "Rendered", "World", "play", "render"]
 
 EPOCH = 1_767_225_600.0
 """2026-01-01T00:00:00Z: when what has no creation time was created, unless something given is younger."""
@@ -67,15 +67,13 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True):
     """The manifests that were given."""
 
 
-class _World(Offline):
+class World(Offline):
     """The cluster that the manifests describe."""
 
-    def __init__(self, backends: Backends, settings_namespace: str, now: float) -> None:
+    def __init__(self, engine: Engine, now: float) -> None:
         clock = Clock(now)
-        served = [as_served(r) for kind, r in backends.resources.items() if kind not in BUILT_IN]
-        store = Store(served, clock=clock, collecting=False)
-        engine = Engine(backends, settings_namespace=settings_namespace, use_defaults=True)
-        super().__init__(engine, store, clock)
+        served = [as_served(r) for kind, r in engine.backends.resources.items() if kind not in BUILT_IN]
+        super().__init__(engine, Store(served, clock=clock, collecting=False), clock)
 
     def add(self, obj: JsonObject) -> Ref:
         """Let an object be there as it was given, its identity and status included.  Raises ApiError."""
@@ -120,7 +118,27 @@ def render(
     the controllers of other kinds than OME's count as switched off.  Raises InputError where an API server would refuse
     a document, or where the settings are wrong.
     """
-    world = _World(backends, settings_namespace, _now(documents))
+    engine = Engine(backends, settings_namespace=settings_namespace, use_defaults=True)
+    world, given, warnings = play(documents, engine, settings_namespace, simulate=simulate)
+    labels = [source.label for source in backends.sources.values()]
+    services = _sorted([each for kind in backends.sources for each in world.of_kind(kind)], labels)
+    setting = world.engine.settings.condition_type if world.engine.settings else "IngressReady"
+    types = {kind: source.condition_type(setting) for kind, source in backends.sources.items()}
+    return Rendered(
+        objects=_sorted([obj for obj in world.written() if _is_ours(obj)], labels),
+        services=services,
+        refused=[finding for service in services if (finding := _refusal(service, types[kind_of(service)]))],
+        warnings=warnings + _told(world.of_kind(EVENT)),
+        given=given,
+    )
+
+
+def play(
+    documents: Sequence[Document], engine: Engine, settings_namespace: str, *, simulate: bool
+) -> tuple[World, dict[Ref, JsonObject], list[Finding]]:
+    """The same cluster, with this engine before it: at rest, with what was given and what there is to say of it."""
+    backends = engine.backends
+    world = World(engine, _now(documents))
     healthy = Healthy(world.store, backends.resources)
     given: dict[Ref, JsonObject] = {}
     warnings: list[Finding] = []
@@ -142,20 +160,10 @@ def render(
         _rest(world)
     while simulate and healthy.answer(world.written()):
         _rest(world)
-    labels = [source.label for source in backends.sources.values()]
-    services = _sorted([each for kind in backends.sources for each in world.of_kind(kind)], labels)
-    setting = world.engine.settings.condition_type if world.engine.settings else "IngressReady"
-    types = {kind: source.condition_type(setting) for kind, source in backends.sources.items()}
-    return Rendered(
-        objects=_sorted([obj for obj in world.written() if _is_ours(obj)], labels),
-        services=services,
-        refused=[finding for service in services if (finding := _refusal(service, types[kind_of(service)]))],
-        warnings=warnings + _told(world.of_kind(EVENT)),
-        given=given,
-    )
+    return world, given, warnings
 
 
-def _assumed(world: _World, backends: Backends, settings_namespace: str) -> list[Finding]:
+def _assumed(world: World, backends: Backends, settings_namespace: str) -> list[Finding]:
     """Settings by which services of other kinds than OME's have doors, where none are given, and a word of that."""
     kinds = [kind for kind, source in backends.sources.items() if source.controller and world.of_kind(kind)]
     if not kinds or world.of_kind(CONFIG_MAP):
@@ -168,7 +176,7 @@ def _assumed(world: _World, backends: Backends, settings_namespace: str) -> list
     return [Finding(f"ConfigMap {settings_namespace}/{SETTINGS_NAME}", "AssumedSettings", message)]
 
 
-def _rest(world: _World) -> None:
+def _rest(world: World) -> None:
     settings = world.engine.settings
     world.rest(LONGEST + (settings.overlap_seconds if settings else 0.0))
 

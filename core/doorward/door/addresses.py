@@ -49,6 +49,10 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     path: PathDoor | None
     scheme: str
     warnings: tuple[Warning, ...] = ()
+    causes: tuple[tuple[str, ...], ...] = ()
+    """What gave each of the hosts (:mod:`doorward.door.causes`)."""
+    path_causes: tuple[str, ...] = ()
+    scheme_cause: str = ""
 
 
 def addresses(
@@ -66,15 +70,19 @@ def addresses(
     """
     domain = service.annotation(DOMAIN) or settings.ingress_domain
     problem_of = partial(_problem, settings=settings, reader=reader, own=own)
-    primary = _primary(service, settings, domain, problem_of, serverless=serverless, entry=entry)
+    primary, causes = _primary(service, settings, domain, problem_of, serverless=serverless, entry=entry)
     additional, warnings = _additional(service, settings, primary, domain, problem_of)
     stays_inside = _is_put_inside(service, settings, primary)
     path, told = _path(service, settings, domain, problem_of)
+    further = ((_additional_origin(service), causes[0]),) * len(additional)
     return Addresses(
         hosts=additional if stays_inside else (primary, *additional),
         path=path,
         scheme=_scheme(service, settings),
         warnings=(*warnings, *told),
+        causes=further if stays_inside else (causes, *further),
+        path_causes=(_path_origin(service), _domain_origin(service)) if path else (),
+        scheme_cause=_origin(URL_SCHEME, "urlScheme", bool(service.annotation(URL_SCHEME))),
     )
 
 
@@ -167,13 +175,14 @@ def _rendered(service: InferenceService, source: str, domain: str) -> str:
 
 def _primary(
     service: InferenceService, settings: Settings, domain: str, problem_of: Check, *, serverless: bool, entry: str
-) -> str:
+) -> tuple[str, tuple[str, ...]]:
+    """The primary host, and what gave it."""
     own_template = service.annotation(DOMAIN_TEMPLATE)
     own_domain = service.annotation(DOMAIN)
     if serverless and not own_template and not own_domain:
         given = _given_by_knative(service, settings, entry)
         if given and not problem_of(given):
-            return given
+            return given, (f"status.components.{service.called(entry)}.url",)
     source = own_template or settings.domain_template
     where = _origin(DOMAIN_TEMPLATE, "domainTemplate", bool(own_template))
     blamed = (f"annotation {DOMAIN}", own_domain) if own_domain and not own_template else (where, source)
@@ -186,7 +195,7 @@ def _primary(
     if problem:
         where, source = blamed
         raise Refusal("InvalidHost", f"{where} {quoted(source)}: host {quoted(host)} {problem}")
-    return host
+    return host, (where, _domain_origin(service)) if ".IngressDomain" in source else (where,)
 
 
 def _given_by_knative(service: InferenceService, settings: Settings, entry: str) -> str:
@@ -244,7 +253,7 @@ def _additional(
             over.append(host)
     if not (invalid or over):
         return tuple(hosts), ()
-    where = _origin(ADDITIONAL_DOMAINS, "additionalIngressDomains", ADDITIONAL_DOMAINS in service.metadata.annotations)
+    where = _additional_origin(service)
     warnings = []
     if invalid:
         left_out = "it is left out" if count == 1 else f"{count} of them are left out"
@@ -266,7 +275,7 @@ def _path(
     source = own.strip() if own is not None else settings.path_template
     if not source:
         return None, ()
-    where = _origin(PATH_TEMPLATE, "pathTemplate", own is not None)
+    where = _path_origin(service)
     values = {"Name": service.label, "Namespace": service.namespace}
     try:
         path = template.compile(source, PATH_FIELDS).render(values, LONGEST_PATH)
@@ -281,7 +290,7 @@ def _path(
         return None, (Warning("PathTemplateUnsupported", message),)
     problem = problem_of(domain)
     if problem:
-        raise Refusal("InvalidHost", f"{_origin(DOMAIN, 'ingressDomain', bool(asked))}: {quoted(domain)} {problem}")
+        raise Refusal("InvalidHost", f"{_domain_origin(service)}: {quoted(domain)} {problem}")
     return PathDoor(domain, clean_path(path)), ()
 
 
@@ -292,6 +301,24 @@ def _scheme(service: InferenceService, settings: Settings) -> str:
     if own not in ("http", "https"):
         raise Refusal("InvalidHost", f"annotation {URL_SCHEME} {quoted(own)}: the scheme is either http or https")
     return own
+
+
+def inside_cause(settings: Settings) -> str:
+    """What puts hosts below the cluster's domain (:func:`stays_in_cluster`)."""
+    inside = is_in_cluster(settings.ingress_domain, settings.cluster_domain)
+    return "setting ingressDomain" if inside else "setting domainTemplate"
+
+
+def _domain_origin(service: InferenceService) -> str:
+    return _origin(DOMAIN, "ingressDomain", bool(service.annotation(DOMAIN)))
+
+
+def _additional_origin(service: InferenceService) -> str:
+    return _origin(ADDITIONAL_DOMAINS, "additionalIngressDomains", ADDITIONAL_DOMAINS in service.metadata.annotations)
+
+
+def _path_origin(service: InferenceService) -> str:
+    return _origin(PATH_TEMPLATE, "pathTemplate", PATH_TEMPLATE in service.metadata.annotations)
 
 
 def _origin(annotation: str, setting: str, own: bool) -> str:

@@ -17,7 +17,8 @@ from doorward.door.exposure import BACKEND
 from doorward.model.door import Door
 from doorward.model.quoting import quoted
 from doorward.model.refusal import Refusal
-from doorward.model.settings import Settings
+from doorward.model.settings import Settings, spelling
+from doorward.settings.tracked import TrackedSettings
 from doorward.state.inference_service import InferenceService
 
 
@@ -30,6 +31,20 @@ def backend_of(service: InferenceService, settings: Settings, door: Door, backen
         choices = ", ".join(sorted(backends.by_name))
         raise Refusal("UnknownBackend", f"annotation {BACKEND}: no backend {quoted(explicit)}; choose one of {choices}")
     return explicit
+
+
+def backend_and_cause(
+    service: InferenceService, settings: Settings, door: Door, backends: Backends
+) -> tuple[str, tuple[str, ...]]:
+    """The backend of a door, and what chose it: where that was a hook, with what it may have gone by."""
+    if door.ingress and service.annotation(BACKEND) == door.backend:
+        return door.backend, (f"annotation {BACKEND}",)
+    tracked = TrackedSettings(settings)
+    _, by = backends.selection(door, tracked.as_settings())
+    usual = Settings()
+    set_ = (name for name in tracked.names if getattr(settings, name) != getattr(usual, name))
+    read = (f"setting {spelling(name)}" for name in set_)
+    return door.backend, tuple(dict.fromkeys((by, f"mode {door.mode}", *read)))
 
 
 def by_hook(door: Door, settings: Settings, backends: Backends) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, cast
 
-from doorward.door.addresses import stays_in_cluster
+from doorward.door.addresses import inside_cause, stays_in_cluster
 from doorward.door.components import GRPC
-from doorward.door.guarding import AUTH, AUTH_SECRET, Unguarded, asks_for_a_guard, guard_of
+from doorward.door.guarding import AUTH, AUTH_SECRET, Unguarded, asks_for_a_guard, guard_cause, guard_of
 from doorward.model.door import Exposure, Warning
 from doorward.model.quoting import quoted
 from doorward.model.refusal import Refusal
@@ -28,22 +28,31 @@ def exposure_of(service: InferenceService, settings: Settings, hostless: Collect
 
     ``hostless``: the backends that need no host.
     """
+    return exposure_and_cause(service, settings, hostless)[0]
+
+
+def exposure_and_cause(
+    service: InferenceService, settings: Settings, hostless: Collection[str]
+) -> tuple[Exposure, str]:
+    """The same, and what tells it; empty where nothing says otherwise."""
     labels = service.metadata.labels
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
-            return "cluster-local"
+            return "cluster-local", f"label {key}"
     if opened_by_another(service, settings):
-        return "disabled"
+        return "disabled", "setting beside"
+    cause = f"annotation {SERVICE_TYPE}"
     if not service_type(service):
-        if ingress_is_off(service, settings):
-            return "disabled"
+        is_off, cause = ingress_switch(service, settings)
+        if is_off:
+            return "disabled", cause
         if lacks_hosts(service, settings, hostless):
-            return "cluster-local"
+            return "cluster-local", inside_cause(settings)
     try:
         guard_of(service, settings)
     except Unguarded:
-        return "unguarded"
-    return "outside"
+        return "unguarded", guard_cause(service, settings)
+    return "outside", cause
 
 
 def opened_by_another(service: InferenceService, settings: Settings) -> Refusal | None:
@@ -60,8 +69,15 @@ def opened_by_another(service: InferenceService, settings: Settings) -> Refusal 
 
 def ingress_is_off(service: InferenceService, settings: Settings) -> bool:
     """Any of the switches; an explicit false on the service beats the cluster's."""
-    own = [flag for key in (DISABLE_CREATION, DISABLE_INGRESS) if (flag := service.flag(key)) is not None]
-    return any(own) if own else settings.disable_ingress_creation
+    return ingress_switch(service, settings)[0]
+
+
+def ingress_switch(service: InferenceService, settings: Settings) -> tuple[bool, str]:
+    """The same, and the switch that tells it."""
+    own = {key: flag for key in (DISABLE_CREATION, DISABLE_INGRESS) if (flag := service.flag(key)) is not None}
+    if own:
+        return any(own.values()), f"annotation {max(own, key=own.__getitem__)}"
+    return settings.disable_ingress_creation, "setting disableIngressCreation"
 
 
 def lacks_hosts(service: InferenceService, settings: Settings, hostless: Collection[str]) -> bool:

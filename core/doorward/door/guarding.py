@@ -54,6 +54,19 @@ def guard_of(service: InferenceService, settings: Settings) -> Guard | None:
     raise Unguarded("AuthUnsupported", f"{said} is no guard, and without one the door stays closed; {_CHOICES}{open_}")
 
 
+def guard_cause(service: InferenceService, settings: Settings) -> str:
+    """What asks for a guard, or says that there is to be none."""
+    if AUTH not in service.metadata.annotations:
+        return "setting auth"
+    is_none = service.annotation(AUTH).lower() == "none"
+    return "setting authRequired" if is_none and settings.auth_required else f"annotation {AUTH}"
+
+
+def secret_cause(service: InferenceService) -> str:
+    """What names the Secret."""
+    return f"annotation {AUTH_SECRET}" if service.annotation(AUTH_SECRET) else "setting authSecretTemplate"
+
+
 _CHOICES = f"write {' or '.join(credentials.KINDS)}"
 
 

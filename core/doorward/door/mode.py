@@ -22,6 +22,11 @@ def mode_of(service: InferenceService, settings: Settings) -> Mode:
 
     Raises Refusal ``InvalidDeploymentMode``, with the value and the choices.
     """
+    return mode_and_cause(service, settings)[0]
+
+
+def mode_and_cause(service: InferenceService, settings: Settings) -> tuple[Mode, str]:
+    """The same, and what tells it (:mod:`doorward.door.causes`)."""
     engine = service.spec.engine
     for where, notes in (
         ("metadata.annotations", service.metadata.annotations),
@@ -37,11 +42,12 @@ def mode_of(service: InferenceService, settings: Settings) -> Mode:
                         "InvalidDeploymentMode",
                         f"{where}[{key}]: {quoted(value)} is no deployment mode; choose one of {choices}",
                     )
-                return mode
+                return mode, f"annotation {key}" if where == "metadata.annotations" else f"{where}[{key}]"
     for name in COMPONENTS:
         component = service.component(name)
         if component and (component.leader is not None or component.worker is not None):
-            return "MultiNode"
+            part = "leader" if component.leader is not None else "worker"
+            return "MultiNode", f"spec.{service.called(name)}.{part}"
     if engine and engine.minReplicas == 0:
-        return "Serverless"
-    return settings.default_deployment_mode
+        return "Serverless", f"spec.{service.called('engine')}.minReplicas"
+    return settings.default_deployment_mode, "setting defaultDeploymentMode"

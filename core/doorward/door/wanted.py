@@ -66,6 +66,8 @@ class WantedDoor(msgspec.Struct, frozen=True, kw_only=True):
     opens: bool = True
     """False while the door has to wait as a whole."""
     warnings: tuple[Warning, ...] = ()
+    addresses: Addresses | None = None
+    """The hosts and path that it asks for, with what gave them."""
 
 
 def wanted(
@@ -165,6 +167,7 @@ def wanted(
         waiting=waiting,
         refused=unguarded,
         opens=waiting is None or stands,
+        addresses=asked,
         warnings=(*asked.warnings, *_warnings(service, door), *_no_grpc(service, targets[entry], found[entry])),
     )
 

@@ -58,6 +58,8 @@ class Parsed(msgspec.Struct, frozen=True):
     settings: Settings | None
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    origins: Mapping[str, tuple[str, str]] = {}
+    """The key, and the field within it, that gave each setting which isn't its default, by the setting's name."""
 
 
 def parse(data: Mapping[str, str]) -> Parsed:
@@ -80,7 +82,8 @@ def _parse(texts: tuple[tuple[str, str], ...]) -> Parsed:
     else:
         reading.section("doorward", "", own, DOORWARD_FIELDS)
     settings = reading.checked()
-    return Parsed(settings, tuple(reading.problems), tuple(reading.warnings))
+    origins = {spelling(field): origin for field, origin in reading.origins.items()}
+    return Parsed(settings, tuple(reading.problems), tuple(reading.warnings), origins)
 
 
 class _Duplicate(ValueError):

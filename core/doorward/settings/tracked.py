@@ -40,6 +40,11 @@ class TrackedSettings:
         """The fields read so far, as bits."""
         return _bits(tuple(self.__dict__))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The same, by their names."""
+        return tuple(name for name in self.__dict__ if name in _BIT)
+
     def as_settings(self) -> Settings:
         """Itself, for code that is typed to read Settings."""
         return cast(Settings, self)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from doorward_daemon.asking.completing import complete_services
 
-__all__ = ["AllNamespaces", "Format", "Journal", "Namespace", "OneService", "Output", "Services"]
+__all__ = ["AllNamespaces", "Format", "Journal", "Namespace", "OneService", "OptionalJournal", "Output", "Services"]
 
 
 class Format(StrEnum):
@@ -44,4 +43,3 @@ Journal = Annotated[
 OptionalJournal = Annotated[
     str | None, typer.Option("--journal", metavar="FILE", help="The journal that the daemon keeps (run --journal).")
 ]
-Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", metavar="FILE")]

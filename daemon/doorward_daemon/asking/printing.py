@@ -63,7 +63,7 @@ def line(value: object, format: str) -> str:
 
 def filled(value: Mapping[str, object]) -> JsonObject:
     """Without what is empty."""
-    return {key: each for key, each in value.items() if each not in ("", None, [], {}, ())}
+    return {key: each for key, each in value.items() if each or (each == 0 and each is not False)}
 
 
 def echo(text: str = "", *, nl: bool = True) -> None:

@@ -1,0 +1,67 @@
+"""``doorward explain``: why a door looks as it does."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from doorward_daemon.access_options import Context, Kubeconfig, Source
+from doorward_daemon.asking.options import Format, Namespace, OneService, OptionalJournal, Output
+
+__all__ = ["command"]
+
+
+def command(
+    name: OneService,
+    namespace: Namespace = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Explain what these files would give in a healthy cluster, and ask no cluster: a file, a folder, or - "
+            "for standard input; may be given more than once.",
+        ),
+    ] = None,
+    journal: OptionalJournal = None,
+    output: Output = Format.table,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    source: Source = None,
+) -> None:
+    """Tell why the door of a service looks as it does: each part with what decided it, and where that stands.
+
+    Parts are the exposure, mode, routes, backend, class, hosts, path, scheme and guard. Each names the annotation,
+    label or field of the service, the setting of the cluster, or the plugin that decided it: with its file and line, or
+    with its object and field, who wrote it, and when. With --journal, also the record with which it became what it is.
+    Then come the door's objects, and what was refused, denied or warned of.
+
+    Examples:
+
+        doorward explain llama -n chat
+
+        doorward explain chat/llama -f llama.yaml -f settings.yaml
+
+        doorward explain chat/llama --journal /var/lib/doorward/journal
+
+    Exit status: 0; 1 when there is no such service, or it can't have the door that it asks for; 2 when that can't be
+    told.
+    """
+    from doorward_daemon.asking.explaining import Question, explain
+    from doorward_daemon.asking.failing import answering
+
+    with answering():
+        question = Question(
+            name=name,
+            namespace=namespace or "",
+            files=tuple(file or ()),
+            journal=journal or "",
+            format=output.value,
+            settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
+            sources=tuple(source or ()),
+        )
+        status = explain(kubeconfig, context, question)
+    raise typer.Exit(status)

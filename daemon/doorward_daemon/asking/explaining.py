@@ -1,0 +1,242 @@
+"""A door taken apart: its parts and their causes, its objects, and what stands in its way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import typer
+from doorward.backends import OME, Backends
+from doorward.door.causes import Part
+from doorward.engine import SETTINGS_NAME
+from doorward.explaining import ExplainingEngine
+from doorward.model.reference import CONFIG_MAP, JsonObject, Ref, kind_of
+from doorward.plan.write import Write
+
+from doorward_daemon import manifests
+from doorward_daemon.asking import journals, looking
+from doorward_daemon.asking.doors import Row, row
+from doorward_daemon.asking.failing import say
+from doorward_daemon.asking.places import Place, Places, last_changed
+from doorward_daemon.asking.printing import Cell, echo, filled, plain, structured, styled, table
+from doorward_daemon.asking.services import About
+from doorward_daemon.manifests import Document
+
+__all__ = ["Question", "explain"]
+
+_TO_BE = {"create": "to be created", "patch": "to be changed", "delete": "to be removed"}
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked."""
+
+    name: str
+    namespace: str = ""
+    files: tuple[str, ...] = ()
+    journal: str = ""
+    format: str = "table"
+    settings_namespace: str = "ome"
+    sources: tuple[str, ...] = ()
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine that has decided, and the objects and documents that it was told of, whole."""
+
+    engine: ExplainingEngine
+    objects: Mapping[Ref, JsonObject]
+    documents: Mapping[Ref, Document]
+    where: tuple[str, str]
+    """Namespace and name of the service."""
+
+
+class Object(msgspec.Struct, frozen=True):
+    """One object of the door."""
+
+    ref: Ref
+    backend: str
+    state: str
+
+
+class Obstacle(msgspec.Struct, frozen=True):
+    """What was refused, denied or warned of, and where what it names stands."""
+
+    sort: str
+    reason: str
+    message: str
+    places: tuple[Place, ...]
+
+
+def explain(kubeconfig: Path | None, context: str | None, question: Question) -> int:
+    """Print it; gives the exit status.  Raises what keeps it from being told."""
+    known = _from_files(question) if question.files else asyncio.run(_from_cluster(kubeconfig, context, question))
+    engine = known.engine
+    ref = engine.called(*known.where)
+    shown = row(engine, ref) if ref else None
+    if ref is None or shown is None:
+        say("error", typer.colors.RED, f"there is no service {'/'.join(known.where)}")
+        return 1
+    parts = engine.parts(ref)
+    settings_ref = Ref(CONFIG_MAP, question.settings_namespace, SETTINGS_NAME)
+    records: dict[str, tuple[int, float]] = {}
+    if question.journal:
+        with journals.opened(question.journal) as journal:
+            causes = {cause for part in parts for cause in part.causes}
+            records = last_changed(journal, ref, causes, journals.beginning(journal))
+    service = known.objects.get(ref) or engine.object(ref) or {}
+    settings = known.objects.get(settings_ref)
+    places = Places(service, settings, known.documents, (ref, settings_ref), records)
+    objects, obstacles = _objects(engine, ref), _obstacles(engine, ref, places)
+    if question.format == "table":
+        _print(shown, parts, places, objects, obstacles)
+    else:
+        echo(structured(_plain(shown, parts, places, objects, obstacles), question.format), nl=False)
+    return 1 if any(each.sort in ("refused", "denied") for each in obstacles) else 0
+
+
+def _from_files(question: Question) -> Known:
+    from doorward_daemon.rendering import play
+
+    backends = Backends(sources=question.sources or (OME,))
+    documents = manifests.read(question.files, [source.resource for source in backends.sources.values()])
+    engine = ExplainingEngine(backends, settings_namespace=question.settings_namespace, use_defaults=True)
+    play(documents, engine, question.settings_namespace, simulate=True)
+    found = {}
+    for document in documents:
+        metadata, kind = document.object["metadata"], kind_of(document.object)
+        resource = backends.resources.get(kind)
+        namespace = (metadata.get("namespace") or "default") if resource is None or resource.namespaced else ""
+        found[Ref(kind, namespace, metadata["name"])] = document
+    (where,) = About.of([question.name], question.namespace or "default").names
+    return Known(
+        engine=engine,
+        objects={ref: document.object for ref, document in found.items()},
+        documents=found,
+        where=where,
+    )
+
+
+async def _from_cluster(kubeconfig: Path | None, context: str | None, question: Question) -> Known:
+    reached = looking.connect(kubeconfig, context)
+    try:
+        (where,) = About.of([question.name], question.namespace or reached.namespace).names
+        engine = ExplainingEngine(
+            Backends(sources=question.sources or (OME,)),
+            settings_namespace=question.settings_namespace,
+            use_defaults=True,
+        )
+        listed = await looking.look(reached.cluster, engine)
+    finally:
+        await reached.cluster.close()
+    objects = {
+        Ref(each.collection.resource.kind, item["metadata"].get("namespace") or "", item["metadata"]["name"]): item
+        for each in listed
+        if each.collection.resource.kind in (*engine.backends.sources, CONFIG_MAP)
+        for item in each.items
+    }
+    for each in listed:
+        if each.state == "forbidden":
+            what = f"{each.collection.resource.kind} may not be listed; what depends on it can't be told"
+            say("note", typer.colors.CYAN, what)
+    return Known(engine=engine, objects=objects, documents={}, where=where)
+
+
+def _objects(engine: ExplainingEngine, ref: Ref) -> list[Object]:
+    """What stands, and what is to stand, with what is about to happen to it."""
+    decision = engine.decisions.get(ref)
+    service = engine.object(ref) or {"metadata": {}}
+    standing = {each for each, _ in engine.objects(service["metadata"].get("uid", ""))}
+    desired = decision.rendered.desired if decision and decision.rendered and not decision.refusal else {}
+    writes = {write.ref: write for write in decision.writes if write.verb in _TO_BE} if decision else {}
+    held = engine.settings is None or bool(decision and decision.refusal)
+    found = []
+    for each in sorted({*standing, *desired, *writes}):
+        backend = desired[each].backend if each in desired else ""
+        found.append(Object(each, backend, _state(writes.get(each), each in standing, each in desired, held=held)))
+    return found
+
+
+def _state(write: Write | None, stands: bool, wanted: bool, *, held: bool) -> str:
+    if write and not (write.verb == "create" and stands):
+        fields = f" ({', '.join(write.fields)})" if write.fields else ""
+        return f"{_TO_BE[write.verb]}{fields}: {write.reason}"
+    if stands:
+        return "stands" if wanted else "stands, and is held" if held else "stands until the overlap is over"
+    return "waits for what comes first"
+
+
+def _obstacles(engine: ExplainingEngine, ref: Ref, places: Places) -> list[Obstacle]:
+    decision = engine.decisions.get(ref)
+    if decision is None or engine.settings is None:
+        settings = [("refused", "InvalidSettings", problem) for problem in engine.problems]
+        return [Obstacle(*each, ()) for each in settings]
+    found: list[tuple[str, str, str]] = []
+    for refusal in (decision.refusal, decision.asked.refused if decision.asked else None):
+        if refusal:
+            found.append(("refused", refusal.reason, refusal.message))
+    if decision.asked and decision.asked.waiting and not decision.refusal:
+        found.append(("waits", decision.asked.waiting.reason, decision.asked.waiting.message))
+    found += [("denied", denied.reason, denied.message) for denied in decision.denied]
+    found += [("warning", warning.reason, warning.message) for warning in decision.warnings]
+    words = engine.backends.sources[ref.kind].words
+    told = dict.fromkeys((sort, reason, words(message)) for sort, reason, message in found)
+    return [Obstacle(*each, tuple(places.mentioned(each[2]))) for each in told]
+
+
+def _print(
+    shown: Row, parts: Sequence[Part], places: Places, objects: Iterable[Object], obstacles: Iterable[Obstacle]
+) -> None:
+    reported = " ".join(filter(None, (shown.ready or "not reported yet", shown.reason)))
+    color = {"True": "green", "False": "red"}.get(shown.ready, "yellow")
+    head = f"{shown.ref}  {plain(shown.url)}  ".replace("    ", "  ")
+    echo(styled(head, "bold") + styled(plain(reported), color))
+    if shown.message:
+        echo(f"  {plain(shown.message)}")
+    echo()
+    told = [[part.name, part.value, "; ".join(str(places.of(each)) for each in part.causes)] for part in parts]
+    _section(("PART", "VALUE", "BECAUSE"), told)
+    _section(("OBJECT", "BACKEND", "STATE"), [[str(each.ref), each.backend, each.state] for each in objects])
+    colors = {"refused": "red", "denied": "red", "waits": "yellow", "warning": "yellow"}
+    for each in obstacles:
+        echo(styled(f"{each.sort}: {plain(each.reason)}: ", colors[each.sort]) + plain(each.message))
+        for place in each.places:
+            echo(f"  {plain(str(place))}")
+
+
+def _section(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    if rows:
+        for line in table(columns, rows):
+            echo(line)
+        echo()
+
+
+def _plain(
+    shown: Row, parts: Sequence[Part], places: Places, objects: Iterable[Object], obstacles: Iterable[Obstacle]
+) -> JsonObject:
+    return {
+        "door": shown.plain(),
+        "parts": [
+            {"part": part.name, "value": part.value, "because": [places.of(cause).plain() for cause in part.causes]}
+            for part in parts
+        ],
+        "objects": [
+            {
+                "kind": each.ref.kind,
+                "namespace": each.ref.namespace,
+                "name": each.ref.name,
+                **filled({"backend": each.backend}),
+                "state": each.state,
+            }
+            for each in objects
+        ],
+        "obstacles": [
+            {
+                "sort": each.sort,
+                "reason": each.reason,
+                "message": each.message,
+                **filled({"places": [place.plain() for place in each.places]}),
+            }
+            for each in obstacles
+        ],
+    }

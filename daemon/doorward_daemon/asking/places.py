@@ -1,0 +1,214 @@
+"""Where a cause stands: in a file and line, or in an object and field, and who put it there and when.
+
+Who and when are told by the object's ``managedFields`` (the Kubernetes documentation, "Server-Side Apply", Field
+management), and by the journal: the record with which it last changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import yaml
+from doorward.journal import Journal
+from doorward.model.event import Configured, Deleted, Observed
+from doorward.model.reference import JsonObject, Ref
+from doorward.model.settings import Settings
+from doorward.model.timestamp import rfc3339
+from doorward.settings.configuration import Parsed, parse
+
+from doorward_daemon.asking.printing import filled
+from doorward_daemon.manifests import Document
+
+__all__ = ["Place", "Places"]
+
+_MENTIONED = re.compile(r"(?:annotation|label|setting) [\w./-]*\w")
+_FIELD = re.compile(r"([\w.]+?)\[([^\]]+)\]")
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One cause, and where it stands."""
+
+    cause: str
+    object: str = ""
+    field: str = ""
+    value: str = ""
+    file: str = ""
+    line: int | None = None
+    manager: str = ""
+    at: str = ""
+    record: int | None = None
+    recorded: str = ""
+    default: bool = False
+    """It is a setting that nobody has set."""
+    missing: bool = False
+    """It is an annotation or label that isn't there."""
+
+    def __str__(self) -> str:
+        where = f"{self.file}, line {self.line}" if self.line else self.field
+        if self.cause.startswith("setting ") and not self.line:
+            where = f"{self.object}, {self.field}"
+        who = " ".join(filter(None, (f"by {self.manager}" if self.manager else "", self.at)))
+        when = f"record {self.record}, {self.recorded}" if self.record else ""
+        told = ["default"] if self.default else ["not set"] if self.missing else [where, who, when]
+        about = "; ".join(filter(None, told))
+        return f"{self.cause} ({about})" if about else self.cause
+
+    def plain(self) -> JsonObject:
+        return filled({name: getattr(self, name) for name in self.__struct_fields__})
+
+
+class Places:
+    """Looks causes up for one service."""
+
+    def __init__(
+        self,
+        service: JsonObject,
+        settings: JsonObject | None,
+        documents: Mapping[Ref, Document],
+        refs: tuple[Ref, Ref],
+        records: Mapping[str, tuple[int, float]],
+    ) -> None:
+        self._service, self._settings = service, settings
+        self._documents = documents
+        self._ref, self._settings_ref = refs
+        self._records = records
+
+    @cached_property
+    def _parsed(self) -> Parsed:
+        data = (self._settings or {}).get("data") or {}
+        return parse({key: str(value) for key, value in data.items()})
+
+    def of(self, cause: str) -> Place:
+        """The place of a cause (:mod:`doorward.door.causes`)."""
+        if cause.startswith("setting "):
+            return self._of_setting(cause)
+        path = path_of(cause)
+        if not path:
+            return Place(cause=cause)
+        document = self._documents.get(self._ref)
+        manager, at = _manager(self._service, path)
+        value = _value(self._service, path)
+        if path[0] == "metadata" and path[-1] not in (self._service["metadata"].get(path[1]) or {}):
+            return Place(cause=cause, object=str(self._ref), missing=True)
+        return self._recorded(
+            Place(
+                cause=cause,
+                object=str(self._ref),
+                field="" if cause.startswith(("spec", "status")) else ".".join(path[:-1]),
+                value=value,
+                file=document.file if document else "",
+                line=document.line_of(*path) if document else None,
+                manager=manager,
+                at=at,
+            )
+        )
+
+    def mentioned(self, message: str) -> list[Place]:
+        """Those that a message names."""
+        return [self.of(cause) for cause in dict.fromkeys(_MENTIONED.findall(message))]
+
+    def _of_setting(self, cause: str) -> Place:
+        name = cause.removeprefix("setting ")
+        origin = self._parsed.origins.get(name)
+        if origin is None:
+            return Place(cause=cause, default=True)
+        key, field = origin
+        document = self._documents.get(self._settings_ref)
+        manager, at = _manager(self._settings or {}, ("data", key))
+        return self._recorded(
+            Place(
+                cause=cause,
+                object=str(self._settings_ref),
+                field=f"key {key}, field {field}",
+                file=document.file if document else "",
+                line=_line_within(document, key, field) if document else None,
+                manager=manager,
+                at=at,
+            )
+        )
+
+    def _recorded(self, place: Place) -> Place:
+        number, at = self._records.get(place.cause, (None, 0.0))
+        return msgspec.structs.replace(place, record=number, recorded=rfc3339(at)) if number else place
+
+
+def path_of(cause: str) -> tuple[str, ...]:
+    """The field of a service that a cause names; empty for one that is none."""
+    sort, _, key = cause.partition(" ")
+    if key:
+        return ("metadata", f"{sort}s", key) if sort in ("annotation", "label") else ()
+    if found := _FIELD.fullmatch(cause):
+        return (*found[1].split("."), found[2])
+    return tuple(cause.split(".")) if cause.startswith(("spec.", "status.")) else ()
+
+
+def last_changed(
+    journal: Journal, ref: Ref, causes: Container[str], before: Sequence[Any]
+) -> dict[str, tuple[int, float]]:
+    """The record with which each of these causes became what it is, and when."""
+    wanted = [cause for cause in causes if path_of(cause) or cause.startswith("setting ")]  # type: ignore[attr-defined]
+    found: dict[str, tuple[int, float]] = {}
+    values: dict[str, object] = {}
+    service: JsonObject | None = None
+    settings: Settings | None = None
+    for record in (*before, *journal.replay()):
+        event = record.event
+        if isinstance(event, Observed) and event.ref == ref:
+            service = event.object
+        elif isinstance(event, Deleted) and event.ref == ref:
+            service = None
+        elif isinstance(event, Configured) and event.good is not None:
+            settings = parse(event.good).settings
+        else:
+            continue
+        for cause in wanted:
+            path = path_of(cause)
+            now = _value(service or {}, path) if path else _setting(settings, cause)
+            if now != values.get(cause):
+                values[cause] = now
+                found[cause] = record.number, event.at
+    return found
+
+
+def _setting(settings: Settings | None, cause: str) -> object:
+    name = cause.removeprefix("setting ")
+    return settings.model_dump(by_alias=True).get(name) if settings else None
+
+
+def _value(obj: Any, path: Sequence[str]) -> str:
+    for name in path:
+        obj = obj.get(name) if isinstance(obj, dict) else None
+    return "" if obj is None else obj if isinstance(obj, str) else "{…}" if isinstance(obj, dict | list) else str(obj)
+
+
+def _manager(obj: JsonObject, path: Sequence[str]) -> tuple[str, str]:
+    """Who wrote a field last, and when, as the object itself tells."""
+    entries = (obj.get("metadata") or {}).get("managedFields")
+    found = [("", "")]
+    for entry in entries if isinstance(entries, list) else ():
+        fields = entry.get("fieldsV1")
+        for name in path:
+            fields = fields.get(f"f:{name}") if isinstance(fields, dict) else None
+        if fields is not None:
+            found.append((str(entry.get("time") or ""), str(entry.get("manager") or "")))
+    at, manager = max(found)
+    return manager, at
+
+
+def _line_within(document: Document, key: str, field: str) -> int | None:
+    """The line of a field in the text of a ConfigMap's key: JSON is YAML too."""
+    found = document.node_at("data", key)
+    if found is None:
+        return None
+    value = found[1]
+    begins = value.start_mark.line + (2 if getattr(value, "style", "") in ("|", ">") else 1)
+    try:
+        node = yaml.compose(value.value, yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return begins
+    inner = Document(document.file, begins, {}, node).line_of(*field.split("."))
+    return begins if inner is None else begins + inner - 1

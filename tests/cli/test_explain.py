@@ -1,0 +1,187 @@
+"""``doorward explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from doorward.cluster.protocol import ApiError
+from doorward.model.reference import JsonObject
+
+from tests.cli.asking import Asked, ask, settled
+from tests.shell.running import INGRESS, SERVICE, Running
+
+SETTINGS = """\
+# The settings.
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: inferenceservice-config, namespace: ome}
+data:
+  deploy: '{"defaultDeploymentMode": "RawDeployment"}'
+  ingress: |
+    {
+      "ingressDomain": "models.example.org",
+      "urlScheme": "https"
+    }
+  doorward: |
+    ingress:
+      pathTemplate: /x/{{.Name}}
+"""
+LLAMA = """\
+apiVersion: ome.io/v1beta1
+kind: InferenceService
+metadata:
+  name: llama
+  namespace: chat
+  annotations:
+    ome.io/ingress-class: nginx
+    ome.io/ingress-domain-template: "{{.Name}}.{{.IngressDomain}}"
+spec:
+  engine: {}
+"""
+
+
+@pytest.fixture
+def doors(capsys: pytest.CaptureFixture[str]) -> Running:
+    running = Running()
+    running.settings({"ingressDomain": "example.org"})
+    running.add("m")
+    settled(running)
+    capsys.readouterr()
+    return running
+
+
+def because(printed: Asked, part: str, value: str = "") -> list[JsonObject]:
+    found = [each for each in printed.json["parts"] if each["part"] == part and value in ("", each["value"])]
+    assert len(found) == 1, printed.out
+    places: list[JsonObject] = found[0]["because"]
+    return places
+
+
+def test_each_part_has_its_cause_and_each_object_its_state(doors: Running) -> None:
+    printed = ask(doors, "explain", "m")
+    assert (printed.code, printed.err) == (0, "")
+    lines = [line.split("   ") for line in printed.out.splitlines()]
+    assert lines[0] == ["InferenceService a/m  http://m.a.example.org  True"]
+    told = {line[0]: [cell.strip() for cell in line[1:] if cell.strip()] for line in lines if len(line) > 1}
+    assert told["PART"] == ["VALUE", "BECAUSE"]
+    assert told["class"] == ["istio", "setting ingressClassName (default)"]
+    domain = "ConfigMap ome/inferenceservice-config, key ingress, field ingressDomain"
+    assert told["host"][0] == "m.a.example.org"
+    assert told["host"][1].startswith(f"setting domainTemplate (default); setting ingressDomain ({domain}; by ")
+    assert told["Ingress a/m"] == ["k8s_ingress", "stands"]
+    assert told["Service a/m"] == ["cluster_local", "stands"]
+
+
+def test_who_wrote_an_annotation_and_when_is_told(doors: Running) -> None:
+    body = {"metadata": {"annotations": {"ome.io/ingress-class": "nginx"}}}
+    doors.patch(SERVICE, "m", body, field_manager="kubectl-annotate")
+    printed = ask(doors, "explain", "a/m", "-o", "json")
+    (place,) = because(printed, "class")
+    assert (place["cause"], place["manager"]) == ("annotation ome.io/ingress-class", "kubectl-annotate")
+    assert (place["object"], place["field"], place["value"]) == (
+        "InferenceService a/m",
+        "metadata.annotations",
+        "nginx",
+    )
+    assert place["at"].endswith("Z")
+
+
+def test_what_is_about_to_happen_to_an_object_is_told(doors: Running) -> None:
+    before = doors.store.resource_version
+    doors.delete(INGRESS, "m")
+    doors.patch(SERVICE, "m", {"metadata": {"annotations": {"ome.io/disable-ingress": "true"}}})
+    states = {each["name"]: each for each in ask(doors, "explain", "m", "-o", "json").json["objects"]}
+    assert states["m"]["state"] == "stands"
+    doors.patch(SERVICE, "m", {"metadata": {"annotations": {"ome.io/disable-ingress": None}}})
+    told = [each["state"] for each in ask(doors, "explain", "m", "-o", "yaml").yaml["objects"]]
+    assert told == ["to be created: the door opens", "stands"]
+    assert int(doors.store.resource_version) == int(before) + 3
+
+
+def test_a_refusal_is_told_with_the_place_that_it_names(doors: Running) -> None:
+    doors.patch(SERVICE, "m", {"metadata": {"annotations": {"ome.io/ingress-domain": "No_Good"}}}, field_manager="joe")
+    printed = ask(settled(doors), "explain", "m")
+    assert printed.code == 1
+    lines = printed.out.splitlines()
+    refusal = next(n for n, line in enumerate(lines) if line.startswith("refused: InvalidHost: annotation ome.io/"))
+    assert lines[refusal + 1].startswith("  annotation ome.io/ingress-domain (metadata.annotations; by joe ")
+    assert "Ingress a/m   -         stands, and is held" in lines
+
+
+def test_a_host_that_is_denied_is_told(doors: Running) -> None:
+    body = {"data": {"doorward": "namespaceDomains: {a: [example.net]}"}}
+    doors.store.patch(doors.resource("ConfigMap"), "ome", "inferenceservice-config", body)
+    printed = ask(doors, "explain", "m", "-o", "json")
+    assert printed.code == 1
+    (denied,) = [each for each in printed.json["obstacles"] if each["sort"] == "denied"]
+    assert denied["reason"] == "DomainNotAllowed"
+    (place,) = denied["places"]
+    assert (place["cause"], place["field"]) == ("setting namespaceDomains", "key doorward, field namespaceDomains")
+
+
+def test_a_component_that_is_not_ready_is_waited_for(doors: Running) -> None:
+    doors.patch(SERVICE, "m", {"spec": {"decoder": {}}})
+    printed = ask(doors, "explain", "m")
+    assert printed.code == 0
+    assert "waits: DecoderNotReady: " in printed.out
+
+
+def test_the_journal_tells_with_which_record_a_cause_came_to_be(doors: Running, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    settled(doors, journal=journal)
+    doors.patch(SERVICE, "m", {"metadata": {"annotations": {"ome.io/ingress-class": "nginx"}}})
+    settled(doors, journal=journal)
+    printed = ask(doors, "explain", "m", "--journal", journal, "-o", "json")
+    (place,) = because(printed, "class")
+    (edit,) = [
+        each
+        for each in ask(doors, "log", "a/m", "--journal", journal, "-o", "json").json
+        if each["what"] == "annotation ome.io/ingress-class: nginx"
+    ]
+    assert (place["record"], place["recorded"]) == (edit["record"], edit["time"])
+    (mode,) = because(printed, "mode")
+    assert mode["record"] < place["record"]
+    assert because(printed, "host")[1]["record"] < place["record"]
+
+
+def test_files_are_explained_by_their_lines_without_a_cluster(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text(SETTINGS)
+    (tmp_path / "llama.yaml").write_text(LLAMA)
+    running = Running()
+    running.fail("list", ApiError(0, "", "no cluster is asked"), times=1000)
+    printed = ask(running, "explain", "chat/llama", "-f", tmp_path, "-o", "json")
+    assert (printed.code, printed.err) == (0, "")
+
+    def lines(part: str) -> list[tuple[str, int]]:
+        return [(Path(each["file"]).name, each["line"]) for each in because(printed, part)]
+
+    assert lines("class") == [("llama.yaml", 7)]
+    assert lines("host") == [("llama.yaml", 8), ("settings.yaml", 9)]
+    assert lines("mode") == [("settings.yaml", 6)]
+    assert lines("scheme") == [("settings.yaml", 10)]
+    assert lines("path") == [("settings.yaml", 14), ("settings.yaml", 9)]
+    assert lines("route /") == [("llama.yaml", 10)]
+    text = ask(running, "explain", "llama", "-n", "chat", "-f", tmp_path / "llama.yaml").out
+    assert f"annotation ome.io/ingress-class ({tmp_path / 'llama.yaml'}, line 7)" in text
+
+
+def test_a_list_as_kubectl_prints_it_has_lines_too() -> None:
+    indented = LLAMA.replace("\n", "\n  ").rstrip()
+    text = f"apiVersion: v1\nkind: List\nitems:\n- {indented}\n"
+    printed = ask(None, "explain", "chat/llama", "-f", "-", "-o", "json", stdin=text)
+    assert because(printed, "class")[0]["line"] == 10
+
+
+def test_without_settings_nothing_is_decided_and_that_is_said(doors: Running) -> None:
+    doors.fail("list", ApiError(403, "Forbidden", "not for you"), times=1000, kind="ConfigMap")
+    printed = ask(doors, "explain", "m")
+    assert "note: ConfigMap may not be listed; what depends on it can't be told" in printed.err
+    assert "refused: InvalidSettings: ConfigMap ome/inferenceservice-config may not be read" in printed.out
+
+
+@pytest.mark.parametrize("arguments", [["q"], ["b/m"]], ids=" ".join)
+def test_a_service_that_is_not_there_is_told(doors: Running, arguments: list[str]) -> None:
+    printed = ask(doors, "explain", *arguments)
+    assert (printed.code, printed.out) == (1, "")
+    assert "error: there is no service " in printed.err
