@@ -6,6 +6,9 @@ Each command imports what it works with when it is called: the client of a real 
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -16,7 +19,7 @@ from doorward_daemon.asking import diff, explain, get, log, plugins, replay
 from doorward_daemon.authz import command as authz
 from doorward_daemon.plugin import command as plugin
 
-__all__ = ["app", "main"]
+__all__ = ["app", "complete_for_kubectl", "main"]
 
 app = typer.Typer(
     name="doorward",
@@ -54,9 +57,27 @@ def about(
     """Give every OME InferenceService a front door, and keep it standing.
 
     Begin with `doorward demo`: it shows doors opening, changing and being repaired in a cluster that exists in memory
-    only. `doorward render` prints what your own InferenceServices would get. `doorward run` does it.
+    only. `doorward render` prints what your own InferenceServices would get. `doorward run` does it. `doorward get`
+    lists the doors of a cluster, `doorward explain` tells why one looks as it does, `doorward diff` what an edit would
+    change.
     """
 
 
 def main() -> None:
     app()
+
+
+def complete_for_kubectl() -> None:
+    """Complete ``kubectl doorward …``: kubectl calls ``kubectl_complete-doorward`` with the words so far.
+
+    Printed are the candidates, and a line that asks for nothing beside them.  Source: kubernetes/kubectl,
+    ``pkg/cmd/plugin/plugin_completion.go``; the directives are cobra's (``ShellCompDirectiveNoFileComp``, 4).
+    """
+    words = ["doorward", *sys.argv[1:]]
+    os.environ["_DOORWARD_COMPLETE"] = "complete_bash"
+    os.environ["COMP_WORDS"] = f"{shlex.join(words[:-1])} {words[-1]}"
+    os.environ["COMP_CWORD"] = str(len(words) - 1)
+    try:
+        app(prog_name="doorward")
+    finally:
+        typer.echo(":4")

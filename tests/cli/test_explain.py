@@ -44,7 +44,7 @@ spec:
 @pytest.fixture
 def doors(capsys: pytest.CaptureFixture[str]) -> Running:
     running = Running()
-    running.settings({"ingressDomain": "example.org"})
+    running.settings({"ingressDomain": "example.org"}, doorward="overlapSeconds: 0")
     running.add("m")
     settled(running)
     capsys.readouterr()

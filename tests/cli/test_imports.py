@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from doorward.journal import SqliteJournal
 
 LLAMA = Path(__file__).parents[2] / "examples" / "llama.yaml"
 
@@ -24,6 +25,10 @@ SHELL = (
 ENGINE = ("doorward.engine", "msgspec", "orjson", "pluggy", "yaml")
 """Without pydantic: typer checks options with it, whatever we do."""
 
+ASKING = ("get", "explain", "diff", "log", "replay", "plugins")
+RUNNING = ("aiohttp", "bcrypt", "doorward.testing", "opentelemetry", "prometheus_client", "rich")
+"""What only a daemon needs, or a screen."""
+
 WATCHED = """
 import sys
 from doorward_daemon.main import app
@@ -34,14 +39,17 @@ finally:
 """
 
 
-def imported(*arguments: str) -> set[str]:
+def imported(*arguments: str, status: int = 0) -> set[str]:
     """The modules that a command line has imported when it ends."""
-    ended = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == status, ended.stderr
     return set(ended.stderr.split())
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["--version"], ["run", "--help"], ["render", "--help"], ["authz", "--help"]], ids=" ".join
+    "command",
+    [["--help"], ["--version"], *([name, "--help"] for name in ("run", "render", "authz", *ASKING))],
+    ids=" ".join,
 )
 def test_help_imports_neither_the_engine_nor_what_it_runs_on(command: list[str]) -> None:
     found = imported(*command) & {*CLIENTS, *TELLING, *SHELL, *ENGINE}
@@ -53,3 +61,15 @@ def test_render_imports_neither_a_client_nor_what_a_daemon_tells() -> None:
     assert "doorward.engine" in modules
     found = modules & {*CLIENTS, *TELLING, *SHELL}
     assert not found
+
+
+def test_a_question_imports_no_more_than_it_is_answered_with(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    SqliteJournal(journal).close()
+    files = imported("explain", "chat/llama", "-f", str(LLAMA))
+    assert not files & {*RUNNING, "doorward.journal.sqlite", "doorward.runtime.shell"}
+    assert not imported("plugins") & {*CLIENTS, *TELLING, *SHELL}
+    told = imported("log", "chat/llama", "--journal", str(journal), status=2)
+    assert "doorward.journal.sqlite" in told
+    assert not told & {*RUNNING, "doorward.cluster.kube", "doorward.runtime.shell"}
+    assert not imported("get", "--kubeconfig", str(tmp_path / "none"), status=2) & {*RUNNING, "doorward.journal.sqlite"}

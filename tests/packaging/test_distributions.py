@@ -102,7 +102,12 @@ def test_the_core_brings_the_conformance_kit_to_pytest(tmp_path: Path) -> None:
 
 
 def test_the_daemon_brings_the_command(tmp_path: Path) -> None:
-    assert Wheel("daemon", tmp_path).entry_points == {"console_scripts": {"doorward": "doorward_daemon.main:main"}}
+    scripts = {
+        "doorward": "doorward_daemon.main:main",
+        "kubectl-doorward": "doorward_daemon.main:main",
+        "kubectl_complete-doorward": "doorward_daemon.main:complete_for_kubectl",
+    }
+    assert Wheel("daemon", tmp_path).entry_points == {"console_scripts": scripts}
 
 
 def test_doorward_itself_is_its_dependencies(tmp_path: Path) -> None:

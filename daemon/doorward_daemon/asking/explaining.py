@@ -16,7 +16,6 @@ from doorward.model.reference import CONFIG_MAP, JsonObject, Ref, kind_of
 from doorward.plan.write import Write
 
 from doorward_daemon import manifests
-from doorward_daemon.asking import journals, looking
 from doorward_daemon.asking.doors import Row, row
 from doorward_daemon.asking.failing import say
 from doorward_daemon.asking.places import Place, Places, last_changed
@@ -81,6 +80,8 @@ def explain(kubeconfig: Path | None, context: str | None, question: Question) ->
     settings_ref = Ref(CONFIG_MAP, question.settings_namespace, SETTINGS_NAME)
     records: dict[str, tuple[int, float]] = {}
     if question.journal:
+        from doorward_daemon.asking import journals
+
         with journals.opened(question.journal) as journal:
             causes = {cause for part in parts for cause in part.causes}
             records = last_changed(journal, ref, causes, journals.beginning(journal))
@@ -118,6 +119,8 @@ def _from_files(question: Question) -> Known:
 
 
 async def _from_cluster(kubeconfig: Path | None, context: str | None, question: Question) -> Known:
+    from doorward_daemon.asking import looking
+
     reached = looking.connect(kubeconfig, context)
     try:
         (where,) = About.of([question.name], question.namespace or reached.namespace).names

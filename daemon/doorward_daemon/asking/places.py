@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
-from doorward.journal import Journal
 from doorward.model.event import Configured, Deleted, Observed
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
@@ -23,7 +22,10 @@ from doorward.settings.configuration import Parsed, parse
 from doorward_daemon.asking.printing import filled
 from doorward_daemon.manifests import Document
 
-__all__ = ["Place", "Places"]
+if TYPE_CHECKING:
+    from doorward.journal import Journal
+
+__all__ = ["Place", "Places", "last_changed", "path_of"]
 
 _MENTIONED = re.compile(r"(?:annotation|label|setting) [\w./-]*\w")
 _FIELD = re.compile(r"([\w.]+?)\[([^\]]+)\]")
