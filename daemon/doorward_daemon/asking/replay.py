@@ -46,7 +46,7 @@ def command(
 
         doorward replay --journal journal --at 2026-01-31T12:00:00Z llama -n chat
 
-        doorward replay --journal journal --with ./my_gateway.py
+        doorward replay --journal journal --with my_gateway=./gateway.py
 
     Exit status: 0; 1 when something would be decided otherwise; 2 when the journal can't be read.
     """

@@ -205,6 +205,8 @@ def _brief(event: AnyEvent, before: AnyEvent | None) -> str:
             return f"{ref} was deleted"
         case Synced(kind=kind, state=state):
             return f"{kind} is {state}"
+        case Applied() if isinstance(before, Issued) and before.action.verb == "event":
+            return "an Event was written"
         case Applied() if isinstance(before, Issued):
             return f"{before.action.ref} was {_DONE[before.action.verb]}"
         case Refused() | Unknown() if isinstance(before, Issued):
