@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from doorward.cluster.embedded import Request
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject
 
@@ -178,6 +179,17 @@ def test_without_settings_nothing_is_decided_and_that_is_said(doors: Running) ->
     printed = ask(doors, "explain", "m")
     assert "note: ConfigMap may not be listed; what depends on it can't be told" in printed.err
     assert "refused: InvalidSettings: ConfigMap ome/inferenceservice-config may not be read" in printed.out
+
+
+def test_who_may_read_one_namespace_is_told_of_that_one(doors: Running) -> None:
+    def refuse(request: Request, *_: object) -> None:
+        if request.verb == "list" and not request.namespace:
+            raise ApiError(403, "Forbidden", "not everywhere")
+
+    doors.store.faults.before.append(refuse)
+    printed = ask(doors, "explain", "m")
+    assert "note: only namespace a may be read: hosts of others are out of sight" in printed.err
+    assert "Ingress a/m   k8s_ingress     stands" in printed.out
 
 
 @pytest.mark.parametrize("arguments", [["q"], ["b/m"]], ids=" ".join)

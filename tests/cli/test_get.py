@@ -9,7 +9,7 @@ import signal
 import orjson
 import pytest
 from doorward.cluster.protocol import ApiError
-from doorward_daemon.asking import getting
+from doorward_daemon.asking import completing, getting
 
 from tests.cli.asking import ask, reached, settled
 from tests.patience import PATIENCE
@@ -92,6 +92,16 @@ def test_what_may_not_be_read_is_no_error(doors: Running) -> None:
     assert printed.lines[1][:5] == ["a", "m", "k8s_ingress", "http://m.a.example.com", "True"]
 
 
+def test_no_secret_is_looked_at(doors: Running) -> None:
+    body = {"data": {"doorward": "authService: ome/doorward-authz:9191"}}
+    doors.store.patch(doors.resource("ConfigMap"), "ome", "inferenceservice-config", body)
+    guarded = {"doorward.io/auth": "api-key", "doorward.io/auth-secret": "keys"}
+    doors.patch(SERVICE, "m", {"metadata": {"annotations": guarded}})
+    asked = doors.fail("list", ApiError(403, "Forbidden", "no"), times=1000, kind="Secret")
+    assert ask(doors, "get", "m").code == 0
+    assert not asked
+
+
 def test_a_cluster_that_does_not_answer_is_an_error(doors: Running) -> None:
     doors.fail("list", ApiError(0, "", "connection refused"), times=1000)
     printed = ask(doors, "get")
@@ -132,7 +142,8 @@ def complete(running: Running, words: str) -> list[str]:
     return ask(running, _DOORWARD_COMPLETE="complete_bash", **env).out.split()
 
 
-def test_a_shell_completes_services(doors: Running) -> None:
+def test_a_shell_completes_services(doors: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completing, "WITHIN", PATIENCE)
     assert complete(doors, "get m") == ["m"]
     assert complete(doors, "get a/") == ["a/m", "a/n"]
     assert complete(doors, "get -n b m") == []

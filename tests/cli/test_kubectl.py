@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from doorward_daemon import main
+from doorward_daemon.asking import completing
 
 from tests.cli.asking import reached, settled
+from tests.patience import PATIENCE
 from tests.shell.running import Running
 
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -39,6 +41,7 @@ def test_kubectl_completes_services_and_commands(
 ) -> None:
     running = Running()
     running.add("m", "n")
+    monkeypatch.setattr(completing, "WITHIN", PATIENCE)
     settled(running)
     capsys.readouterr()
     for name in ("_DOORWARD_COMPLETE", "COMP_WORDS", "COMP_CWORD"):

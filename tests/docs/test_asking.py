@@ -1,4 +1,4 @@
-"""The page that tells of questions is followed: files written, commands run before a cluster in memory, answers read."""
+"""The page that tells of questions is followed: commands run before a cluster in memory, and their answers read."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a shell completes: the names of services, as the cluster lists them now.
 
-A shell waits for it at every tab: it takes a second at most, and whatever goes wrong completes nothing.
+A shell waits for it at every tab: it takes two seconds at most, and whatever goes wrong completes nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import typer
 
 __all__ = ["complete_services"]
 
-WITHIN = 1.0
+WITHIN = 2.0
 """Seconds that a cluster is given."""
 MOST = 500
 """Services that are asked for."""

@@ -12,7 +12,7 @@ from doorward.backends import OME, Backends
 from doorward.door.causes import Part
 from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
-from doorward.model.reference import CONFIG_MAP, JsonObject, Ref, kind_of
+from doorward.model.reference import CONFIG_MAP, SERVICE, JsonObject, Ref, kind_of
 from doorward.plan.write import Write
 
 from doorward_daemon import manifests
@@ -99,9 +99,9 @@ def explain(kubeconfig: Path | None, context: str | None, question: Question) ->
 def _from_files(question: Question) -> Known:
     from doorward_daemon.rendering import play
 
-    backends = Backends(sources=question.sources or (OME,))
+    engine = _engine(question)
+    backends = engine.backends
     documents = manifests.read(question.files, [source.resource for source in backends.sources.values()])
-    engine = ExplainingEngine(backends, settings_namespace=question.settings_namespace, use_defaults=True)
     play(documents, engine, question.settings_namespace, simulate=True)
     found = {}
     for document in documents:
@@ -124,12 +124,12 @@ async def _from_cluster(kubeconfig: Path | None, context: str | None, question: 
     reached = looking.connect(kubeconfig, context)
     try:
         (where,) = About.of([question.name], question.namespace or reached.namespace).names
-        engine = ExplainingEngine(
-            Backends(sources=question.sources or (OME,)),
-            settings_namespace=question.settings_namespace,
-            use_defaults=True,
-        )
+        engine = _engine(question)
         listed = await looking.look(reached.cluster, engine)
+        if any(engine.missing.get(kind) == "forbidden" for kind in (*engine.backends.sources, SERVICE)):
+            engine = _engine(question, where[0])
+            listed = await looking.look(reached.cluster, engine)
+            say("note", typer.colors.CYAN, f"only namespace {where[0]} may be read: hosts of others are out of sight")
     finally:
         await reached.cluster.close()
     objects = {
@@ -143,6 +143,15 @@ async def _from_cluster(kubeconfig: Path | None, context: str | None, question: 
             what = f"{each.collection.resource.kind} may not be listed; what depends on it can't be told"
             say("note", typer.colors.CYAN, what)
     return Known(engine=engine, objects=objects, documents={}, where=where)
+
+
+def _engine(question: Question, *namespaces: str) -> ExplainingEngine:
+    return ExplainingEngine(
+        Backends(sources=question.sources or (OME,)),
+        settings_namespace=question.settings_namespace,
+        namespaces=namespaces,
+        use_defaults=True,
+    )
 
 
 def _objects(engine: ExplainingEngine, ref: Ref) -> list[Object]:

@@ -63,7 +63,7 @@ async def asked(kubeconfig: Path | None, context: str | None, question: Question
         if watch:
             await _follow(reached.cluster, engine, about, question.format)
             return 0
-        await looking.look(reached.cluster, engine)
+        await looking.look(reached.cluster, engine, secrets=False)
     finally:
         await reached.cluster.close()
     found = rows(engine, about)

@@ -62,8 +62,13 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
         return self.collection.listed(self.items, self.resource_version, at, version=self.version)
 
 
-async def look(cluster: Cluster, engine: Engine, clock: Callable[[], float] = time.time) -> list[Listed]:
-    """Tell an engine all that it wants to know, once, and have it decide; what was listed.  Raises ApiError."""
+async def look(
+    cluster: Cluster, engine: Engine, clock: Callable[[], float] = time.time, *, secrets: bool = True
+) -> list[Listed]:
+    """Tell an engine all that it wants to know, once, and have it decide; what was listed.  Raises ApiError.
+
+    Without ``secrets``, nobody looks at those: doors that stand go on behind their guards.
+    """
     engine.receive(Started(at=clock()))
     seen = list(await _all(cluster, _collections(engine)))
     for listed in seen:
@@ -73,9 +78,9 @@ async def look(cluster: Cluster, engine: Engine, clock: Callable[[], float] = ti
         _tell(engine, listed, clock())
     _decide(engine, clock)
     asked = {each.collection for each in seen}
-    while secrets := [each for each in _secrets(engine) if each not in asked]:
-        asked.update(secrets)
-        for listed in await _all(cluster, secrets):
+    while secrets and (named := [each for each in _secrets(engine) if each not in asked]):
+        asked.update(named)
+        for listed in await _all(cluster, named):
             seen.append(listed)
             _tell(engine, listed, clock())
         _decide(engine, clock)
