@@ -408,9 +408,10 @@ class Engine:
         decision = self._reconciler.reconcile(
             fact, state.settings, memory, state.now, first=first, born=born, now_listed=now_listed
         )
-        if due.next and state.queue.backlog and self._takes(fact, decision):
-            for other in sorted({*decision.affected, ref}):
+        if due.ahead and self._takes(fact, decision):
+            for other in sorted(decision.affected):
                 state.queue.add_to_backlog(other, cause)
+            state.queue.put_off(ref, cause)
             return []
         return self._take_up(fact, decision, due, first=first)
 
