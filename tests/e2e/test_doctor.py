@@ -361,7 +361,7 @@ async def test_the_command_prints_cause_evidence_and_remedy(world: World, place:
 
 async def test_the_command_says_that_nothing_is_wrong(world: World, place: Place) -> None:
     await healthy(world, "fine")
-    assert await command(place, "fine") == (0, "1 services looked at: nothing is wrong\n", "")
+    assert await command(place, "fine") == (0, "1 service looked at: nothing is wrong\n", "")
 
 
 async def test_a_name_that_no_service_has_is_told(place: Place) -> None:

@@ -130,7 +130,8 @@ def _print_table(told: Told) -> None:
         typer.echo()
     many = len(told.findings)
     what = f"{many} finding{'s' if many != 1 else ''}" if many else "nothing is wrong"
-    typer.secho(f"{told.services} services looked at: {what}", fg=_color(not many))
+    services = f"{told.services} service{'s' if told.services != 1 else ''}"
+    typer.secho(f"{services} looked at: {what}", fg=_color(not many))
 
 
 def _color(well: bool) -> str:

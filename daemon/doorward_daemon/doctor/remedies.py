@@ -1,4 +1,4 @@
-"""What to do about each reason of a condition or an Event: docs/status.md, as commands."""
+"""What to do about each reason of a condition or an Event, as commands (docs/status.md, For you to solve)."""
 
 from __future__ import annotations
 
