@@ -157,6 +157,7 @@ class Replay(ExplainingEngine):
         if fact is None:
             self._forget(ref, state.number)
             return
+        unlisted = state.unlisted.get(ref)
         decision = self._reconciler.reconcile(
             fact,
             state.settings,
@@ -164,6 +165,7 @@ class Replay(ExplainingEngine):
             state.now,
             first=ref not in state.reads,
             born=fact.uid in state.born,
+            now_listed=unlisted - self._unlisted() if unlisted else (),
         )
         self._note(ref, decision)
 

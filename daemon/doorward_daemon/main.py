@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon import demo, render, run, simulate
+from doorward_daemon import demo, doctor, render, run, simulate
 from doorward_daemon.asking import diff, explain, get, log, plugins, replay
 from doorward_daemon.authz import command as authz
 from doorward_daemon.plugin import command as plugin
@@ -36,6 +36,7 @@ app.command("diff")(diff.command)
 app.command("log")(log.command)
 app.command("replay")(replay.command)
 app.command("plugins")(plugins.command)
+app.command("doctor")(doctor.command)
 app.command("demo")(demo.command)
 app.command("authz")(authz.command)
 app.command("simulate")(simulate.command)
