@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,18 @@ def test_since_leaves_out_what_came_before(lived: Lived) -> None:
     assert told(lived, "--since", "2026-01-01T01:00:00Z")[0][0] == "annotation ome.io/ingress-domain: example.org"
     assert len(told(lived, "--since", f"{int(time.time() - lived.clock()) + 60}s")) < len(told(lived))
     assert told(lived, "--since", "1s") == []
+
+
+def test_a_damaged_journal_is_told_as_far_as_it_is_whole(lived: Lived) -> None:
+    lived.open("m")
+    lived.annotate("m", **{"ome.io/ingress-domain": "example.org"})
+    path = lived.keep_records()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE records SET body = 'x' WHERE number = (SELECT max(number) - 3 FROM records)")
+        database.commit()
+    printed = ask(None, "log", "a/m", "--journal", path, "-o", "json")
+    assert printed.json[0]["what"].startswith("InferenceService a/m is seen")
+    assert "the journal is damaged here" in printed.err
 
 
 @pytest.mark.parametrize(

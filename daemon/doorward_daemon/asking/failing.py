@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-__all__ = ["Unanswered", "answering", "say"]
+__all__ = ["Unanswered", "answering", "say", "warn_beside"]
 
 NO_ANSWER = 2
 _EXPECTED = (
@@ -38,6 +38,17 @@ def answering() -> Iterator[None]:
             raise
         say("error", typer.colors.RED, str(error))
         raise typer.Exit(NO_ANSWER) from None
+
+
+def warn_beside() -> None:
+    """Have warnings of the library appear on standard error, so that an answer can be read by programs."""
+    import structlog
+
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+        cache_logger_on_first_use=False,
+    )
 
 
 def say(what: str, color: str, message: str) -> None:

@@ -18,7 +18,7 @@ from doorward.runtime.listener import Listener
 
 from doorward_daemon.asking import looking
 from doorward_daemon.asking.doors import COLUMNS, Row, row, rows
-from doorward_daemon.asking.failing import say
+from doorward_daemon.asking.failing import say, warn_beside
 from doorward_daemon.asking.printing import echo, line, structured, table
 from doorward_daemon.asking.services import About
 from doorward_daemon.interrupt import interrupted
@@ -118,6 +118,7 @@ async def _follow(cluster: Cluster, engine: ExplainingEngine, about: About, form
     """Tell the doors, and then each that changes, until interrupted."""
     from doorward.runtime.shell import Shell
 
+    warn_beside()
     changed, stop = _Changed(engine), asyncio.ensure_future(interrupted().wait())
     told: dict[Ref, Row] = {}
     widths: list[int] = []

@@ -13,7 +13,7 @@ from doorward.journal import Journal, SqliteJournal
 from doorward.model.event import Record
 from doorward.model.timestamp import rfc3339
 
-from doorward_daemon.asking.failing import Unanswered
+from doorward_daemon.asking.failing import Unanswered, warn_beside
 
 __all__ = ["beginning", "number_at", "opened", "since"]
 
@@ -24,6 +24,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 @contextmanager
 def opened(where: str) -> Iterator[Journal]:
     """The journal, to be read beside the daemon that writes it.  Raises JournalError."""
+    warn_beside()
     journal = SqliteJournal(Path(where), read_only=True)
     try:
         yield journal
