@@ -26,7 +26,7 @@ ENGINE = ("doorward.engine", "msgspec", "orjson", "pluggy", "yaml")
 """Without pydantic: typer checks options with it, whatever we do."""
 
 ASKING = ("get", "explain", "diff", "log", "replay", "plugins")
-RUNNING = ("aiohttp", "bcrypt", "doorward.testing", "opentelemetry", "prometheus_client")
+RUNNING = ("bcrypt", "doorward.testing", "opentelemetry", "prometheus_client")
 """What only a daemon needs."""
 
 WATCHED = """
@@ -67,9 +67,9 @@ def test_a_question_imports_no_more_than_it_is_answered_with(tmp_path: Path) -> 
     journal = tmp_path / "journal"
     SqliteJournal(journal).close()
     files = imported("explain", "chat/llama", "-f", str(LLAMA))
-    assert not files & {*RUNNING, "rich", "doorward.journal.sqlite", "doorward.runtime.shell"}
+    assert not files & {*RUNNING, "aiohttp", "rich", "doorward.journal.sqlite", "doorward.runtime.shell"}
     assert not imported("plugins") & {*CLIENTS, *TELLING, *SHELL}
     told = imported("log", "chat/llama", "--journal", str(journal), status=2)
     assert "doorward.journal.sqlite" in told
-    assert not told & {*RUNNING, "doorward.cluster.kube", "doorward.runtime.shell"}
+    assert not told & {*RUNNING, "aiohttp", "doorward.cluster.kube", "doorward.runtime.shell"}
     assert not imported("get", "--kubeconfig", str(tmp_path / "none"), status=2) & {*RUNNING, "doorward.journal.sqlite"}
