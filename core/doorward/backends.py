@@ -15,6 +15,7 @@ from doorward.hooks import Read, Watch
 from doorward.model import host_fields
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning
+from doorward.model.hosts import plain_host, plain_prefix
 from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 from doorward.model.source import Source
@@ -176,6 +177,11 @@ def _default(door: Door, settings: Settings) -> str:
     return "" if door.serverless and not door.virtual_services else settings.default_backend.get(door.mode, "")
 
 
+def _plain(claim: Claim) -> Claim:
+    host, prefix = plain_host(str(claim.host)), plain_prefix(str(claim.prefix))
+    return claim if (host, prefix) == (claim.host, claim.prefix) else Claim(host, prefix, claim.via)
+
+
 class Backends:
     """All backends, and the ``sources`` of doors by their plugins' names: others aren't served.
 
@@ -310,14 +316,16 @@ class Backends:
     def claims(self, kind: str, manifest: JsonObject) -> Sequence[Claim]:
         """The hosts that an object of this kind serves; none for kinds that serve no host.
 
-        Facts are kept without their kind; backends are shown whole manifests.
+        Facts are kept without their kind; backends are shown whole manifests.  Hosts and paths come as proxies compare
+        them, however the object spells them: an API server may let capital letters and a final dot through, and a
+        proxy that normalises paths reads ``//`` and ``%61`` as ``/`` and ``a``.
         """
         backend = self.claiming.get(kind)
         if backend is None:
             return ()
         if paths := self.watches[kind].hosts:
-            return [Claim(host, via=(kind,)) for host in host_fields.named(manifest.get("spec"), paths)]
-        return backend.claims(self._whole(kind, manifest))
+            return [_plain(Claim(host, via=(kind,))) for host in host_fields.named(manifest.get("spec"), paths)]
+        return [_plain(claim) for claim in backend.claims(self._whole(kind, manifest))]
 
     def narrow(self, kind: str, manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
         """A merge patch of ``spec`` that leaves these hosts, and what serves inside; None where nothing is left."""

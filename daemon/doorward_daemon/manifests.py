@@ -19,6 +19,8 @@ from doorward.model.reference import JsonObject, Ref, Resource, kind_of
 __all__ = ["Document", "InputError", "read"]
 
 STDIN = "-"
+MOST_VALUES = 100_000
+"""Keys and values of a document with every alias written out, unless it is long itself."""
 SUFFIXES = (".yaml", ".yml", ".json")
 ANNOTATIONS_LIMIT = 262_144
 """Bytes of all annotations of an object together (apimachinery, ``TotalAnnotationSizeLimitB``)."""
@@ -137,6 +139,9 @@ def _parsed(file: str, text: str) -> Iterator[tuple[int, Any]]:
         while loader.check_node():
             node = loader.get_node()
             assert node is not None
+            if (size := _size(node, {})) > max(MOST_VALUES, len(text)):
+                problem = f"its aliases stand for {size} values in all; write out what is meant, in fewer"
+                raise InputError(file, node.start_mark.line + 1, problem)
             yield node.start_mark.line + 1, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -147,6 +152,18 @@ def _parsed(file: str, text: str) -> Iterator[tuple[int, Any]]:
         raise InputError(file, None, " ".join(str(error).split())) from None
     except (ValueError, RecursionError) as error:
         raise InputError(file, None, f"can't be read: {error}") from None
+
+
+def _size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """The values that a node stands for, written out: a few aliases of aliases can be billions.
+
+    Raises RecursionError for one that is within itself.
+    """
+    if node not in known:
+        children = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for child in children for part in (child if isinstance(child, tuple) else (child,)))
+        known[node] = 1 + sum(_size(part, known) for part in parts)
+    return known[node]
 
 
 def _plain(document: Document) -> JsonObject:
