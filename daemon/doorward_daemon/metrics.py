@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 LAG_EVERY = 1.0
 """Seconds between two measurements of the loop's lag."""
+MOST_STATES = 64
+"""Label values of ``doorward_doors``: whoever may write a status may write any reason, and each is a time series."""
+OTHER = "Other"
+_WORD = re.compile(r"[A-Za-z]{0,64}")
 
 
 class Metrics(Listener, Collector):
@@ -143,13 +148,17 @@ class Metrics(Listener, Collector):
             type_ = self._sources[ref.kind].condition_type(setting)
             mine = next((c for c in conditions if c.get("type") in (type_, "doorward.io/DoorReady")), None)
             states[_state(mine)] += 1
+        if len(states) > MOST_STATES:
+            for state in sorted(states, key=lambda state: (-states[state], state))[MOST_STATES - 1 :]:
+                states[OTHER, OTHER] += states.pop(state)
         return states
 
 
 def _state(condition: dict[str, Any] | None) -> tuple[str, str]:
     if condition is None:
         return "None", ""
-    return str(condition.get("status") or ""), str(condition.get("reason") or "")
+    status, reason = str(condition.get("status") or ""), str(condition.get("reason") or "")
+    return (status if status in ("True", "False", "Unknown") else OTHER), (reason if _WORD.fullmatch(reason) else OTHER)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

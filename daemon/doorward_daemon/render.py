@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from doorward.model.quoting import visible
 
 __all__ = ["command"]
 
@@ -75,4 +76,4 @@ def command(
 
 def _say(what: str, color: str, message: str) -> None:
     typer.secho(f"{what}: ", fg=color, bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
+    typer.echo(visible(message), err=True)

@@ -1,6 +1,6 @@
 """How others' values are quoted in what people read: a value may be as large as an annotation, a message may not.
 
-Nor may it hold what a terminal obeys, what hides or turns around what stands beside it, or what looks like another line.
+Nor may it hold what a terminal obeys, what hides or turns around its neighbours, or what looks like another line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def quoted(value: object) -> str:
 
 
 def visible(text: str) -> str:
-    """``text`` with escapes for what can't be seen: control characters, ends of lines, marks of direction, and the like.
+    """``text`` with escapes for what can't be seen: control characters, ends of lines, marks of direction.
 
     Source: what Python's ``str.isprintable`` says of Unicode's categories Other and Separator.
     """
