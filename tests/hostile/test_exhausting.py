@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tracemalloc
 from time import process_time
+from unittest import mock
 
 import pytest
 from doorward.cluster.embedded import Store
 from doorward.model.template import TooLong, compile
 from doorward.settings.configuration import parse
 from doorward_daemon import manifests
+from doorward_istio import claimed
 
 from tests.engine.scenes import HTTP_ROUTE, INGRESS, Scene, opened, service
 from tests.engine.stage import settings
@@ -134,6 +136,34 @@ def test_a_megabyte_in_an_annotation_is_decided_as_often_as_a_byte(
     scene.edit(annotations={key: value})
     assert watched.decided <= 3
     assert all(len(message.encode()) <= 1024 for message in said(scene))
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        "(a|a.|.)" * 40 + "z",
+        "(.|..){0,60}z",
+        ".{0,99}" * 8 + "z",
+        "(a?)" * 9 + "z",
+        "a|" * 500 + "z",
+    ],
+    ids=lambda regex: regex[:12],
+)
+def test_an_expression_that_takes_for_ever_to_try_is_never_tried(regex: str) -> None:
+    """It stands in a VirtualService of a tenant's, and Istio's own engine takes it."""
+    stranger = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "theirs", "namespace": "b"},
+        "spec": {
+            "hosts": ["a" * 60 + ".b"],
+            "gateways": ["x/y"],
+            "http": [{"match": [{"authority": {"regex": regex}}], "route": [{"destination": {"host": "x"}}]}],
+        },
+    }
+    with mock.patch("doorward_istio.claimed.re.fullmatch", side_effect=AssertionError("it is tried")):
+        (claim,) = claimed.claims(stranger) or ()
+    assert claim.via == ("x/y",)
 
 
 # -- the administrator's files ---------------------------------------------------------------------------------------

@@ -125,7 +125,8 @@ SHOP = {DOMAIN: "shop.test", **ISTIO}
     "path",
     ["/models//v", "/models/./v", "/models/x/../v", "/models/%76", "/models/v%2f", "/models/v%2Fx", "/models/v;x",
      "/models;x/v", "/models/..;/models/v", "/models/v%3Bx", "/models/v%5c", "/models\\v", "/models/v%00",
-     "/models/v%0a", "/models/v?x", "/models/v#x", "/models/v%25", "//models/v", "/%6Dodels/v", "/models/%56", "/models/v\u2215x"],
+     "/models/v%0a", "/models/v?x", "/models/v#x", "/models/v%25", "//models/v", "/%6Dodels/v", "/models/%56",
+     "/models/v\u2215x"],
 )  # fmt: skip
 def test_another_spelling_of_a_path_is_no_path(path: str) -> None:
     scene = Scene(settings(), *service("v", namespace="b", raw=True, annotations={PATH: "/models/{{.Name}}", **SHOP}))

@@ -157,7 +157,7 @@ def clean_path(path: str) -> str:
 
 def plain_host(host: str) -> str:
     """The host that somebody's object names, as proxies compare hosts: in lower case, without a final dot."""
-    return host.lower().removesuffix(".")
+    return host.lower().rstrip(".")
 
 
 def plain_prefix(prefix: str) -> str:
