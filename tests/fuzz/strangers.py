@@ -1,4 +1,4 @@
-"""Routes that others wrote, of any shape that their API server may let through: what they serve is read, or told apart."""
+"""Routes that others wrote, of any shape that an API server may let through: what they serve is read, or refused."""
 
 from __future__ import annotations
 
@@ -119,12 +119,4 @@ TARGET = Target(
     make=make,
     check=check,
     share=15,
-    modules=(
-        "doorward_istio.claimed",
-        "doorward_istio.matches",
-        "doorward_k8s_ingress.claimed",
-        "doorward_k8s_ingress.rewriting",
-        "doorward_gateway_api.claimed",
-        "doorward.model.hosts",
-    ),
 )

@@ -31,19 +31,16 @@ class Target:
     """Raises what isn't documented, and AssertionError where a promise is broken."""
     share: int
     """Of a hundred inputs, how many are for this target: the cheaper, the more."""
-    modules: tuple[str, ...]
-    """What a coverage-guided fuzzer watches."""
-    limit: float = LIMIT
 
-    def run(self, value: Any) -> None:
+    def run(self, value: Any, limit: float = LIMIT) -> None:
         """Check an input, and its time."""
         for _ in range(TRIES):
             began = thread_time()
             self.check(value)
             spent = thread_time() - began
-            if spent <= self.limit:
+            if spent <= limit:
                 return
-        raise TooSlow(f"{spent:.2f} s of CPU, where {self.limit} s are allowed")
+        raise TooSlow(f"{spent:.2f} s of CPU, where {limit} s are allowed")
 
     def found(self) -> dict[str, Any]:
         """The inputs that are kept of this target, by their names."""
