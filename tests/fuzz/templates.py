@@ -27,7 +27,8 @@ FIELDS = frozenset({"Name", "Namespace", "IngressDomain", "Annotations", "Labels
 WORDS = (
     "{{", "}}", "{{- ", " -}}", ".Name", ".Namespace", ".IngressDomain", ".Annotations.a", ".Labels.team",
     ".Annotations", "index ", ' "example.com/a"', "`raw`", '"\\x41"', '"\\u00e4"', '"', "`", "/*", "*/", ".", "-",
-    "a", "example.com", "/", "/models/", "{{.Name}}", "{{.Namespace}}", "m", "svc", "|", "printf", "$x", "0", "%41", " ",
+    "a", "example.com", "/", "/models/", "{{.Name}}", "{{.Namespace}}", "m", "svc", "|", "printf", "$x", "0",
+    "%41", " ",
 )  # fmt: skip
 VALUES = ("m", "a", "example.com", "xn--bnk-5qa", "x" * 63, "models", "v1", "/v1", "a.b", "9", "-", "")
 
