@@ -186,6 +186,16 @@ class Town(Stage):
 
 
 def check(value: Any) -> None:
+    holds(played(value))
+
+
+def written(value: Any) -> list[JsonObject]:
+    """The objects of doors that stand in the end."""
+    return ours_of(played(value).objects())
+
+
+def played(value: Any) -> Town:
+    """A cluster with these services, at rest."""
     town = Town(backends())
     deploy = f'{{"defaultDeploymentMode": "{value["deploy"]}"}}'
     town.create(settings(value["ingress"], deploy=deploy, doorward=value["doorward"]))
@@ -200,7 +210,7 @@ def check(value: Any) -> None:
             body = {"metadata": {"annotations": value["then"]}}
             town.patch("InferenceService.ome.io", first["namespace"], first["name"], body)
     town.advance(45)
-    holds(town)
+    return town
 
 
 def objects_of(given: JsonObject) -> Iterator[JsonObject]:
@@ -249,13 +259,16 @@ def holds(town: Town) -> None:
                     is_plain(condition.get("message", ""))
         elif obj["kind"] == "Event":
             is_plain(obj["message"])
-    ours = [
-        o for o in objects if "doorward.io/owner" in (o["metadata"].get("annotations") or {}) and o["kind"] in ROUTED
-    ]
-    ours = [o for o in ours if o["metadata"].get("ownerReferences")]
+    ours = ours_of(objects)
     for obj in ours:
         carries_no_configuration(obj)
     one_owner(town, ours)
+
+
+def ours_of(objects: list[JsonObject]) -> list[JsonObject]:
+    """Those that doorward made, whatever a tenant's say of themselves."""
+    kept = (o for o in objects if o["kind"] in ROUTED and o["metadata"].get("ownerReferences"))
+    return [o for o in kept if "doorward.io/owner" in (o["metadata"].get("annotations") or {})]
 
 
 def is_plain(message: str) -> None:

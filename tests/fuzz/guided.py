@@ -47,13 +47,18 @@ def packages() -> Path:
     return folder
 
 
+def log_of(target: str) -> Path:
+    """What libFuzzer says of a target."""
+    return FOLDER / "corpus" / f"{target}.log"
+
+
 def start(target: str, runs: int, seed: int) -> subprocess.Popen[bytes]:
     """A process that tries so many inputs; what it finds is in the folder of findings."""
-    corpus = FOLDER / "corpus" / target
-    corpus.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "corpus" / target).mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join(filter(None, (str(packages()), os.environ.get("PYTHONPATH", ""))))
     command = [sys.executable, "-m", "tests.fuzz.guided", target, str(runs), str(seed)]
-    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+    with log_of(target).open("wb") as log:
+        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=log)
 
 
 def fuzz(name: str, runs: int, seed: int) -> None:

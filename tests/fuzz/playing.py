@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Iterator
 
 from tests.fuzz.finding import Finding, smaller, tried
 from tests.fuzz.target import Target
 
-CHUNK = 500
+CHUNK = 250
 """Inputs that a process makes before it reports."""
 Chunk = tuple[str, int, int]
 """A target, a seed, and how many inputs."""
@@ -40,8 +39,12 @@ def play(chunk: Chunk) -> tuple[str, int, list[Finding]]:
     return name, count, list(found.values())
 
 
-def chunks(counts: dict[str, int], seed: int) -> Iterator[Chunk]:
-    """Those that take longest first."""
-    for name in sorted(counts, key=lambda name: load(name).share):
-        for number, start in enumerate(range(0, counts[name], CHUNK)):
-            yield name, seed * 1_000_000 + number, min(CHUNK, counts[name] - start)
+def chunks(counts: dict[str, int], seed: int) -> list[Chunk]:
+    """All of them, well mixed, so that a run that is ended early has tried some of each target."""
+    found = [
+        (name, seed * 1_000_000 + number, min(CHUNK, count - start))
+        for name, count in counts.items()
+        for number, start in enumerate(range(0, count, CHUNK))
+    ]
+    random.Random(seed).shuffle(found)
+    return found
