@@ -22,8 +22,8 @@ def refuse_part(service: Ref, sources: Mapping[str, Source], reader: Reader) -> 
     for kind, other in sources.items():
         if kind != service.kind and (whose := _part_of(service, source, other, reader)):
             message = (
-                f"{service} is a part of {other.resource.name} {service.namespace}/{whose}, which has the door: it gets "
-                "none of its own; don't select it"
+                f"{service} is a part of {other.resource.name} {service.namespace}/{whose}, which has the door: it "
+                "gets none of its own; don't select it"
             )
             return Refusal("PartOfAnother", message)
     return None
@@ -40,7 +40,7 @@ def _part_of(service: Ref, source: Source, other: Source, reader: Reader) -> str
             return str(owner.get("name"))
     for role, part in other.parts.items():
         name = service.name.removesuffix(f"-{part.called}")
-        if name != service.name and (found := reader.get(Ref(other.kind, service.namespace, name))):
-            if found.object()["spec"].get(role) is not None:
-                return name
+        found = reader.get(Ref(other.kind, service.namespace, name)) if name != service.name else None
+        if found and found.object()["spec"].get(role) is not None:
+            return name
     return ""

@@ -51,10 +51,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     resource: Resource
     """The kind; owner references have the version that is served."""
     selected: Callable[[JsonObject], bool] | None = None
-    """Which objects of a kind become doors, where only some do, such as Services that bear a label (pure, and for hostile
-    input).  All of the kind are watched, so that one which isn't selected any more is told from one that is gone: its
-    door is closed at once, and everything that was written for it is deleted.  Such a kind needs a ``condition`` of its
-    own.  None: all of the kind are selected."""
+    """Which objects of a kind become doors, where only some do, such as Services that bear a label (pure, and for
+    hostile input).  All of the kind are watched, so that one which isn't selected any more is told from one that is
+    gone: its door is closed at once, and everything that was written for it is deleted.  Such a kind needs a
+    ``condition`` of its own.  None: all of the kind are selected."""
     parts: Mapping[str, Part]
     """By ``engine``, ``router`` and ``decoder``."""
     label: str

@@ -156,7 +156,7 @@ class Facts:
         return (fact for kind, facts in self._facts.items() if kind not in selected for fact in facts.values())
 
     def of_many(self, uid: str) -> Ref | None:
-        """The object with this UID, of a kind some of which are services; None where it is of another, or isn't there."""
+        """The object with this UID, of a kind some of which are services; None where there is none."""
         return self._uids.get(uid)
 
     def tombstones(self) -> Iterator[tuple[Ref, Tombstone]]:

@@ -86,8 +86,8 @@ def of_many(kind: str, obj: JsonObject) -> JsonObject:
 def selected(obj: JsonObject, source: Source, *, remains: bool) -> JsonObject | None:
     """An object of such a kind (trimmed) as the service that it is; None where it is none.
 
-    One that isn't selected (any more) is a service that is ``left`` as long as something of ours remains of it.  What we
-    wrote ourselves for somebody is never selected.
+    One that isn't selected (any more) is a service that is ``left`` as long as something of ours remains of it.  What
+    we wrote ourselves for somebody is never selected.
     """
     assert source.selected is not None
     metadata = obj["metadata"]
@@ -101,7 +101,12 @@ def selected(obj: JsonObject, source: Source, *, remains: bool) -> JsonObject | 
     held = any(each.startswith(FINALIZER) for each in metadata.get("finalizers", ()))
     if not (remains or held or told & {HOSTS_WRITTEN, source.condition}):
         return None
-    return {**_inference_service({**obj, "spec": {}}), "spec": {"left": True}, READ: True}
+    named = {part: source.named(as_map(metadata.get(part))) for part in ("annotations", "labels")}
+    return {
+        **_inference_service({**obj, "metadata": {**metadata, **named}, "spec": {}}),
+        "spec": {"left": True},
+        READ: True,
+    }
 
 
 def mended(value: Any, depth: int = 0) -> Any:

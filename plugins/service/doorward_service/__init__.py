@@ -1,7 +1,7 @@
 """The source ``service``: plain Services that bear the label ``doorward.io/door: "true"``.
 
-Such a Service is its own component, and its own door inside the cluster.  It is ready when one of its endpoints is, since
-it has no condition that tells.  The mode is always RawDeployment.
+Such a Service is its own component, and its own door inside the cluster.  It is ready when one of its endpoints is,
+since it has no condition that tells.  The mode is always RawDeployment.
 
 Source: core/v1, ServiceStatus.conditions and ServicePort (kubernetes/api, core/v1/types.go).
 """
