@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 from doorward.hooks import Door, Watch, hookimpl
@@ -16,6 +21,7 @@ from doorward.testing.conformance.subject import Subject
 
 from tests.conformance.greeting import GREETING, Greeting, GreetingEvaluator
 from tests.conformance.test_built_in import BUILT_IN
+from tests.controlplane.definitions import CRDS
 from tests.controlplane.providers import ApiServer
 
 DEFINITION = yaml.safe_load("""
@@ -52,6 +58,9 @@ by_rule = pytest.mark.parametrize("rule", served.RULES, ids=lambda rule: rule.na
 def tried(rule: Rule, server: ApiServer, backend: Greeting) -> Finding:
     more = {"kubeconfig": server.kubeconfig, "definitions": [DEFINITION]}
     return try_rule(rule, Subject("greeting", GreetingEvaluator(), backend, examples=10, **more))
+
+
+RULES_ON_A_SERVER = [rule.name for rule in served.RULES]
 
 
 def rule(name: str) -> Rule:
@@ -128,6 +137,60 @@ def test_what_is_wrong_with_a_backend_is_named(
     finding = tried(rule(broken), ome_api_server, backend())
     assert finding.outcome == "broken"
     assert word in finding.what
+
+
+@pytest.fixture(scope="module", name="installed")
+def _installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where that backend is installed, with a file of its definition."""
+    folder = tmp_path_factory.mktemp("greeting")
+    about = folder / "greeting-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[doorward]\ngreeting = greeting_backend:BACKEND\n")
+    module = "from tests.conformance.greeting import Greeting\n\nBACKEND = Greeting()\n"
+    (folder / "greeting_backend.py").write_text(module)
+    (folder / "greeting.yaml").write_text(yaml.safe_dump(DEFINITION))
+    return folder
+
+
+def on_the_command_line(folder: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    """Have pytest try what needs a server."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "server", "--doorward-backend=greeting"]
+    command += ["--doorward-evaluator=tests.conformance.greeting:GreetingEvaluator", "--doorward-examples=10"]
+    paths = os.pathsep.join((str(folder), str(Path(__file__).parents[2])))
+    environ = {**os.environ, "PYTHONPATH": paths, "NO_COLOR": "1", "COLUMNS": "200"}
+    done = [*command, *map(str, options)]
+    return subprocess.run(done, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.cluster
+def test_the_server_and_its_definitions_are_named_on_the_command_line(
+    installed: Path, ome_api_server: ApiServer
+) -> None:
+    files = (installed / "greeting.yaml", CRDS / "ome" / "inferenceservices-open.yaml")
+    named = [f"--doorward-definitions={file}" for file in files]
+    report = installed / "report.json"
+    server = f"--doorward-kubeconfig={ome_api_server.kubeconfig}"
+    done = on_the_command_line(installed, server, *named, f"--doorward-report={report}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {each["rule"]: each["outcome"] for each in orjson.loads(report.read_bytes())["findings"]}
+    assert {name: found.get(name) for name in RULES_ON_A_SERVER} == dict.fromkeys(RULES_ON_A_SERVER, "kept")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--doorward-definitions=nowhere.yaml"], "--doorward-definitions nowhere.yaml: "),
+        (["--doorward-definitions=greeting_backend.py"], "str is no CustomResourceDefinition"),
+        (["--doorward-kubeconfig=nowhere"], "--doorward-kubeconfig nowhere: there is no such file"),
+    ],
+    ids=["definitions", "no-definitions", "kubeconfig"],
+)
+def test_a_file_that_is_of_no_use_is_named(installed: Path, options: list[str], words: str) -> None:
+    done = on_the_command_line(installed, *options)
+    assert done.returncode != 0
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @by_rule
