@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 import yaml
 from doorward.hooks import Door, Watch, hookimpl
-from doorward.testing import Evaluator
+from doorward.testing import Evaluator, pytest_plugin
 from doorward.testing.conformance import served
 from doorward.testing.conformance.report import RULES, Finding, Report, try_rule
 from doorward.testing.conformance.rule import Rule
@@ -177,20 +177,37 @@ def test_the_server_and_its_definitions_are_named_on_the_command_line(
     assert {name: found.get(name) for name in RULES_ON_A_SERVER} == dict.fromkeys(RULES_ON_A_SERVER, "kept")
 
 
+class Options:
+    """The options of a command line, as pytest gives them to plugins."""
+
+    def __init__(self, **told: Any) -> None:
+        self.told = {"evaluator": "tests.conformance.greeting:GreetingEvaluator", "definitions": [], **told}
+
+    def getoption(self, name: str) -> Any:
+        return self.told.get(name.removeprefix("doorward_"))
+
+    def getini(self, name: str) -> str:
+        return ""
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--doorward-definitions=nowhere.yaml"], "--doorward-definitions nowhere.yaml: "),
-        (["--doorward-definitions=greeting_backend.py"], "str is no CustomResourceDefinition"),
-        (["--doorward-kubeconfig=nowhere"], "--doorward-kubeconfig nowhere: there is no such file"),
+        ({"definitions": ["nowhere.yaml"]}, "--doorward-definitions nowhere.yaml: "),
+        ({"kubeconfig": "nowhere"}, "--doorward-kubeconfig nowhere: there is no such file"),
     ],
-    ids=["definitions", "no-definitions", "kubeconfig"],
+    ids=["definitions", "kubeconfig"],
 )
-def test_a_file_that_is_of_no_use_is_named(installed: Path, options: list[str], words: str) -> None:
-    done = on_the_command_line(installed, *options)
-    assert done.returncode != 0
-    assert words in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+def test_a_file_that_is_of_no_use_is_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(pytest.UsageError, match=words):
+        pytest_plugin._subject(cast(pytest.Config, Options(**options)), "greeting")
+
+
+def test_what_is_no_definition_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "rights.yaml"
+    file.write_text("kind: Role\n---\nkind: RoleBinding\n")
+    with pytest.raises(pytest.UsageError, match=r"rights\.yaml: Role is no CustomResourceDefinition"):
+        pytest_plugin._read(file)
 
 
 @by_rule
