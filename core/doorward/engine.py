@@ -226,7 +226,8 @@ class Engine:
     def services(self, kind: str = "") -> list[JsonObject]:
         """Every service that is known, of one kind or of all, trimmed to what matters."""
         kinds = [kind] if kind else list(self.backends.sources)
-        return [fact.object() for each in kinds for fact in self._state.facts.of_kind(each)]
+        found = (fact.object() for each in kinds for fact in self._state.facts.of_kind(each))
+        return [each for each in found if "left" not in each["spec"]]
 
     def service(self, uid: str) -> JsonObject | None:
         """The InferenceService with this UID as it was last seen, trimmed."""

@@ -143,8 +143,7 @@ class Metrics(Listener, Collector):
         states: Tally[tuple[str, str]] = Tally()
         known = [(self._sources[ref.kind], conditions) for ref, conditions in self._conditions.items()]
         for source in self._selected:
-            services = self._shell.engine.services(source.kind)
-            known += [(source, _conditions(each)) for each in services if "left" not in each["spec"]]
+            known += [(source, _conditions(each)) for each in self._shell.engine.services(source.kind)]
         for source, conditions in known:
             type_ = source.condition_type(setting)
             mine = next((c for c in conditions if c.get("type") in (type_, "doorward.io/DoorReady")), None)
