@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Any
 
 import msgspec
 import pytest
+from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
-from doorward.model.event import Synced
+from doorward.model.event import Observed, Synced
 from doorward.model.reference import JsonObject
 from doorward.runtime.permissions import cluster_rules
 from doorward_daemon.authz.doors import EngineDoors
+from doorward_daemon.authz.watched import WatchedDoors
 
+from tests.engine.outside import FINALIZER, Outside, Zone
 from tests.engine.stage import component_service, settings
+from tests.engine.test_guards import ASKING, KEYS, WITH_SERVICE
+from tests.engine.test_guards_of_traefik import CLASS as TRAEFIK
 from tests.sources.stage import INGRESS, OME, SERVICE, Sources, labelled, ome, slice_of
 
 SELECTED = "Service#selected"
@@ -195,12 +201,24 @@ def test_conditions_of_others_stay_when_ours_go() -> None:
     assert [each["type"] for each in found.get(SERVICE, "a", "m")["status"]["conditions"]] == ["Theirs"]
 
 
-def test_everything_that_was_written_goes_and_the_guard_after_the_door() -> None:
+def test_everything_that_was_written_goes() -> None:
     notes = {"doorward.io/service-type": "NodePort", "doorward.io/ingress-path-template": "/{{.Name}}"}
     found = stage(labelled(annotations={**notes, "doorward.io/ingress-class": "nginx"}), slice_of())
     assert len(found.ours()) == 3
     label(found, None)
     assert found.ours() == set()
+
+
+def test_a_guard_goes_after_the_door_that_it_guards() -> None:
+    config = settings({"ingressClassName": "traefik"}, doorward=WITH_SERVICE)
+    found = stage(labelled(annotations=ASKING), slice_of(), config, KEYS, TRAEFIK)
+    assert {each.partition("/")[0] for each in found.ours()} == {"Ingress", "Middleware"}
+    found.performed.clear()
+    label(found, None)
+    assert [each.ref.kind.partition(".")[0] for each in found.performed if each.verb == "delete"] == [
+        "Ingress",
+        "Middleware",
+    ]
 
 
 def test_a_door_opens_anew_when_the_label_is_back() -> None:
@@ -416,3 +434,63 @@ def test_a_deleted_ingress_is_back() -> None:
     assert found.hosts() == {"m": ["m.a.example.com"]}
     with pytest.raises(ApiError):
         found.get(INGRESS, "a", "other")
+
+
+# -- what is kept outside of the API server ------------------------------------------------------------------------
+
+
+def outside() -> Outside:
+    zone = Zone()
+    installed = {each.name: each.load() for each in entry_points(group="doorward")}
+    found = Outside(backends=Backends({**installed, "dns": zone}, sources=["service"]))
+    found.zone = zone
+    found.create(labelled(annotations={"doorward.io/ingress-class": "dns"}))
+    found.create(slice_of())
+    found.start()
+    found.settle()
+    assert zone.hosts() == ["m.a.example.com"]
+    assert found.get(SERVICE, "a", "m")["metadata"]["finalizers"] == [FINALIZER]
+    return found
+
+
+def test_what_a_backend_keeps_itself_goes_with_the_label_and_the_finalizer_after_it() -> None:
+    found = outside()
+    found.patch(SERVICE, "a", "m", {"metadata": {"labels": {LABEL: None}}})
+    found.settle()
+    assert found.zone.hosts() == []
+    metadata = found.get(SERVICE, "a", "m")["metadata"]
+    assert (metadata.get("finalizers"), found.engine.services()) == (None, [])
+
+
+def test_a_finalizer_stays_as_long_as_what_it_is_for() -> None:
+    found = outside()
+    found.zone.refusals = [ApiError(500, "InternalError", "not now")]
+    found.patch(SERVICE, "a", "m", {"metadata": {"labels": {LABEL: None}}})
+    found.settle()
+    assert found.get(SERVICE, "a", "m")["metadata"]["finalizers"] == [FINALIZER]
+    found.rest()
+    assert "finalizers" not in found.get(SERVICE, "a", "m")["metadata"]
+
+
+# -- the authorization service alone -------------------------------------------------------------------------------
+
+
+def test_the_authorization_service_alone_knows_the_services_that_are_selected() -> None:
+    doors = WatchedDoors(("",), Backends(sources=["service"]).sources)
+    doors.take(Synced(at=0.0, kind="ConfigMap", resource_version=1))
+    notes = {"doorward.io/auth": "api-key", "doorward.io/auth-secret": "keys"}
+    obj = labelled(annotations=notes)
+    obj["metadata"] |= {"uid": "1", "resourceVersion": "1"}
+    condition = {"type": "doorward.io/Hosts", "status": "True", "message": "m.a.example.com/"}
+    doors.take(Observed(at=0.0, kind=SERVICE, object={**obj, "status": {"conditions": [condition]}}))
+    doors.take(Synced(at=0.0, kind=SERVICE, resource_version=1, keys=frozenset({("a", "m")})))
+    assert doors.ready
+    assert [each.door for each in doors.at("m.a.example.com", "/") or ()] == [("a", "m")]
+    unlabelled = {**obj, "metadata": {**obj["metadata"], "labels": {}}}
+    doors.take(Observed(at=0.0, kind=SERVICE, object={**unlabelled, "status": {"conditions": [condition]}}))
+    assert doors.named("a", "m"), "its door may stand for a moment yet"
+    doors.take(Observed(at=0.0, kind=SERVICE, object=unlabelled))
+    assert doors.named("a", "m") is None
+    doors.take(Observed(at=0.0, kind=SERVICE, object=obj))
+    doors.take(Synced(at=0.0, kind=SERVICE, resource_version=2))
+    assert doors.named("a", "m") is None
