@@ -256,7 +256,8 @@ def test_a_label_that_went_while_nobody_watched_closes_the_door(records: bool) -
 @pytest.mark.parametrize("lost", ["ownerReferences", "labels"])
 def test_a_door_that_lost_its_marks_is_closed_all_the_same(lost: str) -> None:
     found = opened()
-    found.patch(SERVICE, "a", "m", {"metadata": {"labels": {LABEL: None}}, "status": None})
+    found.patch(SERVICE, "a", "m", {"metadata": {"labels": {LABEL: None}}})
+    found.patch(SERVICE, "a", "m", {"status": {"conditions": None}}, subresource="status")
     found.patch(INGRESS, "a", "m", {"metadata": {lost: None}})
     assert again(found).ours() == set()
 
