@@ -391,6 +391,7 @@ def test_a_service_that_names_itself_as_an_owner_is_not_deleted() -> None:
     found.settle()
     assert found.get(SERVICE, "a", "m")["metadata"]["uid"] == uid
     assert found.hosts() == {}
+    assert (found.get(SERVICE, "a", "m").get("status") or {}).get("conditions") in (None, [])
 
 
 def test_what_others_made_is_not_deleted_when_the_label_goes() -> None:
@@ -461,6 +462,14 @@ def test_what_a_backend_keeps_itself_goes_with_the_label_and_the_finalizer_after
     assert found.zone.hosts() == []
     metadata = found.get(SERVICE, "a", "m")["metadata"]
     assert (metadata.get("finalizers"), found.engine.services()) == (None, [])
+
+
+def test_no_finalizer_is_left_on_a_service_that_names_an_owner() -> None:
+    found = outside()
+    found.patch(SERVICE, "a", "m", {"metadata": {"annotations": {"doorward.io/owner": "somebody"}}})
+    found.settle()
+    assert found.zone.hosts() == []
+    assert "finalizers" not in found.get(SERVICE, "a", "m")["metadata"]
 
 
 def test_a_finalizer_stays_as_long_as_what_it_is_for() -> None:

@@ -74,11 +74,14 @@ def of_many(kind: str, obj: JsonObject) -> JsonObject:
     """The same of an object of a kind some of which are services: with what we may have put on those."""
     trimmed = transform(kind, obj)
     metadata = as_map(obj.get("metadata"))
-    if OWNER in trimmed["metadata"].get("annotations", ()):
-        return trimmed
-    if finalizers := [each for each in as_list(metadata.get("finalizers")) if isinstance(each, str)]:
+    finalizers = [each for each in as_list(metadata.get("finalizers")) if isinstance(each, str)]
+    conditions = as_list(as_map(obj.get("status")).get("conditions"))
+    ours = (*finalizers, *(str(as_map(each).get("type")) for each in conditions))
+    if OWNER in trimmed["metadata"].get("annotations", ()) and not any("doorward.io/" in each for each in ours):
+        return trimmed  # what we wrote for somebody, and others keep finalizers on
+    if finalizers:
         trimmed["metadata"]["finalizers"] = finalizers
-    if conditions := as_list(as_map(obj.get("status")).get("conditions")):
+    if conditions:
         trimmed["status"] = {**trimmed.get("status", {}), "conditions": conditions}
     return trimmed
 
