@@ -201,7 +201,10 @@ class Backends:
         pairs = sorted(self.manager.list_name_plugin())
         self.sources = self._find_sources(tuple(dict.fromkeys(sources)))
         """Whose objects become doors, by their kinds."""
-        self.base_kinds = (CONFIG_MAP, *self.sources, SERVICE)
+        self.selecting = {source.resource.kind: source for source in self.sources.values() if source.selected}
+        """The sources of some objects of a kind alone, by that kind: the others of it are no services."""
+        base = (source.resource.kind for source in self.sources.values())
+        self.base_kinds = tuple(dict.fromkeys((CONFIG_MAP, *base, SERVICE)))
         """What has to be listed before anything is decided."""
         pairs = [(name, plugin) for name, plugin in pairs if plugin is not None and not self._is_source(plugin)]
         self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs}
@@ -219,6 +222,8 @@ class Backends:
         self.resources: dict[str, Resource] = {kind: source.resource for kind, source in self.sources.items()}
         self.resources.update((r.kind, r) for r in CORE_RESOURCES)
         self.resources.update((kind, watch.resource) for kind, watch in self.watches.items())
+        for kind, source in self.selecting.items():
+            self.resources.setdefault(kind, source.resource)
 
     def _is_source(self, plugin: object) -> bool:
         """Whether a plugin has a source, and is no backend."""
@@ -237,10 +242,15 @@ class Backends:
                 raise NoSource(f"no source {name} is installed; there are: {', '.join(installed_sources()) or 'none'}")
             for source in told:
                 kind = source.resource.kind
-                if kind in found:
+                if any(kind == other.resource.kind for other in found.values()):
                     raise ValueError(f"source {name} is of {kind}, as another one is")
-                found[kind] = source
+                found[source.kind] = source
         return found
+
+    def watched_as(self, kind: str) -> str:
+        """The kind that is watched for services of a kind: itself, unless they are the selected ones of another."""
+        source = self.sources.get(kind)
+        return source.resource.kind if source else kind
 
     def _in_hook_order(self, hook: str) -> list[Backend]:
         """Those that implement a hook: pluggy's tryfirst, the others, its trylast; each of these by name."""

@@ -60,7 +60,7 @@ def command(
 
     try:
         backends = Backends(sources=installed_sources())
-        documents = manifests.read(file, [source.resource for source in backends.sources.values()])
+        documents = manifests.read(file, backends.sources.values())
         namespace = os.environ.get("POD_NAMESPACE") or "ome"
         rendered = render(documents, backends, settings_namespace=namespace, simulate=simulate)
     except manifests.InputError as error:

@@ -163,7 +163,7 @@ def _name_is_taken(s: Situation, aim: Aim, desired: Desired, fact: Fact, plan: P
         kind = s.service.source.resource.name
         plan.collecting.append(f"{fact.ref} belongs to an {kind} of this name that was deleted")
     elif aim.adopt and desired.watch.adoptable and not fact.owner and fact.controller == uid:
-        plan.add(patch_of(fact, {"metadata": {"annotations": {OWNER: uid}}}, OPEN, "adopted from OME's ingress"))
+        plan.add(patch_of(fact, {"metadata": {"annotations": {OWNER: uid}}}, OPEN, "adopted: its service controls it"))
     else:
         whose = owner_of(fact)
         plan.conflicts.append(f"{fact.ref}, {whose}, has the name that this door needs; rename or delete it")
