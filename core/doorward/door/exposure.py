@@ -39,6 +39,8 @@ def exposure_and_cause(
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
             return "cluster-local", f"label {key}"
+    if service.spec.left:
+        return "disabled", ""
     if opened_by_another(service, settings):
         return "disabled", "setting beside"
     cause = f"annotation {SERVICE_TYPE}"

@@ -14,10 +14,12 @@ from doorward.cluster.embedded import BUILT_IN, Store
 from doorward.explaining import ExplainingEngine
 from doorward.model.event import Synced
 from doorward.model.reference import SECRET, SECRETS, JsonObject, Ref, Resource, kind_of
+from doorward.model.source import Source
 from doorward.runtime.offline import Clock, Offline
 
 from doorward_daemon.asking.looking import Listed
 from doorward_daemon.healthy import Healthy
+from doorward_daemon.manifests import is_service
 from doorward_daemon.rendering import LONGEST
 from doorward_daemon.served import as_served
 
@@ -33,7 +35,7 @@ class Copy(Offline):
         clock = Clock(time.time())
         absent = {each.collection.resource.kind for each in listed if each.state == "absent"}
         resources = engine.backends.resources
-        served = [as_served(r) for kind, r in resources.items() if kind not in BUILT_IN and kind not in absent]
+        served = [as_served(r) for r in resources.values() if r.kind not in BUILT_IN and r.kind not in absent]
         super().__init__(engine, Store(served, clock=clock, collecting=False), clock)
         self._forbidden = {
             (each.collection.resource.kind, each.collection.namespace): each.message
@@ -74,6 +76,10 @@ class Copy(Offline):
         if not self.store.serves(kind):
             return []
         return self.store.list(self.engine.backends.resources[kind]).items
+
+    def services(self, source: Source) -> list[JsonObject]:
+        """What doors are for, of one source."""
+        return [obj for obj in self.of_kind(source.resource.kind) if is_service(obj, source)]
 
     def _caught_up(self) -> bool:
         """Have controllers say of what has changed what they said of it before; False where nothing has."""

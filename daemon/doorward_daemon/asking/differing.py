@@ -202,22 +202,22 @@ def _apply(copy: Copy, ref: Ref, document: Document) -> None:
 
 def _have_ready(copy: Copy, asked: Mapping[Ref, Document]) -> None:
     """Components of the services that are applied become ready, as far as nothing says that they aren't."""
-    for kind, source in copy.engine.backends.sources.items():
-        services = [obj for obj in copy.of_kind(kind) if ref_of(obj) in asked]
-        for service in services:
+    for source in copy.engine.backends.sources.values():
+        for service in [obj for obj in copy.services(source) if ref_of(obj) in asked]:
             status, generation = service.get("status") or {}, service["metadata"].get("generation")
             if generation and status.get("observedGeneration", generation) < generation:
                 copy.store.put(source.resource, {**service, "status": {**status, "observedGeneration": generation}})
-        copy.healthy.deploy([obj for obj in copy.of_kind(kind) if ref_of(obj) in asked], source)
+        copy.healthy.deploy([obj for obj in copy.services(source) if ref_of(obj) in asked], source)
 
 
 def _seen(copy: Copy, asked: Mapping[Ref, Document]) -> dict[Ref, JsonObject]:
     """What is compared: what was given, what doorward writes, and the services with what is reported."""
     backends, found = copy.engine.backends, {}
-    for kind in backends.resources:
+    services = {ref_of(obj) for source in backends.sources.values() for obj in copy.services(source)}
+    for kind in {resource.kind for resource in backends.resources.values()}:
         for obj in copy.of_kind(kind):
             ref = ref_of(obj)
-            if ref in asked or kind in backends.sources or is_ours(obj):
+            if ref in asked or ref in services or is_ours(obj):
                 found[ref] = _clean(obj, given=ref in asked)
     for ref in asked:
         if ref.kind == SECRET and (entry := copy.store.entry(SECRET, (ref.namespace, ref.name))):

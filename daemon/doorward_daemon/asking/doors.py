@@ -28,6 +28,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """How one door stands."""
 
     ref: Ref
+    kind: str
     backend: str
     url: str
     ready: str
@@ -47,7 +48,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "namespace": self.ref.namespace,
             "service": self.ref.name,
-            "kind": self.ref.kind,
+            "kind": self.kind,
             **filled({"backend": self.backend, "url": self.url}),
             "ready": self.ready or "Unknown",
             **filled({"reason": self.reason, "message": self.message}),
@@ -70,7 +71,7 @@ def asked(engine: ExplainingEngine, about: About) -> list[Ref]:
 def row(engine: ExplainingEngine, ref: Ref, *, then: bool = False) -> Row | None:
     """The door of one service; None where there is no such service."""
     service = engine.object(ref)
-    if service is None:
+    if service is None or "left" in service["spec"]:
         return None
     status = service.get("status") or {}
     setting = engine.settings.condition_type if engine.settings else INGRESS_READY
@@ -80,6 +81,7 @@ def row(engine: ExplainingEngine, ref: Ref, *, then: bool = False) -> Row | None
     url = (status.get("url") or "") if shared or not condition else _url_in(str(condition.get("message") or ""))
     return Row(
         ref=ref,
+        kind=engine.backends.watched_as(ref.kind),
         backend=_backend(engine, ref, service, then=then),
         url=str(url),
         ready=str(condition.get("status") or ""),

@@ -77,6 +77,7 @@ def explain(kubeconfig: Path | None, context: str | None, question: Question) ->
         say("error", typer.colors.RED, f"there is no service {'/'.join(known.where)}")
         return 1
     parts = engine.parts(ref)
+    watched = ref._replace(kind=engine.backends.watched_as(ref.kind))
     settings_ref = Ref(CONFIG_MAP, question.settings_namespace, SETTINGS_NAME)
     records: dict[str, tuple[int, float]] = {}
     if question.journal:
@@ -84,10 +85,10 @@ def explain(kubeconfig: Path | None, context: str | None, question: Question) ->
 
         with journals.opened(question.journal) as journal:
             causes = {cause for part in parts for cause in part.causes}
-            records = last_changed(journal, ref, causes, journals.beginning(journal))
-    service = known.objects.get(ref) or engine.object(ref) or {}
+            records = last_changed(journal, watched, causes, journals.beginning(journal))
+    service = known.objects.get(watched) or engine.object(ref) or {}
     settings = known.objects.get(settings_ref)
-    places = Places(service, settings, known.documents, (ref, settings_ref), records)
+    places = Places(service, settings, known.documents, (watched, settings_ref), records)
     objects, obstacles = _objects(engine, ref), _obstacles(engine, ref, places)
     if question.format == "table":
         _print(shown, parts, places, objects, obstacles)
@@ -101,7 +102,7 @@ def _from_files(question: Question) -> Known:
 
     engine = _engine(question)
     backends = engine.backends
-    documents = manifests.read(question.files, [source.resource for source in backends.sources.values()])
+    documents = manifests.read(question.files, backends.sources.values())
     play(documents, engine, question.settings_namespace, simulate=True)
     found = {}
     for document in documents:
@@ -135,7 +136,7 @@ async def _from_cluster(kubeconfig: Path | None, context: str | None, question: 
     objects = {
         Ref(each.collection.resource.kind, item["metadata"].get("namespace") or "", item["metadata"]["name"]): item
         for each in listed
-        if each.collection.resource.kind in (*engine.backends.sources, CONFIG_MAP)
+        if each.collection.resource.kind in (*map(engine.backends.watched_as, engine.backends.sources), CONFIG_MAP)
         for item in each.items
     }
     for each in listed:

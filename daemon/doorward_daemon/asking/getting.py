@@ -96,14 +96,16 @@ class _Changed(Listener):
     def __init__(self, engine: ExplainingEngine) -> None:
         self.refs: set[Ref] = set()
         self.woken = asyncio.Event()
-        self._engine = engine
+        self._sources = engine.backends.sources
 
     def recorded(self, records: Sequence[Record]) -> None:
         for record in records:
             event = record.event
-            if isinstance(event, Observed | Deleted) and event.ref.kind in self._engine.backends.sources:
-                self.refs.add(event.ref)
-                self.woken.set()
+            if isinstance(event, Observed | Deleted):
+                kinds = [kind for kind, source in self._sources.items() if source.resource.kind == event.ref.kind]
+                self.refs.update(event.ref._replace(kind=kind) for kind in kinds)
+                if kinds:
+                    self.woken.set()
 
     async def gathered(self) -> list[Ref]:
         """Wait until there are some."""

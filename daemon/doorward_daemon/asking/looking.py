@@ -23,6 +23,8 @@ from doorward.model.event import AnyEvent, Elapsed, Observed, Started
 from doorward.model.reference import CONFIG_MAP, SECRETS, JsonObject, Ref
 from doorward.runtime.collection import Collection
 
+from doorward_daemon.manifests import is_service
+
 __all__ = ["Listed", "Reached", "connect", "look", "look_at", "names_of_services"]
 
 PAGE = 500
@@ -109,7 +111,7 @@ async def names_of_services(
             version = await reached.cluster.served(each.resource)
             where = "" if everywhere else namespace or reached.namespace
             page = await reached.cluster.list(each.resource, where, version=version, limit=most)
-            found += [item["metadata"] for item in page.items]
+            found += [item["metadata"] for item in page.items if is_service(item, each)]
         return sorted({f"{m['namespace']}/{m['name']}" if everywhere else m["name"] for m in found})
     finally:
         await reached.cluster.close()

@@ -32,6 +32,15 @@ def command(
         ),
     ] = None,
     output: Output = Format.table,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            metavar="NAME",
+            help="As for run; may be given more than once. [default: all that are installed, but for plain Services]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Show the doors as the journal has them, and compare what was decided with what this doorward would decide.
 
@@ -60,6 +69,7 @@ def command(
             at=at,
             since=since,
             plugins=tuple(plugin or ()),
+            sources=tuple(source or ()),
             format=output.value,
         )
         status = replay(journal, question)

@@ -29,6 +29,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     at: str = ""
     since: str = ""
     plugins: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    """None: all that are installed, but for those of some objects of a kind, which a journal has in any case."""
     format: str = "table"
 
 
@@ -36,7 +38,8 @@ def replay(where: str, question: Question) -> int:
     """Print the doors and the differences; gives the exit status.  Raises JournalError, Unanswered."""
     about = About.of(question.names, question.namespace, everywhere=not question.namespace)
     try:
-        engine = Replay(Backends(loaded(question.plugins), sources=installed_sources()))
+        sources = question.sources or [name for name in installed_sources() if not Backends(sources=[name]).selecting]
+        engine = Replay(Backends(loaded(question.plugins), sources=sources))
     except (BackendError, ValueError) as error:
         raise Unanswered(str(error)) from error
     with journals.opened(where) as journal:

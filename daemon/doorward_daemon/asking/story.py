@@ -10,7 +10,7 @@ A service that was deleted and made anew has one story, as long as its name is t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from doorward.journal import Journal
@@ -31,12 +31,14 @@ from doorward.model.event import (
     Unknown,
 )
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.source import Source
 from doorward.model.timestamp import rfc3339
 from doorward.settings.configuration import parse
 from doorward.state.transform import OWNER
 
 from doorward_daemon.asking.differences import differences, named
 from doorward_daemon.asking.printing import Cell, filled
+from doorward_daemon.manifests import is_service
 
 __all__ = ["COLUMNS", "Line", "tell"]
 
@@ -72,7 +74,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tell(
-    journal: Journal, namespace: str, name: str, kinds: Container[str], before: Iterable[Record]
+    journal: Journal, namespace: str, name: str, kinds: Mapping[str, Source], before: Iterable[Record]
 ) -> Iterator[Line]:
     """The lines of a story; ``kinds`` are those of services, ``before`` is the state that the journal begins with."""
     story = _Story(journal, namespace, name, kinds)
@@ -85,10 +87,11 @@ def tell(
 class _Story:
     """What is known of the door, up to the record that was told last."""
 
-    def __init__(self, journal: Journal, namespace: str, name: str, kinds: Container[str]) -> None:
+    def __init__(self, journal: Journal, namespace: str, name: str, kinds: Mapping[str, Source]) -> None:
         self._journal = journal
         self._namespace, self._name, self._kinds = namespace, name, kinds
         self._service: JsonObject | None = None
+        self._ref: Ref | None = None
         self._objects: dict[Ref, JsonObject] = {}
         self._uids: set[str] = set()
         self._actions: dict[int, Action] = {}
@@ -99,11 +102,11 @@ class _Story:
     def lines(self, record: Record) -> Iterator[Line]:
         event = record.event
         match event:
-            case Observed() if event.kind in self._kinds and event.ref[1:] == (self._namespace, self._name):
+            case Observed() if self._is_it(event.ref, event.object):
                 yield from self._of_service(record, event.ref, event.object)
             case Observed() if self._is_ours(event.object):
                 yield from self._of_object(record, event.ref, event.object)
-            case Deleted(ref=ref) if ref.kind in self._kinds and ref[1:] == (self._namespace, self._name):
+            case Deleted(ref=ref) if self._service is not None and ref == self._ref:
                 self._service = None
                 yield _line(record, f"{ref} was deleted", color="red")
             case Deleted(ref=ref) if self._objects.pop(ref, None) is not None:
@@ -113,7 +116,7 @@ class _Story:
             case Issued(action=action) if action.service in self._uids:
                 self._actions[action.id] = action
             case Applied(action=id, object=body) if done := self._actions.pop(id, None):
-                if body is not None and done.ref.kind not in self._kinds:
+                if body is not None and done.ref != self._ref:
                     self._objects[done.ref] = body
                 elif body is not None:
                     self._service = body
@@ -133,7 +136,7 @@ class _Story:
                 self._good = event.good
 
     def _of_service(self, record: Record, ref: Ref, now: JsonObject) -> Iterator[Line]:
-        before, self._service = self._service, now
+        before, self._service, self._ref = self._service, now, ref
         uid = now["metadata"].get("uid", "")
         if before is None or before["metadata"].get("uid") != uid:
             self._uids.add(uid)
@@ -152,6 +155,13 @@ class _Story:
             who = now["metadata"].get("otherManager", "") or "somebody"
             by = "" if all(path.startswith("status") for path, _, _ in changed) else f" ({who} changed it)"
             yield _line(record, f"{ref}: {_told(map(named, changed))}{by}", color="yellow" if by else "")
+
+    def _is_it(self, ref: Ref, obj: JsonObject) -> bool:
+        """Whether an object is the service; of a kind of which only some are, one that was stays in the story."""
+        source = self._kinds.get(ref.kind)
+        if source is None or ref[1:] != (self._namespace, self._name):
+            return False
+        return ref == self._ref or source.selected is None or is_service({**_head(source), **obj}, source)
 
     def _is_ours(self, obj: JsonObject) -> bool:
         annotations = obj["metadata"].get("annotations") or {}
@@ -183,6 +193,10 @@ class _Story:
         if not chain:
             return ""
         return f"{_brief(chain[0].event, chain[1].event if len(chain) > 1 else None)} ({number})"
+
+
+def _head(source: Source) -> JsonObject:
+    return {"apiVersion": source.resource.api_version(), "kind": source.resource.name}
 
 
 def _reported(action: Action) -> str:

@@ -18,7 +18,7 @@ def log(where: str, service: str, namespace: str, since: str, format: str) -> in
     """Print it; gives the exit status.  Raises JournalError, Unanswered."""
     ((namespace, name),) = About.of([service], namespace).names
     earliest = journals.since(since) if since else 0.0
-    kinds = Backends(sources=installed_sources()).sources
+    kinds = {source.resource.kind: source for source in Backends(sources=installed_sources()).sources.values()}
     with journals.opened(where) as journal:
         if not journal.last_number:
             raise Unanswered(f"{where}: the journal is empty")
