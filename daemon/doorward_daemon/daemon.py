@@ -27,6 +27,7 @@ from doorward.runtime.shell import Shell, Summary
 
 from doorward_daemon import logs
 from doorward_daemon.authz.service import alone, beside
+from doorward_daemon.counted import Counted
 from doorward_daemon.health import readiness, serving
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.listening import AddressError, parse_address
@@ -116,9 +117,10 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
     stop = interrupted()
     async with AsyncExitStack() as stack:
         journal = _journal(options, engine, stack)
+        cluster = counted = Counted(cluster)
         candidate = _candidate(options, cluster) if options.lease else None
         shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leadership=candidate)
-        metrics = Metrics(shell, options.journal)
+        metrics = Metrics(shell, options.journal, counted)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
         if options.listen:
             url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate))
