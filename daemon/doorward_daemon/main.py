@@ -13,6 +13,7 @@ import typer
 
 from doorward_daemon import demo, render, run, simulate
 from doorward_daemon.authz import command as authz
+from doorward_daemon.install import command as install
 from doorward_daemon.plugin import command as plugin
 
 __all__ = ["app", "main"]
@@ -28,6 +29,8 @@ app.command("run")(run.command)
 app.command("render")(render.command)
 app.command("demo")(demo.command)
 app.command("authz")(authz.command)
+app.command("install")(install.install)
+app.command("uninstall")(install.uninstall)
 app.command("simulate")(simulate.command)
 app.add_typer(plugin.app, name="plugin")
 
