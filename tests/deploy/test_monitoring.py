@@ -51,7 +51,7 @@ def expressions() -> Iterator[str]:
         yield from (target["expr"] for target in panel.get("targets", ()))
 
 
-@pytest.fixture(scope="function")
+@pytest.fixture
 async def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """What a live ``/metrics`` has: each series by its name, with its labels, after a day on which all happened."""
     import aiohttp
