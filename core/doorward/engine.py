@@ -71,6 +71,9 @@ __all__ = ["Engine"]
 SETTINGS_NAME = "inferenceservice-config"
 NO_SETTINGS = Configured(at=0.0, good=None)
 
+DecisionObserver = Callable[[], Callable[[str, str], None]]
+"""Called before a decision; what it returns is called afterwards, with the backend and what came of it."""
+
 
 class Engine:
     """Decides for all doors of a cluster, or of some namespaces of it.
@@ -106,6 +109,7 @@ class Engine:
         )
         self._writes = WriteQueue()
         self._settings_events: list[tuple[int, Write]] = []
+        self._observer: DecisionObserver | None = None
         self._foreseen: dict[Ref, Foreseen] = {}
         """Doors whose writes are under way; nothing is lost with them but that they are reconciled once more."""
 
@@ -170,6 +174,30 @@ class Engine:
             remembered=state.services.memories(),
             in_flight=state.in_flight.all(),
         ).records
+
+    def observe_decisions(self, observer: DecisionObserver | None) -> None:
+        """Have every decision observed, as the shell does to measure them: the engine has no clock of its own.
+
+        The observer is called before each, and what it returns after it, with the name of the door's backend (empty
+        where none was chosen) and what came of it: ``written``, ``unchanged``, ``waiting`` for a kind to be listed, or
+        ``error`` of a plugin.
+        """
+        self._observer = observer
+
+    @property
+    def undecided(self) -> int:
+        """Doors that are to be decided."""
+        return len(self._state.queue)
+
+    @property
+    def unissued(self) -> int:
+        """Writes that are decided and not handed out yet."""
+        return len(self._writes)
+
+    def relied_on(self, kind: str) -> list[JsonObject]:
+        """The objects of a kind that some door depends on, trimmed."""
+        facts, readers = self._state.facts, self._state.dependents
+        return [fact.object() for fact in facts.of_kind(kind) if readers.of(fact.ref)]
 
     def fingerprint(self) -> dict[str, object]:
         """What two engines with the same state agree on; resourceVersions of unchanged objects left out."""
@@ -428,9 +456,12 @@ class Engine:
             state.changed_in_flight.discard(ref)
         born, unlisted = fact.uid in state.born, state.unlisted.get(ref)
         now_listed = unlisted - self._unlisted() if unlisted else frozenset()
+        decided = self._observer() if self._observer else None
         decision = self._reconciler.reconcile(
             fact, state.settings, memory, state.now, first=first, born=born, now_listed=now_listed
         )
+        if decided:
+            decided(decision.backend, decision.result)
         if due.ahead and self._takes(fact, decision):
             for other in sorted(decision.affected):
                 state.queue.add_to_backlog(other, cause)

@@ -17,6 +17,7 @@ import typer
 from doorward_daemon import demo, doctor, render, run, simulate
 from doorward_daemon.asking import diff, explain, get, log, plugins, replay
 from doorward_daemon.authz import command as authz
+from doorward_daemon.install import command as install
 from doorward_daemon.plugin import command as plugin
 
 __all__ = ["app", "complete_for_kubectl", "main"]
@@ -39,6 +40,8 @@ app.command("plugins")(plugins.command)
 app.command("doctor")(doctor.command)
 app.command("demo")(demo.command)
 app.command("authz")(authz.command)
+app.command("install")(install.install)
+app.command("uninstall")(install.uninstall)
 app.command("simulate")(simulate.command)
 app.add_typer(plugin.app, name="plugin")
 

@@ -1,24 +1,34 @@
-"""What the daemon measures, for Prometheus."""
+"""What the daemon measures, for Prometheus.
+
+Label values are few, whatever tenants write: they are kinds, plugins, verbs, codes, and reasons of conditions, of which
+no more are told apart than :data:`MOST_STATES`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import platform
 import re
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import prometheus_client
 from doorward.model.action import Action
+from doorward.model.certificates import CERTIFICATE
 from doorward.model.event import Applied, Configured, Deleted, Observed, Record
 from doorward.model.reference import JsonObject, Ref
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from doorward_daemon.counted import Counted
 
 __all__ = ["Metrics"]
 
@@ -35,8 +45,11 @@ _WORD = re.compile(r"[A-Za-z]{0,64}")
 class Metrics(Listener, Collector):
     """Counts what the shell tells, and looks at the engine when asked."""
 
-    def __init__(self, shell: Shell, journal: Path | None = None) -> None:
+    def __init__(self, shell: Shell, journal: Path | None = None, requests: Counted | None = None) -> None:
         self.registry = CollectorRegistry()
+        self._requests = requests
+        for metric in requests.metrics if requests else ():
+            self.registry.register(metric)
         self._shell = shell
         self._journal = journal
         self._conditions: dict[Ref, list[JsonObject]] = {}
@@ -50,6 +63,13 @@ class Metrics(Listener, Collector):
         )
         self._seconds = Histogram(
             "doorward_action_seconds", "How long requests took.", ["verb"], registry=self.registry
+        )
+        self._decisions = Histogram(
+            "doorward_reconcile_seconds",
+            "How long the decision about a door took.",
+            ["backend", "result"],
+            buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
+            registry=self.registry,
         )
         self._rejected = self._counter("doorward_settings_rejected", "Edits of the settings that were refused.")
         self._slow = Histogram(
@@ -65,6 +85,7 @@ class Metrics(Listener, Collector):
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
             registry=self.registry,
         )
+        ProcessCollector(registry=self.registry)
         self.registry.register(self)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -110,6 +131,9 @@ class Metrics(Listener, Collector):
     def planned(self, action: Action) -> None:
         self._actions.labels(action.verb, "Planned").inc()
 
+    def decided(self, backend: str, result: str, seconds: float) -> None:
+        self._decisions.labels(backend or "none", result).observe(seconds)
+
     def slow_hook(self, plugin: str, hook: str, seconds: float) -> None:
         self._slow.labels(plugin, hook).observe(seconds)
 
@@ -121,6 +145,9 @@ class Metrics(Listener, Collector):
 
     def collect(self) -> Iterator[Metric]:
         engine = self._shell.engine
+        build = GaugeMetricFamily("doorward_build_info", "1: what runs.", labels=["version", "python"])
+        build.add_metric([version("doorward-daemon"), platform.python_version()], 1)
+        yield build
         doors = GaugeMetricFamily(
             "doorward_doors", "InferenceServices by the state of their door.", labels=["status", "reason"]
         )
@@ -132,6 +159,21 @@ class Metrics(Listener, Collector):
         yield _gauge("doorward_ready", "1: everything is listed and settings are in force.", int(engine.ready))
         yield _gauge("doorward_leading", "1: writes; 0: stands by.", int(self._shell.leading))
         yield _gauge("doorward_backlog", "Events that wait for the engine.", self._shell.backlog)
+        depth = GaugeMetricFamily("doorward_queue_depth", "How much waits.", labels=["queue"])
+        age = GaugeMetricFamily("doorward_queue_age_seconds", "For how long something has waited.", labels=["queue"])
+        for name, (waiting, seconds) in self._shell.queues.items():
+            depth.add_metric([name], waiting)
+            age.add_metric([name], seconds)
+        yield depth
+        yield age
+        silence = GaugeMetricFamily(
+            "doorward_watch_silence_seconds", "Since a watch last told anything.", labels=["kind"]
+        )
+        for kind, seconds in sorted(self._requests.silence().items() if self._requests else ()):
+            if kind not in engine.missing:
+                silence.add_metric([kind], seconds)
+        yield silence
+        yield from self._certificates()
         yield CounterMetricFamily("doorward_errors", "Unexpected failures; see the log.", value=self._shell.errors)
         missing = GaugeMetricFamily("doorward_missing_kinds", "Kinds that can't be seen.", labels=["kind", "state"])
         for kind, state in sorted(engine.missing.items()):
@@ -141,6 +183,21 @@ class Metrics(Listener, Collector):
         yield _gauge("doorward_journal_failing", "1: records aren't kept just now.", int(failing))
         if self._journal is not None:
             yield _gauge("doorward_journal_bytes", "Size of the journal's file.", _size(self._journal))
+
+    def _certificates(self) -> Iterator[Metric]:
+        """Of the Certificates behind doors; the earliest alone is told apart, since there may be many."""
+        now, states, earliest = self._shell.clock(), Tally[str](), None
+        for certificate in self._shell.engine.relied_on(CERTIFICATE.kind):
+            expires = _expiry(certificate)
+            states["unknown" if expires is None else "expired" if expires <= now else "valid"] += 1
+            if expires is not None:
+                earliest = expires if earliest is None else min(earliest, expires)
+        found = GaugeMetricFamily("doorward_certificates", "Certificates behind doors.", labels=["state"])
+        for state in ("valid", "expired", "unknown"):
+            found.add_metric([state], states[state])
+        yield found
+        if earliest is not None:
+            yield _gauge("doorward_certificate_expiry_timestamp_seconds", "When the first of them expires.", earliest)
 
     def _doors(self) -> Tally[tuple[str, str]]:
         settings = self._shell.engine.settings
@@ -169,6 +226,15 @@ def _state(condition: dict[str, Any] | None) -> tuple[str, str]:
         return "None", ""
     status, reason = str(condition.get("status") or ""), str(condition.get("reason") or "")
     return (status if status in ("True", "False", "Unknown") else OTHER), (reason if _WORD.fullmatch(reason) else OTHER)
+
+
+def _expiry(certificate: JsonObject) -> float | None:
+    """When a Certificate's newest expires, in seconds since the epoch; None where cert-manager doesn't say."""
+    told = (certificate.get("status") or {}).get("notAfter")
+    try:
+        return datetime.fromisoformat(told).timestamp() if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

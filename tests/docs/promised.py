@@ -42,7 +42,8 @@ def reasons() -> set[str]:
 
 
 def metrics() -> set[str]:
-    return set(re.findall(r'"(doorward_\w+)"', (ROOT / "daemon" / "doorward_daemon" / "metrics.py").read_text()))
+    files = (ROOT / "daemon" / "doorward_daemon" / name for name in ("metrics.py", "counted.py"))
+    return {name for file in files for name in re.findall(r'"(doorward_\w+)"', file.read_text())}
 
 
 def settings() -> set[str]:

@@ -33,9 +33,10 @@ def visible(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def bounded(message: str) -> str:
-    """``message`` with at most 1,024 bytes in UTF-8, all of them visible."""
+def bounded(message: str, end: str = "") -> str:
+    """``message`` and ``end``, which stays whole, with at most 1,024 bytes in UTF-8, all of them visible."""
+    room = LONGEST_MESSAGE - len(end.encode())
     message = visible(message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "…")
-    if len(message) * 4 <= LONGEST_MESSAGE or len(data := message.encode("utf-8", "replace")) <= LONGEST_MESSAGE:
-        return message
-    return data[: LONGEST_MESSAGE - len("…".encode())].decode("utf-8", "ignore") + "…"
+    if len(message) * 4 <= room or len(data := message.encode("utf-8", "replace")) <= room:
+        return message + end
+    return data[: room - len("…".encode())].decode("utf-8", "ignore") + "…" + end

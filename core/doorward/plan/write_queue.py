@@ -37,9 +37,14 @@ class WriteQueue:
         self._lanes: dict[int, OrderedDict[Ref, tuple[int, list[Write]]]] = {
             urgency: OrderedDict() for urgency in (AT_ONCE, NEXT, LAST_STEP, FIRST_STEP)
         }
+        self._length = 0
 
     def __bool__(self) -> bool:
         return any(self._lanes.values())
+
+    def __len__(self) -> int:
+        """How many writes wait, of whatever service."""
+        return self._length
 
     def __contains__(self, service: Ref) -> bool:
         return any(service in lane for lane in self._lanes.values())
@@ -50,6 +55,7 @@ class WriteQueue:
         ``next``: something happened to this very door.
         """
         self.drop(service)
+        self._length += len(writes)
         closing = [write for write in writes if write.order == CLOSE]
         rest = [write for write in writes if write.order != CLOSE]
         if closing:
@@ -60,7 +66,8 @@ class WriteQueue:
 
     def drop(self, service: Ref) -> None:
         for lane in self._lanes.values():
-            lane.pop(service, None)
+            if service in lane:
+                self._length -= len(lane.pop(service)[1])
 
     def take(self, limit: int | None = None) -> list[Entry]:
         """The most urgent, at most ``limit``, and all that closes; those of one door and urgency come together."""
@@ -73,6 +80,7 @@ class WriteQueue:
                 if full and urgency != AT_ONCE and (taken or not limit):
                     return taken
                 del lane[service]
+                self._length -= len(writes)
                 taken += [Entry(service, cause, write, urgency) for write in writes]
             self._lanes[urgency] = OrderedDict()  # without the room that it once took
         return taken

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -39,6 +39,8 @@ from doorward.state.reading import Reader
 from doorward.state.reservations import How, Reservations
 from doorward.state.services import Services
 
+Result = Literal["written", "unchanged", "waiting", "error"]
+
 
 class Decision(msgspec.Struct, kw_only=True):
     """What follows for one service."""
@@ -56,6 +58,8 @@ class Decision(msgspec.Struct, kw_only=True):
     """Services whose claims this one's claims may decide."""
     error: BackendError | None = None
     report: Report | None = None
+    backend: str = ""
+    """That of the door, as far as it came; empty where none was chosen."""
     foreseen: Foreseen | None = None
     """What is to be reported once the writes have come back as they went out."""
     asked: WantedDoor | None = None
@@ -70,6 +74,15 @@ class Decision(msgspec.Struct, kw_only=True):
     """Why it can't have the door that it asks for."""
     warnings: list[Warning] = []
     """What its users should know."""
+
+    @property
+    def result(self) -> Result:
+        """What came of it, in a word."""
+        if self.error:
+            return "error"
+        if self.waiting_for:
+            return "waiting"
+        return "written" if self.writes else "unchanged"
 
 
 class Tables(Protocol):

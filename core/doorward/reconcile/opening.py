@@ -49,6 +49,7 @@ def open_door(
         _wait(case, service, want)
         return
     s = case.situation(service)
+    case.decision.backend = want.door.backend
 
     renderer = Renderer(case.reader, case.kinds, case.backends, case.memory, case.fact.uid)
     with_all_hosts = renderer.render(service, want.door)

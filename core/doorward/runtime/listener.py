@@ -26,5 +26,12 @@ class Listener:
     def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
         """An action was carried out, or refused, or nobody knows; ``seconds`` is how long the request took."""
 
+    def decided(self, backend: str, result: str, seconds: float) -> None:
+        """A door was decided; ``seconds`` is how long that took.
+
+        ``backend`` is empty where none was chosen; ``result``: ``written`` (something is to be), ``unchanged``,
+        ``waiting`` for a kind to be listed, or ``error`` of a plugin.
+        """
+
     def slow_hook(self, plugin: str, hook: str, seconds: float) -> None:
         """A plugin's hook took long, and held everything else up."""

@@ -146,6 +146,8 @@ class Shell:
         self._working = 0
         self._more = False
         self._last = 0.0
+        self._since: dict[str, float] = {}
+        """Since when something waits, by what does."""
         self._began = 0.0
         self._watchers: list[asyncio.Task[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -161,6 +163,7 @@ class Shell:
             raise RuntimeError("a shell is started once")
         self._began = perf_counter()
         self.engine.backends.observe_calls(self._observe_call)
+        self.engine.observe_decisions(self._observe_decision)
         if self._keeper:
             self._keeper.restore()
             self._spawn(self._keeper.run, "keeper")
@@ -191,6 +194,7 @@ class Shell:
         if self._keeper:
             await self._keeper.close()
         self.engine.backends.observe_calls(None)
+        self.engine.observe_decisions(None)
         for _, waiter in self._waiters:
             waiter.cancel()
         self._ended.set()
@@ -273,6 +277,19 @@ class Shell:
         """Events that wait for the engine."""
         return len(self._events)
 
+    @property
+    def queues(self) -> dict[str, tuple[int, float]]:
+        """How much waits, by what waits, and for how many seconds something has.
+
+        ``events`` wait for the engine, and the age is that of the oldest; ``doors`` wait for a decision, ``writes`` to
+        be sent, and their age is the time for which some have. Who stands by has no age: its turn comes.
+        """
+        now = self.clock()
+        waiting = {"doors": self.engine.undecided, "writes": self.engine.unissued + self._lanes.qsize()}
+        events = max(0.0, now - self._events[0].at) if self._events else 0.0
+        ages = {name: max(0.0, now - self._since[name]) if name in self._since else 0.0 for name in waiting}
+        return {"events": (len(self._events), events), **{name: (n, ages[name]) for name, n in waiting.items()}}
+
     # -- turning the engine --------------------------------------------------------------------------------------
 
     def _put(self, event: AnyEvent) -> None:
@@ -294,8 +311,18 @@ class Shell:
             self._hand_out()
             if not self._stopping:
                 self.secrets.follow(self.engine.secrets)
+            self._note_waiting()
             self._judge()
             await asyncio.sleep(0)
+
+    def _note_waiting(self) -> None:
+        engine = self.engine
+        waits = {"doors": bool(engine.undecided), "writes": bool(engine.unissued or self._lanes.qsize())}
+        for name, some in waits.items():
+            if not some or engine.stands_by:
+                self._since.pop(name, None)
+            elif name not in self._since:
+                self._since[name] = self.clock()
 
     async def _work(self) -> None:
         """Wait until there is something to do."""
@@ -470,6 +497,16 @@ class Shell:
                 _log.warning("a plugin takes long, and holds up every door", plugin=plugin, hook=hook, seconds=seconds)
                 for listener in self.listeners:
                     self._tell(listener.slow_hook, plugin, hook, seconds)
+
+        return done
+
+    def _observe_decision(self) -> Callable[[str, str], None]:
+        began = perf_counter()
+
+        def done(backend: str, result: str) -> None:
+            seconds = perf_counter() - began
+            for listener in self.listeners:
+                self._tell(listener.decided, backend, result, seconds)
 
         return done
 

@@ -50,6 +50,9 @@ class WorkQueue:
     def __bool__(self) -> bool:
         return bool(self._due or self._backlog)
 
+    def __len__(self) -> int:
+        return len(self._due) + len(self._backlog)
+
     def __contains__(self, service: Ref | None) -> bool:
         return service in self._due or service in self._backlog
 

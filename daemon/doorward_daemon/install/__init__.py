@@ -1,0 +1,1 @@
+"""``doorward install`` and ``doorward uninstall``: what the chart's default is, without helm."""

@@ -1,0 +1,84 @@
+"""The chart, rendered by helm; and what is made of its default.
+
+``python -m tests.deploy.rendering`` writes ``deploy/doorward.yaml``, and the copy of it that ``doorward install`` works
+with, anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import yaml
+from doorward.model.reference import JsonObject
+
+from tests.deploy import tools
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "chart"
+DEFAULT = ROOT / "deploy" / "doorward.yaml"
+PACKAGED = ROOT / "daemon" / "doorward_daemon" / "install" / "doorward.yaml"
+HEAD = """\
+# doorward in a cluster: beside OME, one process that leads and one that stands by, with no more rights than they need.
+# It is what deploy/chart renders for release doorward in namespace ome: python -m tests.deploy.rendering writes it.
+#
+#   1. Build the image (docs/installing.md), and write its name below, in place of doorward:VERSION.
+#   2. kubectl apply -f deploy/doorward.yaml
+#
+# Doors that ask for keys or passwords need deploy/authz.yaml, too.
+#
+# With a backend of somebody else's: doorward plugin rights NAME | kubectl apply -f -
+"""
+NAME, NAMESPACE = "doorward", "ome"
+
+
+class Refused(Exception):
+    """helm doesn't render the chart with these values; the message is helm's."""
+
+
+class Chart:
+    """The chart and a helm to render it."""
+
+    def __init__(self, helm: Path) -> None:
+        self.helm = helm
+
+    def run(self, *arguments: str) -> str:
+        """What helm prints.  Raises Refused."""
+        done = subprocess.run([str(self.helm), *arguments], capture_output=True, text=True, cwd=ROOT)
+        if done.returncode:
+            raise Refused(done.stderr + done.stdout)
+        return done.stdout
+
+    def text(self, values: JsonObject | None = None, *, name: str = NAME, namespace: str = NAMESPACE) -> str:
+        """All objects, as helm prints them.  Raises Refused."""
+        with NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(values or {}, file)
+            file.flush()
+            return self.run("template", name, str(CHART), "--namespace", namespace, "--values", file.name)
+
+    def objects(
+        self, values: JsonObject | None = None, *, name: str = NAME, namespace: str = NAMESPACE
+    ) -> list[JsonObject]:
+        """All objects.  Raises Refused."""
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        documents = yaml.load_all(self.text(values, name=name, namespace=namespace), loader)
+        return [document for document in documents if document]
+
+    def default(self) -> str:
+        """The text of ``deploy/doorward.yaml``."""
+        rendered = re.sub(r"^# Source: .*\n", "", self.text(), flags=re.MULTILINE)
+        return HEAD + re.sub(r"\s*\n---\n", "\n---\n", "\n" + rendered).strip() + "\n"
+
+
+def main() -> None:
+    chart = Chart(tools.helm(lambda message: print(message, file=sys.stderr)))
+    for file in (DEFAULT, PACKAGED):
+        file.write_text(chart.default())
+
+
+if __name__ == "__main__":
+    main()
