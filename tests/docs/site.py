@@ -30,6 +30,9 @@ BESIDE = "repository"
 LANGUAGES = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".json": "json"}
 
 _FENCED = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
+_NOTE = re.compile(r"^<!-- .* -->\n(?=```)", re.MULTILINE)
+"""What a block is, for the tests."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 _LISTED = re.compile(r"\[([^\]]+)\]\(([\w/.-]+\.md)\)")
 
@@ -132,7 +135,7 @@ class Pages:
                 return found[0]  # Zensical names it.
             return f"{found[1]}{os.path.relpath(self._place(target), self._page(file).parent)}{found[3]}"
 
-        parts = _FENCED.split(file.read_text())
+        parts = _FENCED.split(_NOTE.sub("", file.read_text()))
         return "".join(part if part.startswith("```") else _LINK.sub(link, part) for part in parts)
 
     def _shown(self, file: Path) -> str:
@@ -186,7 +189,7 @@ def build(docs: Path, target: Path, zensical: Path) -> None:
         Pages(docs.resolve(), folder / "docs").write()
         text = CONFIGURATION.read_text().replace("[project]\n", f"[project]\n{in_toml(entries)}", 1)
         (folder / "zensical.toml").write_text(text)
-        environ = {**os.environ, "PYTHONPATH": str(zensical), "NO_COLOR": "1"}
+        environ = {**os.environ, "PYTHONPATH": str(zensical)}
         run = subprocess.run(
             [sys.executable, "-m", "zensical", "build", "--strict"],
             cwd=folder,
@@ -196,7 +199,7 @@ def build(docs: Path, target: Path, zensical: Path) -> None:
             text=True,
         )
         if run.returncode:
-            raise Unfinished(run.stdout.strip())
+            raise Unfinished(_COLOUR.sub("", run.stdout).partition("Traceback")[0].strip())
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder / "site", target)
