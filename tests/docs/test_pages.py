@@ -51,9 +51,10 @@ def anchors(page: Path) -> set[str]:
 
 @by_page
 def test_every_page_is_listed(page: Path) -> None:
-    if page.parent == DOCS and page.name != "index.md":
-        assert f"({page.name})" in (DOCS / "index.md").read_text()
-        assert f"(docs/{page.name})" in (ROOT / "README.md").read_text()
+    if page.is_relative_to(DOCS) and page.name != "index.md":
+        name = page.relative_to(DOCS)
+        assert f"({name})" in (DOCS / "index.md").read_text()
+        assert f"(docs/{name})" in (ROOT / "README.md").read_text()
 
 
 @by_page
