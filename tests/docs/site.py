@@ -1,4 +1,4 @@
-"""The documentation as a site: ``./dev docs`` builds it into ``dist/site``, and fails where a page isn't as it should be.
+"""The documentation as a site: ``./dev docs`` builds it into ``dist/site``, and fails where a link leads nowhere.
 
 The pages are those of ``docs/``, in the order of the table of ``docs/index.md``, which is the navigation.  What they
 link to elsewhere in the repository becomes a page, too, so that the site is whole by itself.  Zensical turns Markdown
@@ -102,15 +102,12 @@ class Pages:
             file = self._waiting.pop()
             place = self._page(file)
             place.parent.mkdir(parents=True, exist_ok=True)
-            if file.is_dir() or file.suffix != ".md" and file not in self._own():
-                place.write_text(self._shown(file))
-            elif file.suffix == ".md":
+            if file.suffix == ".md":
                 place.write_text(self._relinked(file))
-            else:
+            elif file.is_relative_to(self._docs):
                 shutil.copy(file, place)
-
-    def _own(self) -> set[Path]:
-        return {file for file in self._begun if file.is_relative_to(self._docs)}
+            else:
+                place.write_text(self._shown(file))
 
     def _place(self, file: Path) -> Path:
         if file not in self._begun:
