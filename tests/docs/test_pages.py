@@ -14,7 +14,7 @@ from doorward_daemon.main import app
 from typer.testing import CliRunner
 
 from tests.docs import PAGES, REFERENCE, ROOT, TUTORIAL, blocks, commands, promised
-from tests.docs.rendered import renewed
+from tests.docs.rendered import objects, renewed
 
 DOCS = ROOT / "docs"
 EXAMPLES = "".join(file.read_text() for file in sorted((ROOT / "examples").rglob("*.py")))
@@ -58,6 +58,12 @@ def test_every_page_is_listed(page: Path) -> None:
 
 
 @by_page
+def test_pictures_need_no_script(page: Path) -> None:
+    """What draws a diagram comes from another address: pictures are text, or SVG."""
+    assert not list(blocks(page, "mermaid"))
+
+
+@by_page
 def test_what_is_shown_as_rendered_is_what_is_rendered(page: Path) -> None:
     assert page.read_text() == renewed(page.read_text())
 
@@ -98,12 +104,43 @@ def default(field: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value or "none")
 
 
-def test_every_annotation_is_told() -> None:
-    assert promised.annotations() <= quoted("annotations.md")
+def test_every_annotation_is_told_and_no_other() -> None:
+    domains = ("ome.io/", "networking.ome.io/", "networking.knative.dev/", "doorward.io/")
+    told = {key for key in quoted("annotations.md") if key.startswith(domains) and re.fullmatch(r"[\w.-]+/[\w-]+", key)}
+    assert told == promised.annotations()
 
 
-def test_every_reason_is_told() -> None:
-    assert promised.reasons() <= quoted("status.md")
+def test_what_every_object_bears_is_told() -> None:
+    for obj in objects("examples/llama.yaml").values():
+        metadata = obj["metadata"]
+        keys = {*metadata.get("labels", {}), *(key for key in metadata.get("annotations", {}) if "doorward.io/" in key)}
+        assert keys <= quoted("annotations.md")
+
+
+REASONS = ("True", "Waiting", "For you to solve", "Warning events")
+
+
+def reasons_told(heading: str) -> set[str]:
+    return {name for cell in table("status.md", heading) for name in re.findall(r"[A-Z]\w+", cell)}
+
+
+def test_every_reason_is_told_and_no_other() -> None:
+    told = {name for heading in REASONS for name in reasons_told(heading)}
+    assert promised.reasons() <= told
+    assert told - promised.reasons() <= promised.found(r'"([A-Z][A-Za-z]+)"')
+
+
+def test_what_refuses_a_door_and_what_warns_is_told_where_readers_look() -> None:
+    refusals, warnings = (promised.found(rf'\b{word}\(\s*"([A-Za-z]+)"') for word in ("Refusal", "Warning"))
+    assert refusals <= reasons_told("For you to solve") | reasons_told("Waiting")
+    assert warnings <= reasons_told("Warning events")
+
+
+@pytest.mark.parametrize("heading", REASONS[1:])
+def test_every_reason_has_a_cause_and_a_remedy(heading: str) -> None:
+    rows = table("status.md", heading)
+    assert rows
+    assert {reason for reason, cells in rows.items() if len(cells) != 2 or not all(cells)} == set()
 
 
 def test_the_rights_are_those_that_are_needed() -> None:
