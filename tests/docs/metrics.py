@@ -59,8 +59,5 @@ def labels(call: ast.Call) -> Iterator[str]:
 
 
 def page() -> str:
-    rows = (
-        f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels)} | {each.text.rstrip('.')} |\n"
-        for each in metrics()
-    )
-    return HEAD + "".join(rows)
+    rows = [(f"`{name}`", kind, ", ".join(f"`{label}`" for label in of), text) for name, kind, of, text in metrics()]
+    return HEAD + "".join(f"| {' | '.join(cells).rstrip('.')} |\n" for cells in rows)

@@ -1,6 +1,6 @@
 """The documentation as a site: ``./dev docs`` builds it into ``dist/site``, and fails where a link leads nowhere.
 
-The pages are those of ``docs/``, in the order of the table of ``docs/index.md``, which is the navigation.  What they
+The pages are those of ``docs/``, in the order of the first page's table, which is the navigation.  What they
 link to elsewhere in the repository becomes a page, too, so that the site is whole by itself.  Zensical turns Markdown
 into pages and follows each link; ``requirements/docs.txt`` pins it, and it is installed into the cache.
 """
@@ -128,8 +128,10 @@ class Pages:
             if found[2].startswith(("https://", "http://", "mailto:")):
                 return found[0]
             target = (file.parent / found[2]).resolve()
-            if not target.exists() or not target.is_relative_to(self._root):
-                return found[0]  # Zensical names it.
+            if target.is_relative_to(self._docs) and not target.exists():
+                return found[0]  # Zensical names it, and its line.
+            if not target.is_relative_to(self._root) or not target.exists():
+                raise Unfinished(f"{file.relative_to(self._root)}: {found[2]} leads nowhere")
             return f"{found[1]}{os.path.relpath(self._place(target), self._page(file).parent)}{found[3]}"
 
         parts = _FENCED.split(_NOTE.sub("", file.read_text()))
