@@ -57,7 +57,7 @@ def navigation(index: str) -> list[Entry]:
         if heading := re.fullmatch(r"\| \*\*(.+)\*\* \| \|", line):
             section = heading[1]
         elif line.startswith("| "):
-            entries += [Entry(section, f"{title[0].upper()}{title[1:]}", page) for title, page in _LISTED.findall(line)]
+            entries += [Entry(section, title, page) for title, page in _LISTED.findall(line)]
     return entries
 
 

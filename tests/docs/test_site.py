@@ -17,7 +17,7 @@ INDEX = """# doorward
 |---|---|
 | begin | [Getting started](begin.md) |
 | **Look up** | |
-| more | [words](words.md), [a guide](guides/one.md) |
+| more | [Words](words.md), [A guide](guides/one.md) |
 """
 
 
