@@ -27,6 +27,8 @@ FOLDER = ROOT / "docs" / "guides"
 FROM_OME = FOLDER / "from-ome.md"
 OPERATIONS = FOLDER / "operations.md"
 GATEWAYS = [page for page in GUIDES if page not in (FROM_OME, OPERATIONS)]
+SERVED = ("chat", "ingress", "istio-system")
+"""The namespaces of the examples."""
 by_guide = pytest.mark.parametrize("page", GATEWAYS, ids=lambda page: page.stem)
 
 
@@ -57,22 +59,22 @@ def test_settings_are_those_that_are_rendered(page: Path) -> None:
 @pytest.mark.cluster
 @by_guide
 def test_what_is_to_be_checked_is_as_the_guide_says(
-    page: Path, own_api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = with_kubectl(tmp_path / "reader", own_api_server.kubeconfig)
-    monkeypatch.setenv("KUBECONFIG", str(own_api_server.kubeconfig))
+    reader = with_kubectl(tmp_path / "reader", api_server.kubeconfig)
+    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig))
     monkeypatch.delenv("POD_NAMESPACE", raising=False)
     given = " ".join(f"-f {file}" for file in examples(page))
     conditions = ", ".join(f'{{"type": "{part}Ready", "status": "True"}}' for part in ("Engine", "Decoder"))
     ready = f'{{"status": {{"conditions": [{conditions}]}}}}'
     reader.follow(
         command(
-            "for each in ome chat ingress istio-system; do kubectl create namespace $each || true; done\n"
+            f"for each in ome {' '.join(SERVED)}; do kubectl create namespace $each || true; done\n"
             f"kubectl apply {given}\n"
             f"kubectl -n chat patch inferenceservice llama --subresource status --type merge --patch '{ready}'\n"
         )
     )
-    result = CliRunner().invoke(app, ["run", "--once"])
+    result = CliRunner().invoke(app, ["run", "--once", *(f"--namespace={each}" for each in SERVED)])
     assert result.exit_code == 0, result.output
     for block in sections(page)["What to check"]:
         reader = reader.follow(block)
@@ -81,8 +83,8 @@ def test_what_is_to_be_checked_is_as_the_guide_says(
 
 
 @pytest.mark.cluster
-def test_what_looks_at_a_cluster_before_and_after_can_be_run(own_api_server: ApiServer, tmp_path: Path) -> None:
-    reader = with_kubectl(tmp_path / "reader", own_api_server.kubeconfig)
+def test_what_looks_at_a_cluster_before_and_after_can_be_run(api_server: ApiServer, tmp_path: Path) -> None:
+    reader = with_kubectl(tmp_path / "reader", api_server.kubeconfig)
     looking = [line for line in commands(FROM_OME) if line.startswith("kubectl get")]
     assert len(looking) >= 3
     reader.follow(command("\n".join(looking)))
