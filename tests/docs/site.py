@@ -14,15 +14,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tests.controlplane.binaries import Tell, cache_folder, one_at_a_time
+from tests.controlplane.binaries import Tell
+from tests.controlplane.packages import NotInstalled, packages
 from tests.docs import ROOT
 
-PINS = ROOT / "requirements" / "docs.txt"
 CONFIGURATION = ROOT / "zensical.toml"
 TARGET = ROOT / "dist" / "site"
 BESIDE = "repository"
@@ -151,34 +150,12 @@ class Pages:
 # -- building
 
 
-def packages(tell: Tell) -> Path:
-    """A folder for PYTHONPATH with exactly what ``requirements/docs.txt`` pins.  Raises Unfinished."""
-    digest = sha256(PINS.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = cache_folder() / f"docs-{digest}" / "packages"
-    if not folder.exists():
-        with one_at_a_time(folder):
-            if not folder.exists():
-                tell("installing Zensical from PyPI into the cache (once)")
-                _install(folder)
-    return folder
+def zensical(tell: Tell) -> Path:
+    """A folder for PYTHONPATH with Zensical, at the version that is pinned.  Raises NotInstalled."""
+    return packages("docs", "Zensical", tell)
 
 
-def _install(folder: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    with TemporaryDirectory(dir=folder.parent) as scratch:
-        made = Path(scratch, "packages")
-        run = subprocess.run(
-            [*pip, "--require-hashes", "--target", str(made), "--requirement", str(PINS)],
-            capture_output=True,
-            text=True,
-        )
-        if run.returncode:
-            said = run.stderr.strip().rpartition("\n")[2]
-            raise Unfinished(f"what requirements/docs.txt pins can't be installed: {said}")
-        made.rename(folder)
-
-
-def build(docs: Path, target: Path, zensical: Path) -> None:
+def build(docs: Path, target: Path, installed: Path) -> None:
     """Build ``docs`` into ``target``, which is replaced, with the packages of a folder.  Raises Unfinished."""
     entries = navigation((docs / "index.md").read_text())
     if problems := missing(entries, docs):
@@ -188,7 +165,7 @@ def build(docs: Path, target: Path, zensical: Path) -> None:
         Pages(docs.resolve(), folder / "docs").write()
         text = CONFIGURATION.read_text().replace("[project]\n", f"[project]\n{in_toml(entries)}", 1)
         (folder / "zensical.toml").write_text(text)
-        environ = {**os.environ, "PYTHONPATH": str(zensical)}
+        environ = {**os.environ, "PYTHONPATH": str(installed)}
         run = subprocess.run(
             [sys.executable, "-m", "zensical", "build", "--strict"],
             cwd=folder,
@@ -207,8 +184,8 @@ def build(docs: Path, target: Path, zensical: Path) -> None:
 def main(arguments: Sequence[str]) -> int:
     target = Path(arguments[0]).absolute() if arguments else TARGET
     try:
-        build(ROOT / "docs", target, packages(lambda message: print(message, file=sys.stderr)))
-    except Unfinished as error:
+        build(ROOT / "docs", target, zensical(lambda message: print(message, file=sys.stderr)))
+    except (Unfinished, NotInstalled) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"the site is in {target}: open {target / 'index.html'}")

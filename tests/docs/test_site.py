@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import providers
+from tests.controlplane.packages import NotInstalled
 from tests.docs import ROOT, site
 from tests.docs.site import Entry, Pages, Unfinished, build, in_toml, missing, navigation
 
@@ -24,8 +25,8 @@ INDEX = """# doorward
 @pytest.fixture(scope="module")
 def zensical() -> Path:
     try:
-        return site.packages(lambda _: None)
-    except Unfinished as error:
+        return site.zensical(lambda _: None)
+    except NotInstalled as error:
         if providers.required():
             raise
         pytest.skip(f"the documentation's site isn't built: {error}")
