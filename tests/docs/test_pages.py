@@ -121,13 +121,15 @@ REASONS = ("True", "Waiting", "For you to solve", "Warning events")
 
 
 def reasons_told(heading: str) -> set[str]:
-    return {name for cell in table("status.md", heading) for name in re.findall(r"[A-Z]\w+", cell)}
+    """The names that first cells quote; the first one's first backtick is off by then."""
+    return {name for cell in table("status.md", heading) for name in cell.split("`")[0::2] if name[:1].isupper()}
 
 
 def test_every_reason_is_told_and_no_other() -> None:
     told = {name for heading in REASONS for name in reasons_told(heading)}
     assert promised.reasons() <= told
-    assert told - promised.reasons() <= promised.found(r'"([A-Z][A-Za-z]+)"')
+    components = {name for name in told if name.endswith("NotReady")}
+    assert told - promised.reasons() - components <= promised.found(r'"([A-Z][A-Za-z]+)"')
 
 
 def test_what_refuses_a_door_and_what_warns_is_told_where_readers_look() -> None:
