@@ -1,7 +1,7 @@
 """The reference: every public object, from its signature and its docstring.
 
 Public is what a module names in ``__all__``.  ``python -m tests.docs.reference`` writes the pages of
-``docs/reference`` anew.
+``docs/reference`` anew, that of the metrics too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import griffe
 
-from tests.docs import ROOT
+from tests.docs import ROOT, metrics
 
 FOLDER = ROOT / "docs" / "reference"
 SOURCES = ROOT / "core"
@@ -364,3 +364,4 @@ def parents(obj: griffe.Object) -> Iterator[griffe.Object]:
 if __name__ == "__main__":
     for each in PAGES:
         each.file.write_text(text(each))
+    metrics.FILE.write_text(metrics.page())

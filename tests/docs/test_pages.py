@@ -14,7 +14,7 @@ from doorward_daemon.main import app
 from typer.testing import CliRunner
 
 from tests.docs import PAGES, REFERENCE, ROOT, TUTORIAL, blocks, commands, promised
-from tests.docs.rendered import renewed
+from tests.docs.rendered import objects, renewed
 
 DOCS = ROOT / "docs"
 EXAMPLES = "".join(file.read_text() for file in sorted((ROOT / "examples").rglob("*.py")))
@@ -51,9 +51,16 @@ def anchors(page: Path) -> set[str]:
 
 @by_page
 def test_every_page_is_listed(page: Path) -> None:
-    if page.parent == DOCS and page.name != "index.md":
-        assert f"({page.name})" in (DOCS / "index.md").read_text()
-        assert f"(docs/{page.name})" in (ROOT / "README.md").read_text()
+    if page.is_relative_to(DOCS) and page.name != "index.md":
+        name = page.relative_to(DOCS)
+        assert f"({name})" in (DOCS / "index.md").read_text()
+        assert f"(docs/{name})" in (ROOT / "README.md").read_text()
+
+
+@by_page
+def test_pictures_need_no_script(page: Path) -> None:
+    """What draws a diagram comes from another address: pictures are text, or SVG."""
+    assert not list(blocks(page, "mermaid"))
 
 
 @by_page
@@ -97,12 +104,45 @@ def default(field: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value or "none")
 
 
-def test_every_annotation_is_told() -> None:
-    assert promised.annotations() <= quoted("annotations.md")
+def test_every_annotation_is_told_and_no_other() -> None:
+    domains = ("ome.io/", "networking.ome.io/", "networking.knative.dev/", "doorward.io/")
+    told = {key for key in quoted("annotations.md") if key.startswith(domains) and re.fullmatch(r"[\w.-]+/[\w-]+", key)}
+    assert told == promised.annotations()
 
 
-def test_every_reason_is_told() -> None:
-    assert promised.reasons() <= quoted("status.md")
+def test_what_every_object_bears_is_told() -> None:
+    for obj in objects("examples/llama.yaml").values():
+        metadata = obj["metadata"]
+        keys = {*metadata.get("labels", {}), *(key for key in metadata.get("annotations", {}) if "doorward.io/" in key)}
+        assert keys <= quoted("annotations.md")
+
+
+REASONS = ("True", "Waiting", "For you to solve", "Warning events")
+
+
+def reasons_told(heading: str) -> set[str]:
+    """The names that first cells quote; the first one's first backtick is off by then."""
+    return {name for cell in table("status.md", heading) for name in cell.split("`")[0::2] if name[:1].isupper()}
+
+
+def test_every_reason_is_told_and_no_other() -> None:
+    told = {name for heading in REASONS for name in reasons_told(heading)}
+    assert promised.reasons() <= told
+    components = {name for name in told if name.endswith("NotReady")}
+    assert told - promised.reasons() - components <= promised.found(r'"([A-Z][A-Za-z]+)"')
+
+
+def test_what_refuses_a_door_and_what_warns_is_told_where_readers_look() -> None:
+    refusals, warnings = (promised.found(rf'\b{word}\(\s*"([A-Za-z]+)"') for word in ("Refusal", "Warning"))
+    assert refusals <= reasons_told("For you to solve") | reasons_told("Waiting")
+    assert warnings <= reasons_told("Warning events")
+
+
+@pytest.mark.parametrize("heading", REASONS[1:])
+def test_every_reason_has_a_cause_and_a_remedy(heading: str) -> None:
+    rows = table("status.md", heading)
+    assert rows
+    assert {reason for reason, cells in rows.items() if len(cells) != 2 or not all(cells)} == set()
 
 
 def test_the_rights_are_those_that_are_needed() -> None:

@@ -13,15 +13,13 @@ import importlib
 import os
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from tests.controlplane.binaries import cache_folder, one_at_a_time
+from tests.controlplane.packages import NotInstalled
+from tests.controlplane.packages import packages as installed
 from tests.fuzz.finding import FOLDER, smaller, tried
 from tests.fuzz.target import LIMIT, Target
 
-PINS = Path(__file__).parents[2] / "requirements" / "fuzz.txt"
 WATCHED = ["doorward", "doorward_daemon", "doorward_istio", "doorward_k8s_ingress", "doorward_gateway_api",
            "doorward_loadbalancer", "doorward_cluster_local"]  # fmt: skip
 SLOWER = 5
@@ -32,19 +30,10 @@ LONGEST = 768
 
 def packages() -> Path:
     """A folder for PYTHONPATH with exactly what ``requirements/fuzz.txt`` pins.  Raises SystemExit."""
-    folder = cache_folder() / f"fuzz-{sha256(PINS.read_bytes()).hexdigest()[:12]}-{sys.version_info[1]}" / "packages"
-    if folder.exists():
-        return folder
-    with one_at_a_time(folder):
-        if not folder.exists():
-            with TemporaryDirectory(dir=folder.parent) as scratch:
-                target = Path(scratch) / "packages"
-                pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps"]
-                command = [*pip, "--require-hashes", "--target", str(target), "--requirement", str(PINS)]
-                if subprocess.call(command):
-                    raise SystemExit("pip couldn't install what requirements/fuzz.txt pins (its words are above)")
-                target.rename(folder)
-    return folder
+    try:
+        return installed("fuzz", "atheris", lambda message: print(message, file=sys.stderr))
+    except NotInstalled as error:
+        raise SystemExit(str(error)) from None
 
 
 def log_of(target: str) -> Path:

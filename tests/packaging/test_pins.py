@@ -89,9 +89,10 @@ def test_the_tools_are_pinned_for_developers_only() -> None:
     assert not {"pytest", "ruff", "uv"} & pins("doorward.txt")
 
 
-def test_what_runs_beside_the_tests_is_pinned_apart() -> None:
-    wanted = {names(each) for each in project(ROOT)["dependency-groups"]["dataplane"]}
-    assert wanted <= pins("dataplane.txt")
+@pytest.mark.parametrize("group", ["dataplane", "docs"])
+def test_what_runs_beside_the_tests_is_pinned_apart(group: str) -> None:
+    wanted = {names(each) for each in project(ROOT)["dependency-groups"][group]}
+    assert wanted <= pins(f"{group}.txt")
     assert not wanted & pins("dev.txt")
 
 
