@@ -78,7 +78,7 @@ def imported(member: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["doorward.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["doorward.txt", "postgresql.txt", "dev.txt"])
 def test_every_dependency_is_pinned_with_hashes(name: str) -> None:
     assert asked() <= pins(name)
 
