@@ -15,7 +15,7 @@ from doorward.journal.errors import JournalError, JournalTooNew, NotAJournal
 if TYPE_CHECKING:
     from psycopg import Connection
 
-__all__ = ["MIGRATIONS", "check", "migrate"]
+__all__ = ["MIGRATIONS", "check", "migrate", "there"]
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -54,6 +54,11 @@ def check(connection: Connection, shown: str) -> None:
             f"{shown}: its tables have version {version}, older than {len(MIGRATIONS)}; "
             "they become newer when this version of the daemon writes to it"
         )
+
+
+def there(connection: Connection, shown: str) -> bool:
+    """Whether there are tables, of whatever version that isn't too new.  Raises JournalTooNew."""
+    return bool(_version(connection, shown))
 
 
 def migrate(connection: Connection, shown: str) -> None:

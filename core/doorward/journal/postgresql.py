@@ -15,12 +15,12 @@ import msgspec
 import structlog
 
 from doorward.journal.encoding import checksum, decode, decode_all, encode, without_secrets
-from doorward.journal.errors import JournalError, JournalGap
+from doorward.journal.errors import JournalAway, JournalError, JournalGap, NotAJournal
 from doorward.journal.fence import Fence
 from doorward.journal.location import shown
 from doorward.journal.memory import in_turn, reached
-from doorward.journal.migrations import check, migrate
-from doorward.journal.session import Connection, Session
+from doorward.journal.migrations import check, migrate, there
+from doorward.journal.session import CLOSING, Connection, Session
 from doorward.model.event import Record
 
 __all__ = ["ClusterJournal", "PostgresqlJournal", "clusters"]
@@ -77,7 +77,7 @@ class PostgresqlJournal:
             if read_only:
                 self._rows("SELECT 1")
                 if not self._fence.journal:
-                    raise JournalError(
+                    raise NotAJournal(
                         f"{self._session.shown}: has no journal of cluster {cluster}; those that it has are of "
                         f"{', '.join(each.cluster for each in _clusters(self._session)) or 'none'}"
                     )
@@ -190,14 +190,12 @@ class PostgresqlJournal:
                 yield from self._decoded_all(number, row[2])
                 break
             self._warn("a snapshot is damaged", through=number)
-        ((first,),) = self._rows(
-            "SELECT min(number) FROM doorward_records WHERE journal = %(id)s AND number > %(number)s", number=through
-        )
-        if first is not None and first != through + 1:
+        first = next(iter(self._chunk(through, 1)), None)
+        if first is not None and first[0] != through + 1:
             if through:
                 self._warn("the journal is damaged here", record=through + 1)
                 return
-            self._warn("the journal's beginning is lost; what follows is restored", first=first)
+            self._warn("the journal's beginning is lost; what follows is restored", first=first[0])
         yield from self.replay(through)
 
     def chain(self, number: int) -> list[Record]:
@@ -237,20 +235,26 @@ class PostgresqlJournal:
         """How many bytes the cluster's records and snapshots take, about."""
         total = 0
         for table in ("doorward_records", "doorward_snapshots"):
-            ((rows, bodies),) = self._rows(
+            for rows, bodies in self._rows(
                 f"SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM {table} WHERE journal = %(id)s"
-            )
-            total += int(bodies) + _OVERHEAD * int(rows)
+            ):
+                total += int(bodies) + _OVERHEAD * int(rows)
         return total
 
     def close(self) -> None:
+        """As :meth:`Journal.close`; raises JournalAway where records are left that the database can't be given."""
         if self._closed:
             return
         try:
-            self._flush()
+            if self._session.lock.acquire(timeout=CLOSING):
+                try:
+                    self._flush()
+                finally:
+                    self._session.lock.release()
         finally:
             self._closed = True
-            self._session.close()
+            if not self._session.close():
+                raise JournalAway(f"{self._session.shown}: doesn't answer; {len(self._pending)} records aren't kept")
 
     # -- the database ------------------------------------------------------------------------------------------------
 
@@ -265,6 +269,8 @@ class PostgresqlJournal:
         elif self._leads:
             migrate(connection, shown)
             self._fence.lock(connection)
+        elif there(connection, shown):
+            self._fence.find(connection)
 
     def _insert(self, connection: Connection, batch: Sequence[Row]) -> None:
         """Keep a batch, or what of it an attempt before, whose answer was lost, has not kept."""
@@ -302,15 +308,19 @@ class PostgresqlJournal:
 
     def _ends(self) -> tuple[int, int]:
         """The numbers of the newest snapshot and of the newest record."""
-        return self._session.run(lambda connection: _ends(connection, self._fence.journal))
 
-    def _chunk(self, start: int) -> list[Row]:
+        def ask(connection: Connection) -> tuple[int, int]:
+            return _ends(connection, self._fence.journal) if self._fence.journal else (0, 0)
+
+        return self._session.run(ask)
+
+    def _chunk(self, start: int, limit: int = _CHUNK) -> list[Row]:
         self._flush()
         return self._rows(
             "SELECT number, crc, body FROM doorward_records WHERE journal = %(id)s AND number > %(number)s "
             "ORDER BY number LIMIT %(limit)s",
             number=start,
-            limit=_CHUNK,
+            limit=limit,
         )
 
     def _at(self, number: int) -> float:
@@ -329,6 +339,8 @@ class PostgresqlJournal:
 
     def _rows(self, query: LiteralString, **arguments: object) -> list[Any]:
         def ask(connection: Connection) -> list[Any]:
+            if not self._fence.journal:
+                return []
             return connection.execute(query, {"id": self._fence.journal, **arguments}).fetchall()
 
         return self._session.run(ask)

@@ -8,8 +8,11 @@ URL, in the environment or in files, holds; only what nobody said is decided her
 from __future__ import annotations
 
 import os
+import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -27,6 +30,10 @@ T = TypeVar("T")
 
 PATIENCE = 3.0
 """Seconds for which a lost connection is made anew, before that is an error."""
+ANSWER = 30.0
+"""Seconds after which a server that says nothing is given up; it answers with an error before that, if it can."""
+CLOSING = 3.0
+"""Seconds that are waited for it at the end."""
 PAUSES = wait_random_exponential(multiplier=0.05, max=1.0)
 DEFAULTS = {
     "connect_timeout": ("PGCONNECT_TIMEOUT", "5"),
@@ -39,7 +46,7 @@ DEFAULTS = {
 }
 """What holds unless the URL says otherwise, or the variable: a server that is silently gone is known to be, in time."""
 _SETTINGS = (
-    b"SET statement_timeout = '60s'",
+    b"SET statement_timeout = '25s'",
     b"SET lock_timeout = '20s'",
     b"SET idle_in_transaction_session_timeout = '10s'",  # a process that is stopped holds up no other for longer
 )
@@ -74,6 +81,10 @@ class Session:
         self._prepare = prepare
         self._connection: Connection | None = None
         self._closed = False
+        self._ended = threading.Event()
+        self._since: float | None = None
+        """When the request began that is under way."""
+        self._watchdog: threading.Thread | None = None
 
     def run(self, work: Callable[[Connection], T], *, patience: float | None = None) -> T:
         """What ``work`` gives, which may be called again on a new connection where the one before was lost.
@@ -90,15 +101,33 @@ class Session:
             result: T = again(self._tried, work)
             return result
 
-    def close(self) -> None:
-        with self.lock:
-            self._closed = True
+    def close(self) -> bool:
+        """End it; False where the server had to be left in the middle of a request."""
+        self._closed = True
+        if answered := self.lock.acquire(timeout=CLOSING):
             self._drop()
+            self.lock.release()
+        else:
+            self._cut()
+        self._ended.set()
+        return answered
+
+    def _cut(self) -> None:
+        """Let whoever waits for an answer of the server have an error."""
+        if (connection := self._connection) is not None:
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as same:
+                same.shutdown(socket.SHUT_RDWR)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(1.0):
+            if (since := self._since) is not None and time.monotonic() - since > ANSWER:
+                self._cut()
 
     def _tried(self, work: Callable[[Connection], T]) -> T:
         if self._closed:
             raise JournalError(f"{self.shown}: is closed")
         connection = self._connected()
+        self._since = time.monotonic()
         try:
             return work(connection)
         except psycopg.Error as error:
@@ -106,6 +135,8 @@ class Session:
                 self._drop()
                 raise JournalAway(f"{self.shown}: {self._said(error)}") from None
             raise JournalError(f"{self.shown}: {self._said(error)}; see the server's log") from None
+        finally:
+            self._since = None
 
     def _connected(self) -> Connection:
         if self._connection is not None and not self._connection.closed:
@@ -124,6 +155,9 @@ class Session:
             connection.close()
             raise
         self._connection = connection
+        if self._watchdog is None:
+            self._watchdog = threading.Thread(target=self._watch, name="doorward: journal", daemon=True)
+            self._watchdog.start()
         return connection
 
     def _connect(self) -> Connection:
