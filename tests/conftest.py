@@ -80,9 +80,9 @@ def shared_postgresql(request: pytest.FixtureRequest) -> Iterator[server.Postgre
         yield started
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_postgresql(request: pytest.FixtureRequest) -> Iterator[server.Postgresql]:
-    """One for a test that ends it, or stops it, and starts it anew."""
+    """One for the tests of a file that end it, or stop it, and start it anew."""
     with server.postgresql(server.binaries(_teller(request)) or _do_without(server.HOW)) as started:
         yield started
 

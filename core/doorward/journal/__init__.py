@@ -21,9 +21,10 @@ from doorward.journal.errors import (
     JournalTooNew,
     NotAJournal,
 )
+from doorward.journal.location import location
 from doorward.journal.memory import MemoryJournal
 from doorward.journal.opening import clusters, opened
-from doorward.journal.protocol import Journal, SharedJournal
+from doorward.journal.protocol import Journal, SharedJournal, is_shared
 from doorward.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:
@@ -48,5 +49,7 @@ __all__ = [
     "SharedJournal",
     "SqliteJournal",
     "clusters",
+    "is_shared",
+    "location",
     "opened",
 ]

@@ -32,8 +32,10 @@ def is_database(where: str | Path) -> bool:
     return isinstance(where, str) and where.startswith(_SCHEMES)
 
 
-def location(where: str) -> str | Path:
+def location(where: str | Path) -> str | Path:
     """A database's URL as it is, a file's name as a path.  Raises JournalError for what is neither."""
+    if isinstance(where, Path):
+        return where
     if is_database(where):
         _parsed(where)
         return where

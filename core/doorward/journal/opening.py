@@ -39,7 +39,7 @@ def opened(
     neither that, nor ``lease`` and ``stands_by``; what the others mean is in :class:`SqliteJournal` and
     :class:`PostgresqlJournal`.  Raises JournalError.
     """
-    place = location(str(where)) if isinstance(where, str) else where
+    place = location(where)
     if isinstance(place, Path):
         return SqliteJournal(place, retention_age, retention_bytes, read_only=read_only)
     _need_psycopg(place)

@@ -14,7 +14,7 @@ of what they mean; the engine folds them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from doorward.model.event import Record
 
@@ -69,7 +69,6 @@ class Journal(Protocol):
         ...
 
 
-@runtime_checkable
 class SharedJournal(Journal, Protocol):
     """A journal that several processes have open at a time, of which one writes: who leads.
 
@@ -86,3 +85,8 @@ class SharedJournal(Journal, Protocol):
         under a later term.
         """
         ...
+
+
+def is_shared(journal: Journal) -> TypeGuard[SharedJournal]:
+    """Whether a journal is taken over by who leads, rather than this process's own."""
+    return callable(getattr(type(journal), "lead", None))

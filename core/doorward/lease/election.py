@@ -74,7 +74,7 @@ class Election:
         return told if isinstance(told, int) else 0
 
     def raise_term(self, above: int) -> None:
-        """Bid for a term above this one from now on: a Lease that was deleted begins at 0 again, and terms only rise."""
+        """Bid for a term above this one from now on: terms only rise, though a Lease that was deleted begins at 0."""
         self._least = max(self._least, above + 1)
 
     def seconds(self, now: float) -> float:

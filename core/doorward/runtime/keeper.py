@@ -23,7 +23,16 @@ from typing import NamedTuple
 import structlog
 
 from doorward.engine import Engine
-from doorward.journal import Journal, JournalAway, JournalGap, JournalLocked, JournalLost, JournalOutbid, SharedJournal
+from doorward.journal import (
+    Journal,
+    JournalAway,
+    JournalGap,
+    JournalLocked,
+    JournalLost,
+    JournalOutbid,
+    SharedJournal,
+    is_shared,
+)
 from doorward.model.event import Record
 
 __all__ = ["Keeper"]
@@ -73,7 +82,7 @@ class Keeper:
         """Set once another process has taken over the journal: this one must not write any more."""
         self.offer: Offer | None = None
         """What the engine is to take over, as soon as nothing is in flight."""
-        self.keeps = not isinstance(journal, SharedJournal)
+        self.keeps = not is_shared(journal)
         """Whether records are kept from here on; those of who stands by are not, in a journal that is another's."""
         self._engine = engine
         self._journal = journal
@@ -93,7 +102,7 @@ class Keeper:
 
         Raises JournalError where it can't be used, but for a database that can't be reached: that may come later.
         """
-        if not isinstance(self._journal, SharedJournal):
+        if not is_shared(self._journal):
             self._restore(Offer(list(self._journal.restore()), self._journal.last_number))
             return
         try:
@@ -126,7 +135,7 @@ class Keeper:
             self._wake()
 
     async def _ask(self) -> None:
-        assert isinstance(self._journal, SharedJournal)
+        assert is_shared(self._journal)
         while True:
             try:
                 self.offer = await asyncio.to_thread(self._taken, self._journal)
@@ -193,7 +202,7 @@ class Keeper:
         try:
             self._journal.append(records)
         except Exception as error:
-            if isinstance(self._journal, SharedJournal):
+            if is_shared(self._journal):
                 self._apart(error)  # what is missing is told anew when the journal is taken over again
                 self._wake()
                 return
