@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -79,14 +79,23 @@ class Postgresql:
 
     def kill(self) -> None:
         """End it as a crash does: SIGKILL, for all its processes."""
-        os.killpg(self.processes.id_of("postgres"), signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self.processes.wait("postgres")
 
     def suspend(self) -> None:
-        os.killpg(self.processes.id_of("postgres"), signal.SIGSTOP)
+        """Stop it where it is: what is asked, even to be let in, isn't answered."""
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        os.killpg(self.processes.id_of("postgres"), signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the server, and to what it has started, which leaves its group (setsid)."""
+        first = self.processes.id_of("postgres")
+        started = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for each in (first, *map(int, started)):
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
 
     def start(self) -> None:
         """Start it, and return once it lets people in; to be called in the main thread, since it dies with that."""

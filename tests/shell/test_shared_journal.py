@@ -333,7 +333,7 @@ async def test_a_database_that_says_nothing_is_left_behind_at_the_end(
     running: Running, own_postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "ANSWER", 0.5)
-    replica = await Replica(running, own_postgresql.url(), "first").start()
+    replica = await Replica(running, own_postgresql.url(connect_timeout="2"), "first").start()
     running.add("m")
     await until(lambda: running.ready("m") and replica.keeps)
     own_postgresql.suspend()

@@ -227,8 +227,8 @@ class Keeper:
             elif self._journal.since_snapshot >= max(self._every, 2 * self._size):
                 await self.snapshot()
 
-    async def snapshot(self) -> None:
-        """Keep the state, and forget what retention no longer asks for."""
+    async def snapshot(self) -> bool:
+        """Keep the state, and forget what retention no longer asks for; whether that was done."""
         through, captured = self._engine.number, self._engine.capture()
 
         def write() -> None:
@@ -237,7 +237,7 @@ class Keeper:
             self._journal.snapshot(records, through)
             self._journal.prune(self._clock())
 
-        await self._tried(write)
+        return await self._tried(write)
 
     async def close(self) -> None:
         """Keep everything, with a snapshot where there is something new, so that the next start is a quick one."""
@@ -245,8 +245,8 @@ class Keeper:
             self._asking.cancel()
         if self._broken or not self.keeps:
             return
-        if self._journal.since_snapshot:
-            await self.snapshot()
+        if self._journal.since_snapshot and not await self.snapshot() and is_shared(self._journal):
+            return  # a database that doesn't answer now isn't waited for a second time
         await self._tried(self._journal.commit)
 
     async def _tried(self, write: Callable[[], None]) -> bool:
