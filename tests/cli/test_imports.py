@@ -10,7 +10,7 @@ import pytest
 
 LLAMA = Path(__file__).parents[2] / "examples" / "llama.yaml"
 
-CLIENTS = ("aiohttp", "asyncio", "httptools", "kubernetes", "multidict", "requests", "ssl")
+CLIENTS = ("aiohttp", "asyncio", "httptools", "kubernetes", "multidict", "psycopg", "requests", "ssl")
 TELLING = ("opentelemetry", "prometheus_client", "pygments", "rich", "structlog")
 """Logs, metrics, and what is drawn on a terminal."""
 SHELL = (
@@ -53,3 +53,10 @@ def test_render_imports_neither_a_client_nor_what_a_daemon_tells() -> None:
     assert "doorward.engine" in modules
     found = modules & {*CLIENTS, *TELLING, *SHELL}
     assert not found
+
+
+def test_a_journal_in_a_file_imports_no_database_client() -> None:
+    code = "import sys, doorward.journal; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "doorward.journal.sqlite" in ended.stdout
+    assert "psycopg" not in ended.stdout
