@@ -54,11 +54,12 @@ def _found() -> Path | None:
 class Postgresql:
     """A server that runs; ``folder`` has its socket, its data, its log and the certificate of who vouches for it."""
 
-    def __init__(self, binaries: Path, folder: Path, port: int) -> None:
+    def __init__(self, binaries: Path, folder: Path, port: int, fsync: bool) -> None:
         self.folder = folder
         self.port = port
         self.processes = Processes(folder)
         self._binaries = binaries
+        self._fsync = fsync
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
     def url(self, user: str = USER, **parameters: str) -> str:
@@ -100,7 +101,7 @@ class Postgresql:
     def start(self) -> None:
         """Start it, and return once it lets people in; to be called in the main thread, since it dies with that."""
         command = [str(self._binaries / "postgres"), "-D", "data", "-k", str(self.folder), "-p", str(self.port)]
-        for setting in ("listen_addresses=127.0.0.1", "fsync=off", "ssl=on", "shared_buffers=16MB"):
+        for setting in ("listen_addresses=127.0.0.1", f"fsync={self._fsync}", "ssl=on", "shared_buffers=16MB"):
             command += ["-c", setting]
         user, group = (self._user.pw_uid, self._user.pw_gid) if self._user else (None, None)
         deadline = time.monotonic() + PATIENCE
@@ -147,10 +148,13 @@ class Postgresql:
 
 
 @contextmanager
-def postgresql(binaries: Path) -> Iterator[Postgresql]:
-    """A running server with nothing in it.  Its folder is where others may enter: pytest's are the user's own."""
+def postgresql(binaries: Path, *, fsync: bool = False) -> Iterator[Postgresql]:
+    """A running server with nothing in it.  Its folder is where others may enter: pytest's are the user's own.
+
+    Without ``fsync`` it is quicker, and what it has committed outlives its own end, though not the machine's.
+    """
     with tempfile.TemporaryDirectory(prefix="doorward-postgresql-", ignore_cleanup_errors=True) as name:
-        server = Postgresql(binaries, Path(name), free_port())
+        server = Postgresql(binaries, Path(name), free_port(), fsync)
         server.make()
         try:
             server.start()

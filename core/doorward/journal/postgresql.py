@@ -101,8 +101,8 @@ class PostgresqlJournal:
         """Become the writer: under a term of the Lease, or without one.  What wasn't committed before is forgotten.
 
         Raises JournalOutbid where a leader of a later term has written, JournalLocked where another process writes
-        without this Lease, JournalLost where this one has written before, and another since, and JournalError where it is
-        open for reading only, or the database says no.
+        without this Lease, JournalLost where this one has written before, and another since, and JournalError where it
+        is open for reading only, or the database says no.
         """
         if self.read_only:
             raise JournalError(f"{self._session.shown}: is open for reading only")
