@@ -89,6 +89,12 @@ def test_the_tools_are_pinned_for_developers_only() -> None:
     assert not {"pytest", "ruff", "uv"} & pins("doorward.txt")
 
 
+def test_what_a_journal_in_postgresql_needs_is_pinned_apart() -> None:
+    wanted = {names(each) for each in project(ROOT)["dependency-groups"]["postgresql"]}
+    assert wanted <= pins("postgresql.txt") & pins("dev.txt")
+    assert pins("postgresql.txt") - pins("doorward.txt") == {*wanted, "psycopg-binary", "tzdata"}
+
+
 def test_what_runs_beside_the_tests_is_pinned_apart() -> None:
     wanted = {names(each) for each in project(ROOT)["dependency-groups"]["dataplane"]}
     assert wanted <= pins("dataplane.txt")
