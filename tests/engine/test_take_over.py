@@ -73,6 +73,18 @@ def test_what_the_one_before_did_not_live_to_see_is_told_to_its_journal() -> Non
     check_fold(second)
 
 
+def test_a_deletion_that_it_saw_itself_is_told_too() -> None:
+    first = opened("m", "n")
+    before = len(first.records)
+    second = Standby(first)
+    first.delete(SERVICE, "a", "m")
+    second.deliver()
+    second.take_over(first.records[:before])
+    second.settle()
+    assert [service["metadata"]["name"] for service in second.engine.services()] == ["n"]
+    check_fold(second)
+
+
 def test_what_the_one_before_had_in_flight_is_looked_at_first() -> None:
     first = opened("m")
     first.create(component_service("n", "engine"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -446,6 +447,17 @@ def test_a_reader_names_a_cluster_unless_there_is_one_only(url: str) -> None:
         opened(url, cluster="north", read_only=True)
     with pytest.raises(JournalError, match="whose journal"):
         opened(url)
+
+
+def test_sql_reads_records_as_the_page_says(shared_postgresql: Postgresql, url: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (query,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    journal = PostgresqlJournal(url, "east")
+    journal.append(records(1, 12))
+    journal.close()
+    found = shared_postgresql.execute(query, url)
+    assert [number for number, _ in found] == list(range(12, 2, -1))
+    assert found[0][1]["event"]["type"] == "Elapsed"
 
 
 def test_a_reader_writes_nothing(url: str) -> None:

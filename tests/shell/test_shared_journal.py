@@ -313,6 +313,30 @@ async def test_a_start_while_the_database_is_away_opens_doors_too(running: Runni
     await replica.stop()
 
 
+async def test_nothing_new_is_sent_before_the_journal_is_taken_over(own_postgresql: Postgresql) -> None:
+    """What is in flight then is known to the engine that sent it, and to no other."""
+    cluster = Slow(lambda ref: ref.kind != LEASE.kind)
+    running, url = Running(cluster), own_postgresql.url()
+    running.settings()
+    own_postgresql.kill()
+    replica = await Replica(running, url, "first").start()
+    running.add("m")
+    await until(lambda: cluster.waiting > 0)
+    own_postgresql.start()
+    keeper = replica.shell._keeper
+    assert keeper
+    await until(lambda: keeper.offer is not None)
+    before = replica.shell._outstanding
+    running.add("n")
+    await replica.shell.wait_for(lambda: len(replica.shell.engine.services()) == 2, PATIENCE)
+    assert replica.shell._outstanding <= before
+    assert not replica.keeps
+    cluster.gate.set()
+    await until(lambda: running.ready("m", "n"))
+    await folds_to(replica, url)
+    await replica.stop()
+
+
 async def test_what_waits_for_too_long_is_told_anew(running: Running, own_postgresql: Postgresql) -> None:
     url = own_postgresql.url()
     replica = await Replica(running, url, "first", pending_bytes=5_000).start()

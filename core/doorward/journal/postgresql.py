@@ -143,7 +143,7 @@ class PostgresqlJournal:
                 with self._buffer_lock:
                     self._committed = batch[-1][0]
                     del self._pending[: len(batch)]
-                    self._waiting = sum(len(body) for _, _, body in self._pending)
+                    self._waiting -= sum(len(body) for _, _, body in batch)
 
     def replay(self, start: int = 0) -> Iterator[Record]:
         """As :meth:`Journal.replay`; ends with a warning where the table is damaged."""

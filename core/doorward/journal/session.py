@@ -161,22 +161,26 @@ class Session:
         return connection
 
     def _connect(self) -> Connection:
-        try:
-            given = conninfo_to_dict(self._url)
-        except psycopg.Error:
-            # libpq's own words would quote what may be a password.
-            raise JournalError(f"{self.shown}: libpq doesn't know one of the URL's parameters; check them") from None
-        more = {
-            key: value
-            for key, (variable, value) in DEFAULTS.items()
-            if key not in given and not (variable and os.environ.get(variable))
-        }
+        more = self._defaults()
         try:
             return psycopg.connect(make_conninfo(self._url, **more), autocommit=True)
         except psycopg.Error as error:
             said = self._said(error)
             kind = JournalError if any(each in said for each in _REFUSALS) else JournalAway
             raise kind(f"{self.shown}: {said}") from None
+
+    def _defaults(self) -> dict[str, str]:
+        """What nobody said; in a frame of its own, so that no traceback has all that the URL says."""
+        try:
+            given = set(conninfo_to_dict(self._url))
+        except psycopg.Error:
+            # libpq's own words would quote what may be a password.
+            raise JournalError(f"{self.shown}: libpq doesn't know one of the URL's parameters; check them") from None
+        return {
+            key: value
+            for key, (variable, value) in DEFAULTS.items()
+            if key not in given and not (variable and os.environ.get(variable))
+        }
 
     def _drop(self) -> None:
         if self._connection is not None:
