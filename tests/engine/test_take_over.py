@@ -74,9 +74,12 @@ def test_what_the_one_before_did_not_live_to_see_is_told_to_its_journal() -> Non
 
 
 def test_a_deletion_that_it_saw_itself_is_told_too() -> None:
+    """Of what changed after it listed, so that its lists don't tell that it is gone."""
     first = opened("m", "n")
-    before = len(first.records)
     second = Standby(first)
+    first.patch(SERVICE, "a", "m", {"metadata": {"annotations": {"ome.io/ingress-domain-template": "x.example.com"}}})
+    first.settle()
+    before = len(first.records)
     first.delete(SERVICE, "a", "m")
     second.deliver()
     second.take_over(first.records[:before])
