@@ -24,6 +24,7 @@ from benchmarks import (
     one_event,
     restart,
     settings_edit,
+    shared_journal,
     simulator,
     startup,
     stored,
@@ -53,7 +54,11 @@ BEFORE_A_SERVER: dict[str, Callable[[Scene, Scale], list[Figure]]] = {
     "stored": stored.measure,
     "kopf": against_kopf.measure,
 }
-IF_ASKED: dict[str, Callable[[Scale], list[Figure]]] = {"hooks": hook_calls.measure, "door": time_to_open.measure}
+IF_ASKED: dict[str, Callable[[Scale], list[Figure]]] = {
+    "hooks": hook_calls.measure,
+    "door": time_to_open.measure,
+    "postgresql": shared_journal.measure,
+}
 """Those that have no goal, and say something about parts."""
 
 

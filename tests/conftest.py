@@ -1,4 +1,4 @@
-"""Fixtures that tests of every kind share: a real API server, and kubectl."""
+"""Fixtures that tests of every kind share: a real API server, kubectl, and a real PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.controlplane import providers
 from tests.controlplane.definitions import CRDS, default_files, install
 from tests.controlplane.providers import ApiServer
 from tests.patience import PATIENCE
+from tests.postgresql import server
 
 Kubectl = Callable[..., str]
 
@@ -72,15 +73,33 @@ def kubectl(api_server: ApiServer) -> Kubectl:
     return run
 
 
+@pytest.fixture(scope="session")
+def shared_postgresql(request: pytest.FixtureRequest) -> Iterator[server.Postgresql]:
+    """A real PostgreSQL server, shared by all tests of a run: ``.url()`` is a place of a test's own."""
+    with server.postgresql(server.binaries(_teller(request)) or _do_without(server.HOW)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def own_postgresql(request: pytest.FixtureRequest) -> Iterator[server.Postgresql]:
+    """One for the tests of a file that end it, or stop it, and start it anew."""
+    with server.postgresql(server.binaries(_teller(request)) or _do_without(server.HOW)) as started:
+        yield started
+
+
 def _start(request: pytest.FixtureRequest, *, own: bool) -> providers.Start:
+    start = providers.find(_teller(request), own=own)
+    return _do_without(providers.HOW) if start is None else start
+
+
+def _teller(request: pytest.FixtureRequest) -> Callable[[str], None]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def tell(message: str) -> None:
         with capture.global_and_fixture_disabled():
             print(f"\n{message}", end="", file=sys.stderr, flush=True)
 
-    start = providers.find(tell, own=own)
-    return _do_without(providers.HOW) if start is None else start
+    return tell
 
 
 def _do_without(what: str) -> NoReturn:
@@ -90,6 +109,7 @@ def _do_without(what: str) -> NoReturn:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if providers.HOW in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_line(f"{len(skipped)} tests skipped, {providers.HOW}")
+    for how in (providers.HOW, server.HOW):
+        skipped = [report for report in terminalreporter.stats.get("skipped", ()) if how in str(report.longrepr)]
+        if skipped:
+            terminalreporter.write_line(f"{len(skipped)} tests skipped, {how}")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from doorward.cluster.protocol import ApiError, Cluster, Page, PatchType, WatchEvent
     from doorward.cluster.request import Request
     from doorward.engine import Engine
-    from doorward.journal import Journal, JournalError, MemoryJournal, SqliteJournal
+    from doorward.journal import Journal, JournalError, MemoryJournal, SharedJournal, SqliteJournal
+    from doorward.journal.postgresql import PostgresqlJournal
     from doorward.lease import Candidate, Terms
     from doorward.model.action import Action
     from doorward.model.event import (
@@ -60,7 +61,8 @@ else:
             "doorward.cluster.protocol": ["ApiError", "Cluster", "Page", "PatchType", "WatchEvent"],
             "doorward.cluster.request": ["Request"],
             "doorward.engine": ["Engine"],
-            "doorward.journal": ["Journal", "JournalError", "MemoryJournal", "SqliteJournal"],
+            "doorward.journal": ["Journal", "JournalError", "MemoryJournal", "SharedJournal", "SqliteJournal"],
+            "doorward.journal.postgresql": ["PostgresqlJournal"],
             "doorward.lease": ["Candidate", "Terms"],
             "doorward.model.action": ["Action"],
             "doorward.model.event": [
@@ -125,6 +127,7 @@ __all__ = [
     "Outcome",
     "Page",
     "PatchType",
+    "PostgresqlJournal",
     "Record",
     "Ref",
     "Reflector",
@@ -132,6 +135,7 @@ __all__ = [
     "Remembered",
     "Request",
     "Resource",
+    "SharedJournal",
     "Shell",
     "SqliteJournal",
     "Started",

@@ -41,6 +41,7 @@ from doorward.model.event import (
     Observed,
     Record,
     Remembered,
+    Started,
     Synced,
 )
 from doorward.model.hosts import service_of
@@ -62,6 +63,7 @@ from doorward.state.kinds import NotListed
 from doorward.state.memory import FORGOTTEN
 from doorward.state.packing import unpack
 from doorward.state.reading import Reader
+from doorward.state.seen import seen
 from doorward.state.snapshot import Snapshot
 from doorward.state.state import State
 from doorward.state.work_queue import Due
@@ -103,6 +105,10 @@ class Engine:
         self.stands_by = stands_by
         """Whether it is to wait until it leads."""
         self.scopes = self._scopes(tuple(namespaces))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing, and decide from there."""
         self._state = state = State(self.backends, self.scopes)
         self._reconciler = Reconciler(
             state.facts, state.reservations, state.kinds, self.backends, state.services, state.in_flight
@@ -156,6 +162,42 @@ class Engine:
             folds.fold(state, record.event)
             state.number = max(state.number, record.number)
         state.queue.clear()
+
+    def take_over(self, records: Iterable[Record], number: int, at: float) -> list[Record]:
+        """Go on from a journal that others have written, with what this engine has seen: the records to append to it.
+
+        ``records`` are what the journal restores, and ``number`` is that of its newest.  Nothing may be in flight.  An
+        engine that stands by goes on to do so until it is told that it leads.  One that has decided already, since the
+        journal couldn't be had, goes by what it remembers itself.  Where it raises, all is as it was.
+        """
+        before, mine = vars(self).copy(), self._state
+        try:
+            self._begin()
+            self.stands_by = True
+            self.restore(records)
+            self.number = max(self.number, number)
+            told = [record for event in (Started(at=at), *seen(mine, at)) for record in self.receive(event)]
+            self.stands_by = before["stands_by"]
+            return told if self.stands_by else told + self._insist(mine)
+        except BaseException:
+            vars(self).update(before)
+            raise
+
+    def _insist(self, mine: State) -> list[Record]:
+        """What was decided meanwhile holds, and not what the journal remembers."""
+        state = self._state
+        records: list[Record] = []
+        if mine.led[0]:
+            records += folds.fold(state, Leading(at=state.now, term=mine.led[1]))
+        if mine.configured.good != state.configured.good:
+            records += folds.fold(state, mine.configured)
+        for uid in dict.fromkeys(uid for each in (state, mine) for uid, _ in each.services.memories()):
+            memory = mine.services.memory(uid)
+            if memory != state.services.memory(uid):
+                remembered = Remembered(at=state.now, uid=uid, memory=memories.to_json(memory))
+                records += folds.fold(state, remembered)
+        folds.reserve_all(state, state.number)
+        return records
 
     def snapshot(self) -> list[Record]:
         """The state as records: restoring these is as good as restoring all that led to them."""

@@ -18,7 +18,7 @@ from doorward.backends import OME, Backends, NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
-from doorward.journal import Journal, JournalError, SqliteJournal
+from doorward.journal import Journal, JournalError
 from doorward.lease import Candidate, Terms
 from doorward.model.action import Action
 from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject
@@ -30,6 +30,7 @@ from doorward_daemon.authz.service import alone, beside
 from doorward_daemon.counted import Counted
 from doorward_daemon.health import readiness, serving
 from doorward_daemon.interrupt import interrupted
+from doorward_daemon.journaling import cluster_name, file_of, journal_of, known_to
 from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.tracing import NoTracing, Traces, exporting
@@ -38,9 +39,6 @@ __all__ = ["Options", "reconcile", "start"]
 
 BUDGET = 5
 """Doors that are decided at a time, before requests and signals get their turn: some milliseconds' worth."""
-RETENTION_AGE = 14 * 24 * 3600.0
-RETENTION_BYTES = 512 * 1024 * 1024
-"""What the journal keeps, in seconds and in bytes."""
 ONCE_TIMEOUT = 600.0
 """Seconds after which ``--once`` gives up."""
 
@@ -52,7 +50,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     settings_namespace: str = "ome"
     namespaces: tuple[str, ...] = ()
-    journal: Path | None = None
+    journal: str | Path = ""
+    """A file, or the URL of a database; empty: none."""
+    cluster_name: str = ""
+    """Whose journal it is in a database; empty: that of the UID of namespace kube-system."""
     once: bool = False
     dry_run: bool = False
     defaults: bool = False
@@ -118,11 +119,11 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
     )
     stop = interrupted()
     async with AsyncExitStack() as stack:
-        journal = _journal(options, engine, stack)
+        journal = await _journal(options, cluster, engine, stack)
         cluster = counted = Counted(cluster)
         candidate = _candidate(options, cluster) if options.lease else None
         shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leadership=candidate)
-        metrics = Metrics(shell, options.journal, counted)
+        metrics = Metrics(shell, file_of(options.journal), counted)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
         if options.tracing:
             await stack.enter_async_context(_traced(shell))
@@ -144,9 +145,10 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         stack.callback(synced.cancel)
         if options.once:
             return await _once(shell, stop)
-        await shell.run(until=_first(stop, *([candidate.deposed] if candidate else [])))
+        deposed = [each.deposed for each in (candidate, shell) if each and each.deposed]
+        await shell.run(until=_first(stop, *deposed))
         _log.info("stopping")
-    return 1 if candidate and candidate.deposed.is_set() else 0
+    return 1 if any(each.is_set() for each in deposed) else 0
 
 
 @asynccontextmanager
@@ -197,18 +199,17 @@ async def _first(*events: asyncio.Event) -> None:
             each.cancel()
 
 
-def _journal(options: Options, engine: Engine, stack: AsyncExitStack) -> Journal | None:
-    if options.journal is None:
+async def _journal(options: Options, cluster: Cluster, engine: Engine, stack: AsyncExitStack) -> Journal | None:
+    if not options.journal:
         return None
+    name = options.cluster_name
+    if not name and file_of(options.journal) is None:
+        name = await cluster_name(cluster)
     if options.dry_run:
-        if options.journal.exists():
-            reader = SqliteJournal(options.journal, read_only=True)
-            stack.callback(reader.close)
-            engine.restore(reader.restore())
+        known_to(options.journal, name, engine)
         return None
-    journal = SqliteJournal(options.journal, RETENTION_AGE, RETENTION_BYTES)
-    stack.callback(journal.close)
-    return journal
+    lease = f"{options.settings_namespace}/{options.lease}" if options.lease else ""
+    return journal_of(options.journal, name, lease, stack)
 
 
 async def _synced(shell: Shell) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,14 +32,25 @@ def command(
         ),
     ] = None,
     journal: Annotated[
-        Path | None,
+        str,
         typer.Option(
             "--journal",
-            metavar="FILE",
-            help="Keep what happened, and why, in this file. Without one, the last good settings are forgotten when "
-            "the daemon restarts; doors are not.",
+            metavar="FILE|URL",
+            help="Keep what happened, and why, in this file, or in the database of a postgresql:// URL, which replicas "
+            "and clusters share. Without one, the last good settings are forgotten when the daemon restarts; doors "
+            "are not.",
+            show_default=False,
         ),
-    ] = None,
+    ] = "",
+    cluster_name: Annotated[
+        str,
+        typer.Option(
+            "--cluster-name",
+            metavar="NAME",
+            help="Whose journal it is, in a database. [default: the UID of namespace kube-system]",
+            show_default=False,
+        ),
+    ] = "",
     once: Annotated[
         bool, typer.Option("--once", help="Reconcile until everything is still, print what was done, and exit.")
     ] = False,
@@ -126,6 +136,8 @@ def command(
 
         doorward run --journal /var/lib/doorward/journal
 
+        doorward run --journal postgresql://doorward@db.example.com/doorward
+
     Exit status: 0 after a clean stop; 1 when it can't begin, --once couldn't finish, or somebody else leads now.
     """
     from doorward.backends import OME
@@ -140,6 +152,7 @@ def command(
         settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
         namespaces=tuple(dict.fromkeys(namespace or ())),
         journal=journal,
+        cluster_name=cluster_name,
         once=once,
         dry_run=dry_run,
         defaults=defaults,

@@ -11,7 +11,7 @@ from doorward.journal import SqliteJournal
 
 LLAMA = Path(__file__).parents[2] / "examples" / "llama.yaml"
 
-CLIENTS = ("aiohttp", "asyncio", "httptools", "kubernetes", "multidict", "requests", "ssl")
+CLIENTS = ("aiohttp", "asyncio", "httptools", "kubernetes", "multidict", "psycopg", "requests", "ssl")
 TELLING = ("opentelemetry", "prometheus_client", "pygments", "rich", "structlog")
 """Logs, metrics, and what is drawn on a terminal."""
 SHELL = (
@@ -73,3 +73,10 @@ def test_a_question_imports_no_more_than_it_is_answered_with(tmp_path: Path) -> 
     assert "doorward.journal.sqlite" in told
     assert not told & {*RUNNING, "aiohttp", "doorward.cluster.kube", "doorward.runtime.shell"}
     assert not imported("get", "--kubeconfig", str(tmp_path / "none"), status=2) & {*RUNNING, "doorward.journal.sqlite"}
+
+
+def test_a_journal_in_a_file_imports_no_database_client() -> None:
+    code = "import sys, doorward.journal; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "doorward.journal.sqlite" in ended.stdout
+    assert "psycopg" not in ended.stdout

@@ -211,6 +211,8 @@ class Processes:
         command: Sequence[str],
         environ: Mapping[str, str] | None = None,
         first: Callable[[], None] | None = None,
+        user: int | None = None,
+        group: int | None = None,
     ) -> None:
         """Start a command under a name; ``first``, in the new process, in place of :func:`die_with` this one."""
         parent = os.getpid()
@@ -224,14 +226,27 @@ class Processes:
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=first or (lambda: die_with(parent)),
+                user=user,
+                group=group,
             )
-        self._again[program] = lambda: self.run(program, command, environ, first)
+        self._again[program] = lambda: self.run(program, command, environ, first, user, group)
 
     def restart(self, program: str) -> None:
         """End a process as a crash does, and start it anew."""
         self._running[program].kill()
         self._running[program].wait()
         self._again[program]()
+
+    def id_of(self, program: str) -> int:
+        """Of the process, and of the group of those that it starts."""
+        return self._running[program].pid
+
+    def wait(self, program: str) -> None:
+        """Until it has ended."""
+        self._running[program].wait()
+
+    def ended(self, program: str) -> bool:
+        return self._running[program].poll() is not None
 
     def check(self) -> None:
         """Raise StartError where one has ended."""

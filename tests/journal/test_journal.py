@@ -1,4 +1,4 @@
-"""What every journal does, in memory and in SQLite."""
+"""What every journal does, in memory, in SQLite and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from typing import get_args
 
 import pytest
 from doorward.engine import Engine
-from doorward.journal import Journal, JournalError, MemoryJournal, SqliteJournal
+from doorward.journal import Journal, JournalError, MemoryJournal, PostgresqlJournal, SqliteJournal
 from doorward.journal.encoding import decode_all
 from doorward.model.event import AnyEvent, Elapsed, Observed, Record, Started
+
+from tests.postgresql.server import Postgresql
 
 Make = Callable[..., Journal]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     made: list[Journal] = []
+    if request.param == "postgresql":
+        server: Postgresql = request.getfixturevalue("shared_postgresql")
 
     def journal(retention_age: float | None = None) -> Journal:
         if request.param == "memory":
             made.append(MemoryJournal(retention_age))
+        elif request.param == "postgresql":
+            made.append(PostgresqlJournal(server.url(), "east", retention_age))
         else:
             made.append(SqliteJournal(tmp_path / f"{len(made)}.db", retention_age))
         return made[-1]

@@ -132,3 +132,14 @@ def test_who_resigns_leaves_the_lease_to_anybody() -> None:
 def test_a_lease_lasts_whole_seconds(duration: float) -> None:
     with pytest.raises(ValueError, match="whole seconds"):
         Terms.of(duration)
+
+
+def test_a_term_that_was_raised_is_written_with_the_next_bid_and_never_falls() -> None:
+    mine = won()
+    assert mine.term == 0
+    mine.raise_term(41)
+    mine.won({"spec": mine.bid(WALL)}, 2.0, 2.0)
+    assert mine.term == 42
+    mine.raise_term(7)
+    assert mine.bid(WALL)["leaseTransitions"] == 42
+    assert mine.resign(WALL)["leaseTransitions"] == 42

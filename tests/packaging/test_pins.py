@@ -78,7 +78,7 @@ def imported(member: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["doorward.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["doorward.txt", "postgresql.txt", "dev.txt"])
 def test_every_dependency_is_pinned_with_hashes(name: str) -> None:
     assert asked() <= pins(name)
 
@@ -87,6 +87,12 @@ def test_the_tools_are_pinned_for_developers_only() -> None:
     tools = {names(each) for each in project(ROOT)["dependency-groups"]["dev"]}
     assert tools <= pins("dev.txt")
     assert not {"pytest", "ruff", "uv"} & pins("doorward.txt")
+
+
+def test_what_a_journal_in_postgresql_needs_is_pinned_apart() -> None:
+    wanted = {names(each) for each in project(ROOT)["dependency-groups"]["postgresql"]}
+    assert wanted <= pins("postgresql.txt") & pins("dev.txt")
+    assert pins("postgresql.txt") - pins("doorward.txt") == {*wanted, "psycopg-binary", "tzdata"}
 
 
 @pytest.mark.parametrize("group", ["dataplane", "docs"])

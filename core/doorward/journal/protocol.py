@@ -14,7 +14,7 @@ of what they mean; the engine folds them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from doorward.model.event import Record
 
@@ -71,3 +71,26 @@ class Journal(Protocol):
     def close(self) -> None:
         """Commit and let go; closing twice is fine."""
         ...
+
+
+class SharedJournal(Journal, Protocol):
+    """A journal that several processes have open at a time, of which one writes: who leads.
+
+    Its reading methods answer all of them; what one writes, the others read once it is committed.
+    """
+
+    def lead(self, term: int | None = None) -> None:
+        """Become the writer, under a term of the Lease; None: without a Lease.
+
+        What another has written is read from here on, and what was appended and not committed is forgotten.  From then
+        on, nothing that an earlier writer commits is taken.  Asked for again, it says whether this process still is the
+        writer.  Raises JournalAway where that can't be asked now, JournalLost where another process has taken over from
+        this one, JournalLocked where another one writes without this Lease, and JournalOutbid where one has written
+        under a later term.
+        """
+        ...
+
+
+def is_shared(journal: Journal) -> TypeGuard[SharedJournal]:
+    """Whether a journal is taken over by who leads, rather than this process's own."""
+    return callable(getattr(type(journal), "lead", None))

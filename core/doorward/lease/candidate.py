@@ -92,6 +92,10 @@ class Candidate:
         """For how long this process may go on writing, unless it renews its Lease; 0: it may not, now."""
         return 0.0 if self.deposed.is_set() else self._election.seconds(self._clock())
 
+    def raise_term(self, above: int) -> None:
+        """Lead under a term above this one, from the next renewal on: the Lease is written so, if it is still held."""
+        self._election.raise_term(above)
+
     async def __aenter__(self) -> Candidate:
         self._tasks = [
             asyncio.create_task(self._watch(), name="doorward: watch lease"),

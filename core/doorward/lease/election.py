@@ -60,6 +60,7 @@ class Election:
         self._changed = float("-inf")
         self._until = float("-inf")
         self._begins = float("-inf")
+        self._least = 0
 
     @property
     def holder(self) -> str:
@@ -71,6 +72,10 @@ class Election:
         """How often the Lease went to another holder."""
         told = self._spec.get("leaseTransitions")
         return told if isinstance(told, int) else 0
+
+    def raise_term(self, above: int) -> None:
+        """Bid for a term above this one from now on: terms only rise, though a Lease that was deleted begins at 0."""
+        self._least = max(self._least, above + 1)
 
     def seconds(self, now: float) -> float:
         """For how long this candidate surely leads, unless it renews the Lease; 0 where it doesn't."""
@@ -118,7 +123,7 @@ class Election:
             "leaseDurationSeconds": int(self.terms.duration),
             "acquireTime": self._spec.get("acquireTime") or at if renews else at,
             "renewTime": at,
-            "leaseTransitions": self.term if renews or not self._spec else self.term + 1,
+            "leaseTransitions": max(self._least, self.term if renews or not self._spec else self.term + 1),
         }
 
     def won(self, lease: JsonObject, began: float, now: float) -> None:

@@ -16,3 +16,6 @@ class Leadership(Protocol):
 
     def seconds(self) -> float:
         """For how long this process may go on writing; 0: it may not, now.  Asked before each request."""
+
+    def raise_term(self, above: int) -> None:
+        """Lead under a term above this one, which a shared journal has seen, once whoever chooses has agreed."""

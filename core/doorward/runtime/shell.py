@@ -126,10 +126,10 @@ class Shell:
         """How many times a task or the engine failed unexpectedly; each is in the log."""
         self.counts: Counter[tuple[str, str]] = Counter()
         """Actions by verb and outcome: ``Applied``, ``Refused``, ``Unknown``, ``Planned``."""
-        self._keeper = Keeper(engine, journal, self.clock) if journal is not None else None
         if leadership and not engine.stands_by:
             raise ValueError("an engine that waits until it leads is made with stands_by=True")
         self._leadership = leadership
+        self._keeper = self._keeping(journal) if journal is not None else None
         self._concurrency = concurrency
         self._grace = grace
         self._pauses = pauses
@@ -155,17 +155,27 @@ class Shell:
         self._ended = asyncio.Event()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
+    def _keeping(self, journal: Journal) -> Keeper:
+        if (leads := self._leadership) is None:
+            return Keeper(self.engine, journal, self.clock, wake=self.wake)
+        return Keeper(
+            self.engine, journal, self.clock, term=lambda: leads.term, outbid=leads.raise_term, wake=self.wake
+        )
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Restore the engine from the journal and set everything going.  Raises RuntimeError the second time."""
+        """Restore the engine from the journal and set everything going.
+
+        Raises RuntimeError the second time, and JournalError where the journal can't be used.
+        """
         if self._tasks or self._stopping:
             raise RuntimeError("a shell is started once")
         self._began = perf_counter()
         self.engine.backends.observe_calls(self._observe_call)
         self.engine.observe_decisions(self._observe_decision)
         if self._keeper:
-            self._keeper.restore()
+            await self._keeper.begin(leads=self._leadership is None)
             self._spawn(self._keeper.run, "keeper")
         self._put(Started(at=self.clock()))
         self._spawn(self._turning, "engine")
@@ -266,7 +276,18 @@ class Shell:
     @property
     def leading(self) -> bool:
         """Whether it may write, rather than stand by."""
-        return self._leadership is None or self._leadership.seconds() > 0
+        return self._seconds() > 0
+
+    @property
+    def deposed(self) -> asyncio.Event | None:
+        """Set once another process has taken over the journal that they share; None where it is nobody else's."""
+        return self._keeper.deposed if self._keeper else None
+
+    def _seconds(self) -> float:
+        """For how long it may go on writing."""
+        if self._keeper and self._keeper.deposed.is_set():
+            return 0.0
+        return LONGEST_REQUEST if self._leadership is None else min(LONGEST_REQUEST, self._leadership.seconds())
 
     def wake(self) -> None:
         """Look again at what there is to do: to be called where this process begins to lead, and at each renewal."""
@@ -365,13 +386,31 @@ class Shell:
             self._tell(listener.recorded, records)
 
     def _lead(self) -> None:
-        """Let the engine decide once this process leads."""
-        if self.engine.stands_by and self._leadership and self.leading:
+        """Let the engine decide once this process leads, from the journal of who led before where they share one."""
+        if not self.leading or self._stopping:
+            return
+        if (keeper := self._keeper) and not keeper.keeps and self._awaits(keeper):
+            return
+        if self.engine.stands_by and self._leadership:
             self._receive(Leading(at=self.clock(), term=self._leadership.term))
             self._woken.set()
 
+    def _awaits(self, keeper: Keeper) -> bool:
+        """Ask for the journal, or take it over; whether the engine is to wait for that."""
+        if keeper.offer is None:
+            return keeper.ask()
+        if self._outstanding:
+            return True
+        while self._events:  # outcomes are among them, of what the engine that takes over doesn't know
+            self._receive(self._events.popleft())
+        records = keeper.take_over()
+        for listener in self.listeners:
+            self._tell(listener.recorded, records)
+        self._woken.set()
+        return False
+
     def _hand_out(self) -> None:
-        if self._stopping or not self.leading:
+        if self._stopping or not self.leading or (self._keeper and self._keeper.offer):
             self._more = False
             return
         room = max(0, WAITING * self._concurrency - self._lanes.qsize())
@@ -422,8 +461,7 @@ class Shell:
     async def _performed(self, action: Action) -> Outcome:
         resource = self.engine.backends.resources[action.ref.kind]
         external = self._external.get(action.ref.kind)
-        seconds = LONGEST_REQUEST if self._leadership is None else min(LONGEST_REQUEST, self._leadership.seconds())
-        if not seconds:
+        if not (seconds := self._seconds()):
             # Handed out while it led: it goes out no more, since somebody else may write by now.
             return Unknown(at=self.clock(), action=action.id, message="this process doesn't lead any more")
         try:

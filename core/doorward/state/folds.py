@@ -75,7 +75,7 @@ def started(state: State, event: Started) -> list[Record]:
     _forget_strangers(state)
     for uid, memory in state.services.memories():
         state.services.remember(uid, memories.after_start(memory, state.now))
-    _reserve_all(state, record.number)
+    reserve_all(state, record.number)
     for kind in state.backends.sources:
         for fact in state.facts.of_kind(kind):
             state.queue.add(fact.ref, fact.number)
@@ -96,13 +96,13 @@ def leading(state: State, event: Leading) -> list[Record]:
         state.born.clear()
         state.unlisted.clear()
         state.reads.clear()
-        _reserve_all(state, record.number)
+        reserve_all(state, record.number)
     state.queue.clear()
     state.add_all(sorted(state.all_services(), key=state.age))
     return [record]
 
 
-def _reserve_all(state: State, cause: int) -> None:
+def reserve_all(state: State, cause: int) -> None:
     """Note anew which hosts every object serves, and for whom."""
     for kind in state.backends.claiming:
         for fact in state.facts.of_kind(kind):

@@ -55,6 +55,10 @@ class Kinds:
         (self._unknown.add if state == "unknown" else self._unknown.discard)(synced.kind)
         return True
 
+    def lists(self) -> list[Synced]:
+        """The newest list of every kind and scope, without its keys."""
+        return [synced for seen in self._seen.values() for synced in seen.values()]
+
     @property
     def all_known(self) -> bool:
         """Whether every kind was listed, or is known not to be there or not to be listed."""

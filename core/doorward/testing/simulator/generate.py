@@ -18,6 +18,8 @@ _CUSTOM_KINDS: tuple[s.CustomKind, ...] = ("VirtualService", "HTTPRoute")
 _MEDDLING: tuple[s.Meddling, ...] = ("edit", "strip", "delete", "status", "condition")
 _FORGERY: tuple[s.Forgery, ...] = ("owner", "owner", "edit", "edit", "squat", "abroad")
 _BLINDNESS = ("stop", "stop", "resume", "resume", "list", "stale", "forget", "forbid", "allow", "withdraw")
+_SHARED: tuple[Literal["", "all", "disk", "late"], ...] = ("", "all", "disk", "late")
+"""Whose journal the next leader has, by the seed."""
 _COUNTS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20)
 _COMPONENTS = (("engine",), ("engine",), ("engine", "router"), ("engine", "decoder"), ("engine", "router", "decoder"))
 
@@ -167,7 +169,7 @@ class _Day:
             (self.meddling * 0.2, self._meddle),
             (self.blind * 0.2, self._blindness),
             (self.crashing * 0.1, self._crash),
-            (0.15 * self.rival, s.Rival),
+            (0.15 * self.rival, self._rival),
             (0.1 * self.jumping, self._jump),
         ):
             if random.random() < chance:
@@ -183,6 +185,9 @@ class _Day:
             self.steps.append(random.choice((s.Accept(), s.Accept(), s.Collect())))
         if random.random() < 0.3:
             self.steps.append(s.Pass(random.choice((0.1, 1.0, 5.0, 11.0, 30.0, 300.0)), self._seat()))
+
+    def _rival(self) -> s.Rival:
+        return s.Rival(_SHARED[self.seed % len(_SHARED)])
 
     def _seat(self) -> int:
         return self.random.randrange(2) if self.rival else 0

@@ -88,6 +88,8 @@ class Replica:
         self.watches = [Watch(kind, scope) for kind, scopes in self.engine.scopes.items() for scope in scopes]
         self.issued: list[Action] = []
         self.answers: list[tuple[Action, Outcome]] = []
+        self.offer: tuple[list[Record], int] | None = None
+        """A journal that the one before wrote, and from where on: it is taken over once it can be had."""
         self.troubled: set[Ref] = set()
         """Objects whose last write came to nothing, as far as the engine was told."""
         self.receive(Started(at=self.now))
@@ -235,6 +237,16 @@ class Replica:
 
     def lead(self, term: int) -> None:
         self.receive(Leading(at=self.now, term=term))
+
+    def take_over(self) -> None:
+        """Go on from the journal of who led before."""
+        assert self.offer
+        (records, self.since), self.offer = self.offer, None
+        self.world.processes += 1
+        self.serial = self.world.processes  # since records have other numbers from here on
+        number = max((record.number for record in records), default=0)
+        self.records = [*records, *self.engine.take_over(records, number, self.now)]
+        self.on_disk = len(records)
 
     def wake(self) -> None:
         self.receive(Elapsed(at=self.now))

@@ -91,7 +91,7 @@ class Run:
                 if len(self.replicas) == 1:
                     self.replicas.append(Replica(world, [], stands_by=True))
                 else:
-                    self._pass_the_lease()
+                    self._pass_the_lease(step.shared)
             case _:
                 self._engine_step(step)
 
@@ -114,6 +114,8 @@ class Run:
                 self.world.clock.now += step.seconds
                 replica.wake()
             case s.Commit():
+                if replica.offer and number == 0 and not (replica.issued or replica.answers):
+                    replica.take_over()
                 replica.on_disk = len(replica.records)
             case s.Crash():
                 self._crash(number, step)
@@ -162,17 +164,25 @@ class Run:
             stands_by=replica.engine.stands_by,
         )
 
-    def _pass_the_lease(self) -> None:
+    def _pass_the_lease(self, shared: str) -> None:
         """Who led is deposed, and ends; what it sent may land, and nobody hears of it."""
         before, leader = self.replicas
         self.faults["the lease passes"] += 1
+        self.faults["the lease passes with the journal"] += bool(shared)
         self.late += before.issued
-        self.invariants.uncertain |= bool(before.issued)
-        self.invariants.forgetful = True
-        self.invariants.unproven()
+        if shared == "disk":
+            self.invariants.uncertain |= bool(before.issued or before.answers) or before.on_disk < len(before.records)
+        elif shared != "all":
+            self.invariants.uncertain |= bool(before.issued)
+            self.invariants.forgetful = True
+            self.invariants.unproven()
         for watch in leader.watches:
             watch.stopped = False
         leader.deliver_all()  # who takes over waits until its watches have told what stands
+        if shared:
+            leader.offer = before.records[: None if shared == "all" else before.on_disk], before.since
+            if shared != "late":
+                leader.take_over()
         leader.lead(self.world.terms)
         self.world.terms += 1
         self.replicas = [leader, Replica(self.world, [], stands_by=True)]

@@ -177,7 +177,13 @@ class Crash(Step, frozen=True):
 
 
 class Rival(Step, frozen=True):
-    """A second process begins, and stands by; where one does, the Lease passes to it, and the next one stands by."""
+    """A second process begins, and stands by; where one does, the Lease passes to it, and the next one stands by.
+
+    The journal is its own, or ``shared``: ``all`` of what the one before kept, what reached the ``disk``, or that, but
+    ``late``: it can't be had at first, and is taken over at a later :class:`Commit`.
+    """
+
+    shared: Literal["", "all", "disk", "late"] = ""
 
 
 class Stop(Step, frozen=True):
