@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from doorward_daemon.access_options import Context, Kubeconfig, Source
-from doorward_daemon.asking.options import Format, Namespace, OneService, OptionalJournal, Output
+from doorward_daemon.asking.options import ClusterName, Format, Namespace, OneService, OptionalJournal, Output
 
 __all__ = ["command"]
 
@@ -27,6 +27,7 @@ def command(
         ),
     ] = None,
     journal: OptionalJournal = None,
+    cluster_name: ClusterName = "",
     output: Output = Format.table,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -59,6 +60,7 @@ def command(
             namespace=namespace or "",
             files=tuple(file or ()),
             journal=journal or "",
+            cluster=cluster_name,
             format=output.value,
             settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
             sources=tuple(source or ()),

@@ -35,6 +35,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     files: tuple[str, ...] = ()
     journal: str = ""
+    cluster: str = ""
+    """Whose journal, in a database that has several."""
     format: str = "table"
     settings_namespace: str = "ome"
     sources: tuple[str, ...] = ()
@@ -83,7 +85,7 @@ def explain(kubeconfig: Path | None, context: str | None, question: Question) ->
     if question.journal:
         from doorward_daemon.asking import journals
 
-        with journals.opened(question.journal) as journal:
+        with journals.opened(question.journal, question.cluster) as journal:
             causes = {cause for part in parts for cause in part.causes}
             records = last_changed(journal, watched, causes, journals.beginning(journal))
     service = known.objects.get(watched) or engine.object(ref) or {}

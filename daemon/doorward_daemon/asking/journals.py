@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
-from doorward.journal import Journal, SqliteJournal
+from doorward.journal import Journal
+from doorward.journal import opened as opened_journal
+from doorward.journal.location import shown
 from doorward.model.event import Record
 from doorward.model.timestamp import rfc3339
 
@@ -22,11 +23,16 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @contextmanager
-def opened(where: str) -> Iterator[Journal]:
-    """The journal, to be read beside the daemon that writes it.  Raises JournalError."""
+def opened(where: str, cluster: str = "") -> Iterator[Journal]:
+    """The journal, to be read beside the daemon that writes it; ``cluster`` is whose, in a database that has several.
+
+    Raises JournalError, and Unanswered where nothing is in it.
+    """
     warn_beside()
-    journal = SqliteJournal(Path(where), read_only=True)
+    journal = opened_journal(where, cluster=cluster, read_only=True)
     try:
+        if not journal.last_number:
+            raise Unanswered(f"{shown(where)}: the journal is empty")
         yield journal
     finally:
         journal.close()

@@ -9,7 +9,17 @@ import typer
 
 from doorward_daemon.asking.completing import complete_services
 
-__all__ = ["AllNamespaces", "Format", "Journal", "Namespace", "OneService", "OptionalJournal", "Output", "Services"]
+__all__ = [
+    "AllNamespaces",
+    "ClusterName",
+    "Format",
+    "Journal",
+    "Namespace",
+    "OneService",
+    "OptionalJournal",
+    "Output",
+    "Services",
+]
 
 
 class Format(StrEnum):
@@ -37,9 +47,16 @@ Services = Annotated[
 OneService = Annotated[
     str, typer.Argument(metavar="NAME", help="A service, as NAME or NAMESPACE/NAME.", autocompletion=complete_services)
 ]
-Journal = Annotated[
-    str, typer.Option("--journal", metavar="FILE", help="The journal that the daemon keeps (run --journal).")
-]
-OptionalJournal = Annotated[
-    str | None, typer.Option("--journal", metavar="FILE", help="The journal that the daemon keeps (run --journal).")
+_JOURNAL = "The journal that the daemon keeps (run --journal)."
+Journal = Annotated[str, typer.Option("--journal", metavar="FILE|URL", help=_JOURNAL)]
+OptionalJournal = Annotated[str | None, typer.Option("--journal", metavar="FILE|URL", help=_JOURNAL)]
+ClusterName = Annotated[
+    str,
+    typer.Option(
+        "--cluster-name",
+        metavar="NAME",
+        help="Whose journal, in a database that has those of several clusters: the UID of its namespace kube-system, or "
+        "what run --cluster-name said.",
+        show_default=False,
+    ),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon.asking.options import AllNamespaces, Format, Journal, Namespace, Output, Services
+from doorward_daemon.asking.options import AllNamespaces, ClusterName, Format, Journal, Namespace, Output, Services
 
 __all__ = ["command"]
 
@@ -31,6 +31,7 @@ def command(
             help="Decide with this backend too: a module or a .py file, or NAME=MODULE; may be given more than once.",
         ),
     ] = None,
+    cluster_name: ClusterName = "",
     output: Output = Format.table,
     source: Annotated[
         list[str] | None,
@@ -70,6 +71,7 @@ def command(
             since=since,
             plugins=tuple(plugin or ()),
             sources=tuple(source or ()),
+            cluster=cluster_name,
             format=output.value,
         )
         status = replay(journal, question)

@@ -31,6 +31,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     plugins: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     """None: all that are installed, but for those of some objects of a kind, which a journal has in any case."""
+    cluster: str = ""
+    """Whose journal, in a database that has several."""
     format: str = "table"
 
 
@@ -42,9 +44,7 @@ def replay(where: str, question: Question) -> int:
         engine = Replay(Backends(loaded(question.plugins), sources=sources))
     except (BackendError, ValueError) as error:
         raise Unanswered(str(error)) from error
-    with journals.opened(where) as journal:
-        if not journal.last_number:
-            raise Unanswered(f"{where}: the journal is empty")
+    with journals.opened(where, question.cluster) as journal:
         end = journals.number_at(journal, question.at) if question.at else journal.last_number
         found = [each for each in _compared(engine, journal, question.since, end) if about.has(each.service)]
         newest = journal.chain(end)

@@ -6,7 +6,7 @@ import typer
 from doorward.backends import Backends, installed_sources
 
 from doorward_daemon.asking import journals
-from doorward_daemon.asking.failing import Unanswered, say
+from doorward_daemon.asking.failing import say
 from doorward_daemon.asking.printing import echo, structured, table
 from doorward_daemon.asking.services import About
 from doorward_daemon.asking.story import COLUMNS, tell
@@ -14,14 +14,12 @@ from doorward_daemon.asking.story import COLUMNS, tell
 __all__ = ["log"]
 
 
-def log(where: str, service: str, namespace: str, since: str, format: str) -> int:
+def log(where: str, service: str, namespace: str, since: str, format: str, cluster: str = "") -> int:
     """Print it; gives the exit status.  Raises JournalError, Unanswered."""
     ((namespace, name),) = About.of([service], namespace).names
     earliest = journals.since(since) if since else 0.0
     kinds = {source.resource.kind: source for source in Backends(sources=installed_sources()).sources.values()}
-    with journals.opened(where) as journal:
-        if not journal.last_number:
-            raise Unanswered(f"{where}: the journal is empty")
+    with journals.opened(where, cluster) as journal:
         lines = list(tell(journal, namespace, name, kinds, journals.beginning(journal)))
     told = [line for line in lines if line.at >= earliest]
     if not lines:
