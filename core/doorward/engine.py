@@ -22,6 +22,7 @@ Every record knows its cause: an action that of the observation which led to it,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 
 import msgspec
 
@@ -170,18 +171,25 @@ class Engine:
         engine that stands by goes on to do so until it is told that it leads.  One that has decided already, since the
         journal couldn't be had, goes by what it remembers itself.  Where it raises, all is as it was.
         """
-        before, mine = vars(self).copy(), self._state
-        try:
-            self._begin()
-            self.stands_by = True
-            self.restore(records)
-            self.number = max(self.number, number)
-            told = [record for event in (Started(at=at), *seen(mine, at)) for record in self.receive(event)]
-            self.stands_by = before["stands_by"]
-            return told if self.stands_by else told + self._insist(mine)
-        except BaseException:
-            vars(self).update(before)
-            raise
+        return self.taking_over(records, number, at)()
+
+    def taking_over(self, records: Iterable[Record], number: int, at: float) -> Callable[[], list[Record]]:
+        """The same, worked out, in another thread if need be, while nothing is received: what is returned does it."""
+        heir = copy(self)
+        heir._begin()
+        heir.stands_by = True
+        heir.restore(records)
+        heir.number = max(heir.number, number)
+        told = [record for event in (Started(at=at), *seen(self._state, at)) for record in heir.receive(event)]
+        heir.stands_by = self.stands_by
+        if not heir.stands_by:
+            told += heir._insist(self._state)
+
+        def take_over() -> list[Record]:
+            vars(self).update(vars(heir))
+            return told
+
+        return take_over
 
     def _insist(self, mine: State) -> list[Record]:
         """What was decided meanwhile holds, and not what the journal remembers."""

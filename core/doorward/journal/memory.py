@@ -115,6 +115,19 @@ def forgotten(where: str, through: int) -> JournalError:
     return JournalError(f"{where}: keeps no state as of record {through}; ask for a later one that is there")
 
 
+def whole_run(records: Iterable[Record], start: int, end: int, where: str) -> Iterator[Record]:
+    """The records after ``start`` up to ``end``, of those after it.  Raises JournalError where some aren't there."""
+    for record in records if start < end else ():
+        if record.number != start + 1:
+            break
+        yield record
+        start = record.number
+        if start == end:
+            return
+    if start != end:
+        raise forgotten(where, end)
+
+
 def reached(last: int, through: int) -> None:
     """Raise ValueError unless the journal has come as far as ``through``."""
     if not 0 <= through <= last:

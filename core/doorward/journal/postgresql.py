@@ -18,7 +18,7 @@ from doorward.journal.encoding import checksum, decode, decode_all, encode, with
 from doorward.journal.errors import JournalAway, JournalError, JournalGap, NotAJournal
 from doorward.journal.fence import Fence
 from doorward.journal.location import shown
-from doorward.journal.memory import in_turn, reached
+from doorward.journal.memory import in_turn, reached, whole_run
 from doorward.journal.migrations import check, migrate, there
 from doorward.journal.session import CLOSING, Connection, Session
 from doorward.model.event import Record
@@ -175,29 +175,34 @@ class PostgresqlJournal:
             self._session.run(keep)
             self._snapshot_at = max(self._snapshot_at, through)
 
-    def restore(self) -> Iterator[Record]:
+    def restore(self, through: int | None = None) -> Iterator[Record]:
         """As :meth:`Journal.restore`; where the newest snapshot is damaged, from an older one."""
         self._flush()
-        through = 0
+        start, end = 0, (1 << 63) - 1 if through is None else through
         for (number,) in self._rows(
-            "SELECT through FROM doorward_snapshots WHERE journal = %(id)s ORDER BY through DESC"
+            "SELECT through FROM doorward_snapshots WHERE journal = %(id)s AND through <= %(end)s "
+            "ORDER BY through DESC",
+            end=end,
         ):
             (row,) = self._rows(
                 "SELECT through, crc, body FROM doorward_snapshots WHERE journal = %(id)s AND through = %(number)s",
                 number=number,
             ) or [None]
             if row is not None and _intact(*row):
-                through = number
+                start = number
                 yield from self._decoded_all(number, row[2])
                 break
             self._warn("a snapshot is damaged", through=number)
-        first = next(iter(self._chunk(through, 1)), None)
-        if first is not None and first[0] != through + 1:
-            if through:
-                self._warn("the journal is damaged here", record=through + 1)
+        if through is not None:
+            yield from whole_run(self.replay(start), start, through, self._session.shown)
+            return
+        first = next(iter(self._chunk(start, 1)), None)
+        if first is not None and first[0] != start + 1:
+            if start:
+                self._warn("the journal is damaged here", record=start + 1)
                 return
             self._warn("the journal's beginning is lost; what follows is restored", first=first[0])
-        yield from self.replay(through)
+        yield from self.replay(start)
 
     def chain(self, number: int) -> list[Record]:
         self._flush()

@@ -21,7 +21,7 @@ from doorward.journal.encoding import checksum, decode, decode_all, encode, with
 from doorward.journal.errors import JournalError
 from doorward.journal.file import READING_ERRORS, VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
 from doorward.journal.lock import Lock
-from doorward.journal.memory import forgotten, in_turn, reached
+from doorward.journal.memory import in_turn, reached, whole_run
 from doorward.journal.salvage import Sound, finish, intact, salvage, survey
 from doorward.model.event import Record
 
@@ -136,7 +136,7 @@ class SqliteJournal:
                 break
             log.warning("a snapshot is damaged", file=str(self.path), through=number)
         if through is not None:
-            yield from self._run(start, through)
+            yield from whole_run(self.replay(start), start, through, str(self.path))
             return
         first = self._row("SELECT min(number) FROM records WHERE number > ?", start)
         if first is not None and first[0] is not None and first[0] != start + 1:
@@ -147,18 +147,6 @@ class SqliteJournal:
                 "the journal's beginning is lost; what follows is restored", file=str(self.path), first=first[0]
             )
         yield from self.replay(start)
-
-    def _run(self, start: int, end: int) -> Iterator[Record]:
-        """The records after ``start`` up to ``end``, all of them.  Raises JournalError where some aren't there."""
-        for record in self.replay(start) if start < end else ():
-            if record.number != start + 1:
-                break
-            yield record
-            start = record.number
-            if start == end:
-                return
-        if start != end:
-            raise forgotten(str(self.path), end)
 
     def chain(self, number: int) -> list[Record]:
         self._flush()

@@ -161,17 +161,23 @@ class Keeper:
         journal.lead(self._term())
         return Offer(list(journal.restore()), journal.last_number)
 
-    def take_over(self) -> list[Record]:
-        """Let the engine go on from what is offered; the records of that are kept already."""
+    async def take_over(self) -> list[Record]:
+        """Let the engine go on from what is offered; the records of that are kept already.
+
+        Nothing may be in flight, and nothing be received meanwhile: it is worked out in a thread, since it takes time.
+        """
         assert self.offer is not None
-        offer, self.offer = self.offer, None
+        offer = self.offer
         try:
-            records = self._engine.take_over(offer.records, offer.number, self._clock())
+            adopt = await asyncio.to_thread(self._engine.taking_over, offer.records, offer.number, self._clock())
         except Exception as error:
             self._broken = True
             self.problem = f"the journal can't be gone on from: {error}"
             _log.exception("the journal can't be gone on from; it is left as it is until the next start")
             return []
+        finally:
+            self.offer = None
+        records = adopt()
         self.keeps = True
         self.problem = ""
         _log.info("the journal is taken over", record=offer.number)

@@ -328,7 +328,7 @@ class Shell:
                 self._receive(Elapsed(at=self.clock()))
             if len(self._events) < ROOM:
                 self._room.set()
-            self._lead()
+            await self._lead()
             self._hand_out()
             if not self._stopping:
                 self.secrets.follow(self.engine.secrets)
@@ -385,17 +385,17 @@ class Shell:
         for listener in self.listeners:
             self._tell(listener.recorded, records)
 
-    def _lead(self) -> None:
+    async def _lead(self) -> None:
         """Let the engine decide once this process leads, from the journal of who led before where they share one."""
         if not self.leading or self._stopping:
             return
-        if (keeper := self._keeper) and not keeper.keeps and self._awaits(keeper):
+        if (keeper := self._keeper) and not keeper.keeps and await self._awaits(keeper):
             return
         if self.engine.stands_by and self._leadership:
             self._receive(Leading(at=self.clock(), term=self._leadership.term))
             self._woken.set()
 
-    def _awaits(self, keeper: Keeper) -> bool:
+    async def _awaits(self, keeper: Keeper) -> bool:
         """Ask for the journal, or take it over; whether the engine is to wait for that."""
         if keeper.offer is None:
             return keeper.ask()
@@ -403,7 +403,7 @@ class Shell:
             return True
         while self._events:  # outcomes are among them, of what the engine that takes over doesn't know
             self._receive(self._events.popleft())
-        records = keeper.take_over()
+        records = await keeper.take_over()
         for listener in self.listeners:
             self._tell(listener.recorded, records)
         self._woken.set()

@@ -55,8 +55,8 @@ ClusterName = Annotated[
     typer.Option(
         "--cluster-name",
         metavar="NAME",
-        help="Whose journal, in a database that has those of several clusters: the UID of its namespace kube-system, or "
-        "what run --cluster-name said.",
+        help="Whose journal, in a database that has several: the UID of that cluster's namespace kube-system, or what "
+        "run --cluster-name said.",
         show_default=False,
     ),
 ]
