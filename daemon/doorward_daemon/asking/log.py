@@ -24,7 +24,8 @@ def command(
     """Tell the story of one door from the journal: what its users changed, what doorward did, and because of what.
 
     The journal is the file, or the database, that `doorward run --journal` keeps; it is read beside the daemon, and
-    needs no cluster. Each line names its record, and BECAUSE names the record that led to it. Without a namespace, `default` is meant.
+    needs no cluster. Each line names its record, and BECAUSE names the record that led to it. Without a namespace,
+    `default` is meant.
 
     Examples:
 
