@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import hypothesis
 import pytest
 import structlog
 from doorward.model.quoting import bounded, visible
@@ -32,6 +33,7 @@ TRICKS = (
 )
 
 
+@hypothesis.settings(deadline=None)
 @given(st.text())
 def test_a_message_is_visible_and_bounded_whatever_it_is_made_of(text: str) -> None:
     for said in (visible(text), bounded(text), bounded(text * 40)):

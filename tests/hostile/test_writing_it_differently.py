@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
-from doorward.model.hosts import overlaps, path_problem, plain_prefix
+from doorward.model.hosts import clean_path, overlaps, path_problem, plain_prefix
 from doorward.model.names import cut, derived, mark
 from doorward.model.reference import JsonObject
 from hypothesis import given
@@ -138,14 +139,16 @@ def test_another_spelling_of_a_path_is_no_path(path: str) -> None:
     assert scene.reaches("http://shop.test/models/v/x") == "v-engine"
 
 
+@hypothesis.settings(deadline=None)
 @given(st.text(alphabet="abAB/.%;~-2eEfF5cC067", max_size=12).map("/".__add__))
 def test_two_paths_that_a_proxy_may_take_for_one_overlap_or_are_refused(path: str) -> None:
     if path_problem(path) is None:
-        assert plain_prefix(path) == path
+        assert plain_prefix(clean_path(path)) == clean_path(path)
     else:
         assert plain_prefix(plain_prefix(path)).startswith("/")
 
 
+@hypothesis.settings(deadline=None)
 @given(
     st.text(alphabet="ab/.%61", max_size=9).map("/".__add__), st.text(alphabet="ab/.%61", max_size=9).map("/".__add__)
 )

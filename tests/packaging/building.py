@@ -11,16 +11,10 @@ from pathlib import Path
 
 from hatchling.builders.wheel import WheelBuilder
 
+from tests.packaging.pins import ROOT, members
 from tests.packaging.sbom import text
 
-ROOT = Path(__file__).parents[2]
 SBOM = "doorward.cdx.json"
-
-
-def members(root: Path = ROOT) -> list[Path]:
-    """The folders of all distributions, that of ``doorward`` itself last."""
-    found = (*root.glob("*/pyproject.toml"), *root.glob("plugins/*/pyproject.toml"))
-    return [*sorted(file.parent for file in found), root]
 
 
 def wheel(member: Path, folder: Path) -> Path:

@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
 
-REQUIREMENTS = Path(__file__).parents[2] / "requirements"
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = ROOT / "requirements"
 TABLE = REQUIREMENTS / "licenses.toml"
 
 _PIN = re.compile(r"([a-z0-9-]+)==(\S+)(?: ; ([^\\]+?))? \\")
@@ -44,6 +45,17 @@ def pins(file: str) -> list[Pin]:
         elif match := _HASH.match(line):
             found[-1] = found[-1]._replace(hashes=(*found[-1].hashes, match[1]))
     return found
+
+
+def members(root: Path = ROOT) -> list[Path]:
+    """The folders of all distributions, that of ``doorward`` itself last."""
+    found = (*root.glob("*/pyproject.toml"), *root.glob("plugins/*/pyproject.toml"))
+    return [*sorted(file.parent for file in found), root]
+
+
+def name_of(member: Path) -> str:
+    """The name of a member's distribution."""
+    return str(tomllib.loads((member / "pyproject.toml").read_text())["project"]["name"])
 
 
 def files() -> list[str]:

@@ -21,24 +21,13 @@ from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.packaging.pins import Pin, listed, pins
+from tests.packaging.pins import Pin, listed, members, name_of, pins
 
 _OURS = UUID("5e1d2c8a-6b0f-4c1e-9a55-d00d00d00d00")
 _WITHOUT_A_TIME = 1580601600
 """hatchling's, where nobody names one."""
 HASH = "doorward:sha256"
 MARKER = "doorward:marker"
-MEMBERS = (
-    "doorward-cluster-local",
-    "doorward-core",
-    "doorward-daemon",
-    "doorward-gateway-api",
-    "doorward-istio",
-    "doorward-k8s-ingress",
-    "doorward-kserve",
-    "doorward-loadbalancer",
-    "doorward-ome",
-)
 
 
 def bill() -> Bom:
@@ -46,7 +35,16 @@ def bill() -> Bom:
     known = pins("doorward.txt")
     licenses = listed()
     whole = _component("doorward", __version__, "Apache-2.0")
-    found = {name: _component(name, __version__, "Apache-2.0") for name in MEMBERS}
+    found = {
+        name: _component(name, __version__, "Apache-2.0")
+        for name in sorted(map(name_of, members()))
+        if name != whole.name
+    }
+    found = {
+        name: _component(name, __version__, "Apache-2.0")
+        for name in sorted(map(name_of, members()))
+        if name != whole.name
+    }
     found |= {pin.name: _pinned(pin, licenses[pin.name]) for pin in known}
     made = Bom(components=found.values())
     made.metadata.component = whole

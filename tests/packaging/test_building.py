@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.packaging import building, sbom
-from tests.packaging.pins import listed, pins
+from tests.packaging.pins import listed, name_of, pins
 
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks", "examples", "docs", "dist", "deploy")
 
@@ -51,7 +50,7 @@ def test_the_sbom_is_valid_and_always_the_same(monkeypatch: pytest.MonkeyPatch) 
 def test_the_sbom_names_every_pin_and_every_member_with_licences_and_hashes() -> None:
     bill = json.loads(sbom.text())
     named = {each["name"]: each for each in bill["components"]}
-    members = {tomllib.loads((m / "pyproject.toml").read_text())["project"]["name"] for m in building.members()}
+    members = set(map(name_of, building.members()))
     assert bill["metadata"]["component"]["name"] == "doorward"
     assert set(named) == {pin.name for pin in pins("doorward.txt")} | (members - {"doorward"})
     for pin in pins("doorward.txt"):
