@@ -38,7 +38,7 @@ def command(
         typer.Option(
             "--source",
             metavar="NAME",
-            help="As for run; may be given more than once. [default: all that are installed, but for plain Services]",
+            help="As for run; may be given more than once. [default: those that it has doors of]",
             show_default=False,
         ),
     ] = None,

@@ -6,6 +6,7 @@ import msgspec
 import typer
 from doorward.backends import BackendError, Backends, installed_sources
 from doorward.journal import Journal
+from doorward.model.event import Issued
 from doorward.model.reference import JsonObject
 from doorward.model.timestamp import rfc3339
 from doorward.replaying import Difference, Replay
@@ -30,7 +31,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     since: str = ""
     plugins: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    """None: all that are installed, but for those of some objects of a kind, which a journal has in any case."""
+    """None: those that the journal has doors of."""
     cluster: str = ""
     """Whose journal, in a database that has several."""
     format: str = "table"
@@ -39,12 +40,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 def replay(where: str, question: Question) -> int:
     """Print the doors and the differences; gives the exit status.  Raises JournalError, Unanswered."""
     about = About.of(question.names, question.namespace, everywhere=not question.namespace)
-    try:
-        sources = question.sources or [name for name in installed_sources() if not Backends(sources=[name]).selecting]
-        engine = Replay(Backends(loaded(question.plugins), sources=sources))
-    except (BackendError, ValueError) as error:
-        raise Unanswered(str(error)) from error
     with journals.opened(where, question.cluster) as journal:
+        try:
+            engine = Replay(Backends(loaded(question.plugins), sources=question.sources or _sources(journal)))
+        except (BackendError, ValueError) as error:
+            raise Unanswered(str(error)) from error
         end = journals.number_at(journal, question.at) if question.at else journal.last_number
         found = [each for each in _compared(engine, journal, question.since, end) if about.has(each.service)]
         newest = journal.chain(end)
@@ -56,6 +56,14 @@ def replay(where: str, question: Question) -> int:
     else:
         _print(engine, about, found, moment)
     return 1 if found else 0
+
+
+def _sources(journal: Journal) -> list[str]:
+    """The sources that it may have doors of: of those of some objects of a kind, the ones that were written for."""
+    actions = (record.event.action for record in journal.replay() if isinstance(record.event, Issued))
+    written = {action.ref.kind for action in actions if action.verb == "status"}
+    each = {name: Backends(sources=[name]) for name in installed_sources()}
+    return [name for name, one in each.items() if not one.selecting or one.sources.keys() & written]
 
 
 def _compared(engine: Replay, journal: Journal, since: str, end: int) -> list[Difference]:
