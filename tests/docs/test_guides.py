@@ -83,11 +83,23 @@ def test_what_is_to_be_checked_is_as_the_guide_says(
 
 
 @pytest.mark.cluster
-def test_what_looks_at_a_cluster_before_and_after_can_be_run(api_server: ApiServer, tmp_path: Path) -> None:
-    reader = with_kubectl(tmp_path / "reader", api_server.kubeconfig)
-    looking = [line for line in commands(FROM_OME) if line.startswith("kubectl get")]
-    assert len(looking) >= 3
-    reader.follow(command("\n".join(looking)))
+def test_kubectl_does_what_the_way_from_ome_tells_it(api_server: ApiServer, tmp_path: Path) -> None:
+    """All but what is done to the Deployment, in the order of the page."""
+    reader = replace(with_kubectl(tmp_path / "reader", api_server.kubeconfig), folder=tmp_path)
+    reader.follow(command("kubectl create namespace ome || true\n"))
+    given = False
+    for block in blocks(FROM_OME):
+        if block.language == "yaml":
+            reader.follow(block)
+            if not given:
+                reader.follow(command(f"kubectl apply -f {block.note}\n"))
+            given = True
+        elif block.language == "sh":
+            lines = [line for line in block.text.splitlines() if line.startswith("kubectl") and " scale " not in line]
+            reader.follow(command("\n".join([*lines, ""])))
+    reader = reader.follow(command("kubectl -n ome get configmap inferenceservice-config -o jsonpath='{.data}'\n"))
+    assert "doorward" not in reader.printed, "OME's settings are as they were"
+    reader.follow(command("kubectl -n ome delete configmap inferenceservice-config\n"))
 
 
 def command(text: str) -> Block:
