@@ -15,6 +15,7 @@ from doorward.cluster.kube import KubeCluster
 from doorward.model.reference import JsonObject
 
 from tests.e2e.daemon import Daemon
+from tests.e2e.rights import withdrawn
 from tests.e2e.world import make_namespaces, remove_namespaces, resources, settings
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ def place(
             yield Place(kubeconfig, namespaces, None)
     finally:
         apart(remove_namespaces(kubeconfig, *namespaces))
+        apart(withdrawn(kubeconfig, namespaces[0]))
 
 
 def apart(work: Coroutine[Any, Any, T]) -> T:
