@@ -206,10 +206,24 @@ async def test_doors_that_were_restored_are_counted() -> None:
 
 async def test_a_kind_that_may_not_be_listed_is_told_by_readiness() -> None:
     running = Running()
-    running.fail("list", ApiError(403, "Forbidden", "no"), times=1000, kind="Gateway.gateway.networking.k8s.io")
+    error = ApiError(403, "Forbidden", 'cannot list resource "gateways"')
+    running.fail("list", error, times=1000, kind="Gateway.gateway.networking.k8s.io")
     async with running.shell() as shell:
         await shell.once(PATIENCE)
-        assert readiness(shell) == (True, ["Gateway.gateway.networking.k8s.io may not be listed"])
+        said = 'Gateway.gateway.networking.k8s.io may not be listed: cannot list resource "gateways"'
+        assert readiness(shell) == (True, [said])
+
+
+async def test_a_kind_that_may_be_listed_and_not_watched_is_told_by_readiness_until_it_may() -> None:
+    running = Running()
+    error = ApiError(403, "Forbidden", 'cannot watch resource "gateways"')
+    denied = running.fail("watch", error, times=4, kind="Gateway.gateway.networking.k8s.io")
+    async with running.shell() as shell:
+        await until(lambda: bool(shell.unwatched))
+        said = 'may not be watched, and is listed again and again: cannot watch resource "gateways"'
+        assert readiness(shell) == (True, [f"Gateway.gateway.networking.k8s.io {said}"])
+        await until(lambda: not shell.unwatched)
+    assert denied
 
 
 async def test_every_write_is_logged_with_its_reason() -> None:

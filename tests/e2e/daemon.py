@@ -45,7 +45,9 @@ class Daemon:
     the ServiceAccount of ``deploy/doorward.yaml``, with the rights that are there, and not as ``kubeconfig``'s user.
     """
 
-    def __init__(self, kubeconfig: Path, namespaces: Sequence[str], *more: str, journal: Path | str | None = None) -> None:
+    def __init__(
+        self, kubeconfig: Path, namespaces: Sequence[str], *more: str, journal: Path | str | None = None
+    ) -> None:
         self.kubeconfig = kubeconfig
         self.namespace = namespaces[0]
         self.arguments = list(more)

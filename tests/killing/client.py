@@ -58,6 +58,10 @@ class Client:
     ) -> None:
         await self._session.close()
 
+    async def ready(self) -> None:
+        """Wait until the server says that it is."""
+        await self._done("GET", "/readyz", raw=True)
+
     async def create(self, obj: Json) -> None:
         """Have it there; one that is there already stays."""
         await self._done("POST", self._path(obj["kind"], obj["metadata"].get("namespace", "")), obj, fine=(409,))
@@ -73,9 +77,8 @@ class Client:
 
     async def list(self, kind: str, namespace: str = "") -> list[Json]:
         """Every object there is."""
-        path = self._path(kind, namespace)
-        items: list[Json] = (await self._done("GET", path))["items"]
-        return [{"apiVersion": KINDS[kind][0].removeprefix("/apis/").removeprefix("/api/"), "kind": kind, **i} for i in items]
+        items: list[Json] = (await self._done("GET", self._path(kind, namespace)))["items"]
+        return items
 
     async def _done(
         self,
@@ -85,6 +88,7 @@ class Client:
         *,
         fine: tuple[int, ...] = (),
         content_type: str = "application/json",
+        raw: bool = False,
     ) -> Json:
         while True:
             try:
@@ -93,7 +97,7 @@ class Client:
                 )
                 async with sent as answer:
                     if answer.status < 300 or answer.status in fine:
-                        content: Json = await answer.json()
+                        content: Json = {} if raw else await answer.json()
                         return content
                     if answer.status < 500 and answer.status not in (401, 403, 429):
                         raise NotDone(answer.status, await answer.text())

@@ -29,6 +29,8 @@ KEPT = {
 TEMPLATE = "ome.io/ingress-domain-template"
 KEYS = {key for annotations in KEPT.values() for key in annotations} | {TEMPLATE}
 NAMESPACES = 5
+UNDER_WAY = 16
+"""Edits that may wait for an answer before nobody begins another one."""
 ROUTES = ("Ingress", "HTTPRoute", "VirtualService")
 SETTINGS = {"ingress": orjson.dumps(INGRESS).decode(), "doorward": "overlapSeconds: 1"}
 
@@ -75,11 +77,12 @@ class Users:
         under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
-                task = asyncio.create_task(self._edit())
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
+                if len(under_way) < UNDER_WAY:
+                    task = asyncio.create_task(self._edit())
+                    under_way.add(task)
                 await asyncio.sleep(self._random.expovariate(self._rate))
                 for each in [each for each in under_way if each.done()]:
+                    under_way.discard(each)
                     each.result()
         finally:
             await asyncio.gather(*under_way)
