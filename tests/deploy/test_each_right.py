@@ -7,7 +7,6 @@ server; what has all of them shows what a shell does then.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,7 +33,7 @@ from tenacity import wait_fixed
 from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import DOORS, RAW, VISIBILITY
 from tests.e2e.place import apart
-from tests.e2e.rights import ACCOUNT, GROUP, RIGHTS, documents, write
+from tests.e2e.rights import ACCOUNT, RIGHTS, documents, write
 from tests.e2e.world import component_service, condition, make_namespaces, remove_namespaces, resources, settings
 from tests.patience import PATIENCE
 
@@ -116,18 +115,27 @@ class Losing(KubeCluster):
             raise ApiError(0, "", "the answer was lost")
 
 
+class Wrote(NamedTuple):
+    """A write that was carried out, of an object of that kind; ``service`` is the name of whose door it is."""
+
+    verb: str
+    kind: str
+    service: str
+
+
 @dataclass
 class Done(Listener):
-    """What came of the writes of one shell: verb, kind and object, with the service that each was for."""
+    """What came of the writes of one shell."""
 
     engine: Engine
-    applied: dict[tuple[str, str], str] = field(default_factory=dict)
+    applied: set[Wrote] = field(default_factory=set)
     refused: list[tuple[str, Refused]] = field(default_factory=list)
+    """What wasn't allowed, with the service that it was for."""
 
     def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
-        service = self.engine.named(action.service)
+        service = self.engine.named(action.service).partition("/")[2]
         if isinstance(outcome, Applied):
-            self.applied[action.verb, str(action.ref) if action.verb != "event" else service] = service
+            self.applied.add(Wrote(action.verb, action.ref.kind.partition(".")[0], service))
         elif isinstance(outcome, Refused) and outcome.status == 403:
             self.refused.append((service, outcome))
 
@@ -141,7 +149,7 @@ class Stage:
     namespace: str
     guards_finalizers: bool
     """Whether it asks for the right to block the deletion of an owner, as a server of the tests' own does."""
-    whole: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
+    whole: dict[str, set[Wrote]] = field(default_factory=dict)
     """What somebody does who has every right, by what is played."""
 
     def kubeconfig(self, right: Right | None) -> Path:
@@ -240,13 +248,6 @@ class Play:
                 found.append(f"{each.get('reason')}: {each.get('message')}")
         return found
 
-    def writes(self) -> dict[tuple[str, str], str]:
-        """By verb and object, the service that it was for; whatever its namespace is called."""
-        return {(verb, self._plain(obj)): service.split("/")[-1] for (verb, obj), service in self.done.applied.items()}
-
-    def _plain(self, obj: str) -> str:
-        return re.sub(r"-[0-9a-f]{5}$", "-HHHHH", obj.replace(self.namespace, "NS"))
-
 
 @asynccontextmanager
 async def playing(stage: Stage, right: Right | None, namespace: str) -> AsyncIterator[Play]:
@@ -332,32 +333,31 @@ def standing(stage: Stage) -> str:
         await deploy(stage, namespace)
         async with playing(stage, None, namespace) as play:
             await play.shell.once(PATIENCE)
-            opened = play.writes()
+            opened = {*play.done.applied}
             await strip(stage, namespace)
-            made = sum(verb == "create" for verb, _ in opened)
-            await settled(play, lambda writes: sum(verb == "patch" for verb, _ in writes) >= made)
-            repaired = {key: service for key, service in play.writes().items() if key[0] == "patch"}
+            due = {Wrote("patch", *wrote[1:]) for wrote in opened if wrote.verb == "create"}
+            await settled(play, lambda: due <= play.done.applied)
             assert not play.done.refused
         elsewhere = f"{stage.namespace}-closed"
         await deploy(stage, elsewhere)
         async with playing(stage, None, elsewhere) as play:
             await play.shell.once(PATIENCE)
             await close(stage, elsewhere)
-            await settled(play, lambda writes: all(any(v == "delete" and k in o for v, o in writes) for k in OURS))
-            closed = {key: service for key, service in play.writes().items() if key[0] == "delete"}
+            await settled(play, lambda: {w.kind for w in play.done.applied if w.verb == "delete"} == set(OURS))
             assert not play.done.refused
-        stage.whole.update(open=opened, repair=repaired, close=closed)
+            closed = {wrote for wrote in play.done.applied if wrote.verb == "delete"}
+        stage.whole.update(open=opened, repair=due, close=closed)
         await remove_namespaces(stage.administrator, elsewhere)
 
     apart(prepare())
     return namespace
 
 
-async def settled(play: Play, enough: Callable[[dict[tuple[str, str], str]], bool], *, still: bool = True) -> None:
+async def settled(play: Play, enough: Callable[[], bool], *, still: bool = True) -> None:
     try:
-        await play.shell.wait_for(lambda: enough(play.writes()), PATIENCE)
+        await play.shell.wait_for(enough, PATIENCE)
     except TimeoutError:
-        pytest.fail(f"only {sorted(play.writes())}\n{play.told()}")
+        pytest.fail(f"only {sorted(play.done.applied)}\n{play.told()}")
     if still:
         await play.shell.once(PATIENCE)
 
@@ -409,7 +409,7 @@ async def test_without_the_right_to_write_a_kind_its_doors_name_it_and_the_other
             if what == "close":
                 await play.shell.once(PATIENCE)
                 await close(stage, namespace)
-            await settled(play, lambda _: bool(play.done.refused) and others_done(stage, play, what), still=False)
+            await settled(play, lambda: bool(play.done.refused) and others_done(stage, play, what), still=False)
             for _, outcome in play.done.refused:
                 assert right.words in outcome.message
             assert right.words in play.told()
@@ -424,10 +424,8 @@ async def test_without_the_right_to_write_a_kind_its_doors_name_it_and_the_other
 
 def others_done(stage: Stage, play: Play, what: str) -> bool:
     """Whether all is done that has nothing to do with a write that was refused."""
-    affected = {service.split("/")[-1] for service, _ in play.done.refused}
-    verb = {"open": "create", "repair": "patch", "close": "delete"}[what]
-    due = {key for key, service in stage.whole[what].items() if service not in affected and key[0] == verb}
-    return due <= play.writes().keys()
+    affected = {service for service, _ in play.done.refused}
+    return {wrote for wrote in stage.whole[what] if wrote.service not in affected} <= play.done.applied
 
 
 @pytest.mark.parametrize("right", SECRET_RIGHTS, ids=str)
@@ -470,6 +468,5 @@ async def test_without_a_right_to_the_lease_it_is_named(stage: Stage, right: Rig
 
 
 async def test_with_every_right_nothing_is_refused(stage: Stage, standing: str) -> None:
-    assert {verb for verb, _ in stage.whole["open"]} == {"create", "status", "event"}
     for what, verb in (("open", "create"), ("repair", "patch"), ("close", "delete")):
-        assert {obj.split()[0].partition(".")[0] for v, obj in stage.whole[what] if v == verb} == set(OURS)
+        assert {wrote.kind for wrote in stage.whole[what] if wrote.verb == verb} == set(OURS)

@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from tests.controlplane.server import die_with
-from tests.e2e.rights import account
+from tests.e2e.rights import account, documents
 from tests.patience import PATIENCE
 
 START_TIME = 60.0
@@ -42,14 +42,21 @@ class Daemon:
             ...
 
     It has listed everything when the block begins; its end is a SIGTERM, which must end it with status 0.  It runs as
-    the ServiceAccount of ``deploy/doorward.yaml``, with the rights that are there, and not as ``kubeconfig``'s user.
+    the ServiceAccount of ``deploy/doorward.yaml``, with the rights that are there, and not as ``kubeconfig``'s user;
+    ``secrets`` are names of further Secrets that it may read.
     """
 
     def __init__(
-        self, kubeconfig: Path, namespaces: Sequence[str], *more: str, journal: Path | str | None = None
+        self,
+        kubeconfig: Path,
+        namespaces: Sequence[str],
+        *more: str,
+        journal: Path | str | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
         self.kubeconfig = kubeconfig
         self.namespace = namespaces[0]
+        self.rights = documents(self.namespace, secrets)
         self.arguments = list(more)
         for namespace in namespaces:
             self.arguments += ["--namespace", namespace]
@@ -73,7 +80,7 @@ class Daemon:
         with TemporaryDirectory(prefix="doorward-") as folder:
             kubeconfig = Path(folder, "kubeconfig")
             with ThreadPoolExecutor(1) as thread:
-                thread.submit(asyncio.run, account(self.kubeconfig, self.namespace, kubeconfig)).result()
+                thread.submit(asyncio.run, account(self.kubeconfig, self.rights, kubeconfig)).result()
             self.launch(kubeconfig)
             self.wait_until_listed()
 

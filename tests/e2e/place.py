@@ -37,15 +37,19 @@ def place(
     *arguments: str,
     names: tuple[str, ...] = (),
     serve: bool = True,
+    secrets: tuple[str, ...] = (),
     **keys: str,
 ) -> Iterator[Place]:
-    """A namespace of its own, and those of ``names`` besides; ``arguments`` are the daemon's, ``keys`` as settings."""
+    """A namespace of its own, and those of ``names`` besides; ``arguments`` are the daemon's, ``keys`` as settings.
+
+    ``secrets`` are names of Secrets that it may read beside those of ``deploy/authz.yaml``.
+    """
     namespaces = (f"e2e-{token_hex(4)}", *names)
     apart(make_namespaces(kubeconfig, *namespaces))
     apart(_configure(kubeconfig, settings(namespaces[0], ingress, **keys)))
     try:
         if serve:
-            with Daemon(kubeconfig, namespaces, *arguments) as daemon:
+            with Daemon(kubeconfig, namespaces, *arguments, secrets=secrets) as daemon:
                 yield Place(kubeconfig, namespaces, daemon)
         else:
             yield Place(kubeconfig, namespaces, None)

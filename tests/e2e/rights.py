@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,14 @@ RIGHTS = {
 TOKEN = Resource("TokenRequest", f"serviceaccounts/{ACCOUNT}/token")
 
 
-def documents(namespace: str, files: Iterable[Path] = FILES) -> list[JsonObject]:
+def documents(namespace: str, secrets: Sequence[str] = ()) -> list[JsonObject]:
     """What the files allow a daemon whose settings are in ``namespace``; what belongs to no namespace is named for it.
 
-    The authorization service has rights of its own, which a daemon that answers checks itself doesn't need.
+    ``secrets`` are names of further Secrets, put where the file says.  The authorization service has rights of its own,
+    which a daemon that answers checks itself doesn't need.
     """
     found = []
-    for doc in (doc for file in files for doc in yaml.safe_load_all(file.read_text()) if doc):
+    for doc in (doc for file in FILES for doc in yaml.safe_load_all(file.read_text()) if doc):
         if doc["kind"] not in RIGHTS:
             continue
         metadata: dict[str, Any] = doc["metadata"]
@@ -46,16 +47,20 @@ def documents(namespace: str, files: Iterable[Path] = FILES) -> list[JsonObject]
             doc["subjects"] = [s | {"namespace": namespace} for s in doc["subjects"] if s["name"] == ACCOUNT]
             if doc["roleRef"]["kind"] == "ClusterRole":
                 doc["roleRef"]["name"] = f"{doc['roleRef']['name']}-{namespace}"
+        for rule in doc.get("rules", ()):
+            if rule["resources"] == ["secrets"]:
+                rule["resourceNames"] += secrets
         if doc.get("subjects") != []:
             found.append(doc)
     return found
 
 
-async def account(administrator: Path, namespace: str, target: Path, rights: Iterable[JsonObject] = ()) -> None:
-    """Write a kubeconfig for a ServiceAccount of its own in ``namespace``, with these rights or those of the files."""
+async def account(administrator: Path, rights: Sequence[JsonObject], target: Path) -> None:
+    """Write a kubeconfig for the ServiceAccount among ``rights``, and give it these."""
+    namespace = next(doc["metadata"]["namespace"] for doc in rights if doc["kind"] == "ServiceAccount")
     cluster = KubeCluster.from_kubeconfig(administrator)
     try:
-        for doc in list(rights) or documents(namespace):
+        for doc in rights:
             await _created(cluster, RIGHTS[doc["kind"]], doc)
         asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
         answer = await cluster.create(TOKEN, namespace, asked)

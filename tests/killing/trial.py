@@ -16,7 +16,7 @@ import yaml
 from tests.controlplane.binaries import Binaries
 from tests.controlplane.definitions import default_files, install
 from tests.controlplane.server import ControlPlane, running
-from tests.e2e.rights import account
+from tests.e2e.rights import account, documents
 from tests.killing.client import Client
 from tests.killing.onlooker import Doubling, Onlooker
 from tests.killing.outcome import differences, run_once
@@ -120,7 +120,7 @@ class Trial:
         report, began = self._report, time.monotonic()
         kubeconfig = self._plane.folder / "account"
         await self._users.begin()
-        await account(self._plane.kubeconfig, self._users.settings_namespace, kubeconfig)
+        await account(self._plane.kubeconfig, documents(self._users.settings_namespace), kubeconfig)
         self._tell(f"{self._plan.services} services")
         port = urlsplit(yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]).port
         assert port

@@ -127,8 +127,8 @@ class Shell:
         self.counts: Counter[tuple[str, str]] = Counter()
         """Actions by verb and outcome: ``Applied``, ``Refused``, ``Unknown``, ``Planned``."""
         self.unwatched: dict[tuple[str, str], str] = {}
-        """By kind (a Secret by its name) and namespace, what the server said of those that may be listed and not watched:
-        what changes there is seen by the next list, half a minute later at most."""
+        """By kind (a Secret by its name) and namespace, what the server said of those that may be listed and not
+        watched: what changes there is seen by the next list, half a minute later at most."""
         self._keeper = Keeper(engine, journal, self.clock) if journal is not None else None
         if leadership and not engine.stands_by:
             raise ValueError("an engine that waits until it leads is made with stands_by=True")
