@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from tests.controlplane import providers
 from tests.controlplane.binaries import Binaries
-from tests.controlplane.definitions import CRDS  # noqa: F401
 from tests.killing.trial import Plan, server, trial
 
 pytestmark = pytest.mark.cluster
@@ -44,7 +42,7 @@ async def test_killed_leaders_and_an_outage_leave_what_is_rendered_and_no_host_w
 async def test_what_a_deposed_leader_had_sent_does_no_harm_when_it_arrives_late(
     binaries: Binaries, tmp_path: Path
 ) -> None:
-    stops = int(os.environ.get("DOORWARD_STOPS", "4"))
+    stops = 4
     with server(binaries, tmp_path) as plane:
         report = await trial(Plan(services=20, kills=0, stops=stops, rate=20.0, pause=1.0), plane, tell)
     assert report.deposed >= stops
