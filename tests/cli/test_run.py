@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from types import SimpleNamespace
 
 import aiohttp
@@ -225,7 +226,14 @@ async def test_a_kind_that_may_be_listed_and_not_watched_is_told_by_readiness_un
         assert readiness(shell) == (True, [f"Gateway.gateway.networking.k8s.io {said}"])
         await until(lambda: len(denied) == 4)
         running.create(gateway(http()))
-        await until(lambda: not shell.unwatched)
+
+        def told() -> bool:
+            """An event, by which a watch shows that it works: it may begin after any of these."""
+            resource, label = running.resource("Gateway.gateway.networking.k8s.io"), {"n": token_hex(2)}
+            running.store.patch(resource, "ingress", "ome", {"metadata": {"labels": label}})
+            return not shell.unwatched
+
+        await until(told)
 
 
 async def test_every_write_is_logged_with_its_reason() -> None:
