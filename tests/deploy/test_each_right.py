@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from tenacity import wait_fixed
 from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import DOORS, RAW, VISIBILITY
 from tests.e2e.place import apart
-from tests.e2e.rights import ACCOUNT, RIGHTS, documents, write
+from tests.e2e.rights import ACCOUNT, GROUP, RIGHTS, documents, write
 from tests.e2e.world import component_service, condition, make_namespaces, remove_namespaces, resources, settings
 from tests.patience import PATIENCE
 
@@ -63,20 +64,14 @@ class Right(NamedTuple):
         return self.words in text or f"allow verb {self.verb} on {what}" in text
 
 
+@cache
 def rights() -> list[Right]:
-    found = {
-        Right(verb, group, resource, name)
-        for doc in documents("ome")
-        for rule in doc.get("rules", ())
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-        for name in rule.get("resourceNames", [""])
-    }
-    return sorted(found, key=str)
+    roles = [doc for doc in documents("ome") if "rules" in doc]
+    return sorted({right for role in roles for rule in role["rules"] for right in allowed(rule)}, key=str)
 
 
 KEYS = "doorward-keys"
+NAMESPACE = f"rights-{token_hex(3)}"
 CLASS = f"traefik-{token_hex(3)}"
 TRAEFIK = {
     "apiVersion": "networking.k8s.io/v1",
@@ -162,40 +157,63 @@ class Stage:
         path = self.folder / str(right).replace(" ", "-").replace("/", "-")
         if not path.exists():
             access = kubeconfig.read([self.administrator], None)
-            whom = f"system:serviceaccount:{self.namespace}:{account_of(right)}"
-            write(self.administrator, path, {**access.user, "as": whom})
+            write(self.administrator, path, {**access.user, "as": user_of(account_of(right))})
         return path
 
 
 def account_of(right: Right | None) -> str:
+    """The account that lacks it; None: the one that lacks nothing."""
     return f"{ACCOUNT}-{rights().index(right)}" if right else ACCOUNT
 
 
-def granted(namespace: str, right: Right | None) -> list[JsonObject]:
-    """All rights but one, for that one's account."""
-    found = []
-    account = account_of(right)
-    for doc in documents(namespace):
-        if doc["kind"] == "ServiceAccount":
+def user_of(account: str) -> str:
+    """As whom a server knows it; there need be no ServiceAccount for that."""
+    return f"system:serviceaccount:{NAMESPACE}:{account}"
+
+
+def granted(namespace: str) -> Iterator[JsonObject]:
+    """For each account all rights but its own: roles without that one, and for all others the whole roles."""
+    everybody = {None, *rights()}
+    bound = {doc["roleRef"]["name"] for doc in documents(namespace) if "roleRef" in doc}
+    for role in documents(namespace):
+        if "rules" not in role or role["metadata"]["name"] not in bound:
             continue
-        doc["metadata"]["name"] = f"{doc['metadata']['name']}-{account}"
-        if "roleRef" in doc:
-            doc["roleRef"]["name"] = f"{doc['roleRef']['name']}-{account}"
-            doc["subjects"] = [{**subject, "name": account} for subject in doc["subjects"]]
-        if "rules" in doc:
-            doc["rules"] = [rule for given in doc["rules"] for rule in without(given, right)]
-        found.append(doc)
-    return found
+        lacking = {right for right in rights() if any(right in allowed(rule) for rule in role["rules"])}
+        yield from bound_to(role, *(account_of(right) for right in everybody - lacking))
+        for right in lacking:
+            rules = [part for rule in role["rules"] for part in without(rule, right)]
+            metadata = {**role["metadata"], "name": f"{role['metadata']['name']}-{account_of(right)}"}
+            yield from bound_to({**role, "metadata": metadata, "rules": rules}, account_of(right))
 
 
-def without(rule: JsonObject, right: Right | None) -> Iterator[JsonObject]:
+def bound_to(role: JsonObject, *accounts: str) -> tuple[JsonObject, JsonObject]:
+    binding = {
+        "apiVersion": role["apiVersion"],
+        "kind": f"{role['kind']}Binding",
+        "metadata": role["metadata"],
+        "roleRef": {"apiGroup": GROUP, "kind": role["kind"], "name": role["metadata"]["name"]},
+        "subjects": [{"apiGroup": GROUP, "kind": "User", "name": user_of(account)} for account in sorted(accounts)],
+    }
+    return role, binding
+
+
+def allowed(rule: JsonObject) -> set[Right]:
+    return {
+        Right(verb, group, resource, name)
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
+    }
+
+
+def without(rule: JsonObject, right: Right) -> Iterator[JsonObject]:
+    """The rule, resource by resource, without that right."""
     for resource in rule["resources"]:
-        for group in rule["apiGroups"]:
-            hit = right and (right.group, right.resource) == (group, resource)
-            hit = hit and rule.get("resourceNames", [""]) == [right.name] if right else False
-            verbs = [verb for verb in rule["verbs"] if not (hit and right and verb == right.verb)]
-            if verbs:
-                yield {**rule, "apiGroups": [group], "resources": [resource], "verbs": verbs}
+        part = {**rule, "resources": [resource]}
+        verbs = [verb for verb in rule["verbs"] if right != (verb, rule["apiGroups"][0], resource, right.name)]
+        if right not in allowed(part) or verbs:
+            yield {**part, "verbs": verbs if right in allowed(part) else rule["verbs"]}
 
 
 async def each_of(administrator: Path, work: str, docs: list[JsonObject]) -> None:
@@ -217,10 +235,10 @@ async def each_of(administrator: Path, work: str, docs: list[JsonObject]) -> Non
 
 @pytest.fixture(scope="module")
 def stage(api_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    namespace = f"rights-{token_hex(3)}"
+    namespace = NAMESPACE
     own = api_server.provider in ("binaries", "built")
     made = Stage(api_server.kubeconfig, tmp_path_factory.mktemp("rights"), namespace, own)
-    docs = [doc for right in (None, *rights()) for doc in granted(namespace, right)]
+    docs = [*granted(namespace)]
     apart(make_namespaces(api_server.kubeconfig, namespace))
     try:
         apart(each_of(api_server.kubeconfig, "create", docs))

@@ -80,6 +80,11 @@ class Client:
         items: list[Json] = (await self._done("GET", self._path(kind, namespace)))["items"]
         return items
 
+    async def revision(self) -> int:
+        """How far everything is by now."""
+        answer = await self._done("GET", self._path("Namespace", ""))
+        return int(answer["metadata"]["resourceVersion"])
+
     async def _done(
         self,
         method: str,

@@ -114,7 +114,8 @@ class Trial:
         self._random = Random(plan.seed)
         self._users = Users(client, onlooker, plan.services, plan.rate, Random(plan.seed))
         self._report = Report()
-        self._windows: list[tuple[float, float]] = []
+        self._windows: list[tuple[int, int]] = []
+        """Revisions between which requests of a deposed leader may have arrived."""
 
     async def run(self) -> Report:
         report, began = self._report, time.monotonic()
@@ -138,7 +139,7 @@ class Trial:
         await self._still(kubeconfig, settings)
         report.edits, report.revisions = self._users.edits, self._onlooker.revision
         for doubling in self._onlooker.doublings:
-            late = any(since <= doubling.at <= until for since, until in self._windows)
+            late = any(since <= doubling.since <= until for since, until in self._windows)
             (report.late if late else report.doublings).append(doubling)
         report.seconds = time.monotonic() - began
         self._judge()
@@ -189,12 +190,12 @@ class Trial:
         await self._replicas.leader(leader.name)
         taken = self._took(began)
         await asyncio.sleep(self._random.uniform(0, self._plan.pause))
-        since = time.monotonic()
+        since = self._onlooker.revision
         leader.relay.release()
         leader.daemon.go_on()
         status = await asyncio.to_thread(leader.daemon.ended)
         assert status == DEPOSED, f"{leader.name} ended with {status}\n{leader.daemon.tail()}"
-        self._windows.append((since, time.monotonic()))
+        self._windows.append((since, await self._client.revision()))
         return f"{leader.name} stopped{f', {leader.relay.held} bytes on their way' if held else ''}: {taken}"
 
     async def _outage(self, leader: Replica, other: Replica) -> str:

@@ -105,7 +105,7 @@ OWNED = {"metadata": {"ownerReferences": [{"kind": "InferenceService", "name": "
     ("said", "allow"),
     [
         (
-            "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: , <nil>",
+            "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: ",
             "allow verb update on the subresource finalizers of InferenceService",
         ),
         ("cannot set an ownerRef on a resource you can't delete: , <nil>", f"allow verb delete on {ROUTE.kind}"),
