@@ -95,6 +95,7 @@ class Replicas:
     async def stop(self) -> None:
         """Ask both to end, the leader last."""
         for replica in sorted(self.both, key=lambda each: each.leads):
+            await asyncio.to_thread(replica.daemon.wait_until_listed)
             await asyncio.to_thread(replica.daemon.stop)
 
     def look_after(self) -> None:
