@@ -16,7 +16,7 @@ from doorward_daemon.rendering import render
 
 from tests.killing.client import Json
 from tests.killing.onlooker import OWNER, Onlooker, described, key_of
-from tests.patience import PATIENCE
+from tests.killing.replicas import LONG
 
 DOORS = ("Service", "Ingress", "HTTPRoute", "VirtualService")
 SIMULATED = "//203.0.113."
@@ -57,7 +57,7 @@ async def run_once(kubeconfig: Path, namespace: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, log = await asyncio.wait_for(process.communicate(), 5 * PATIENCE)
+    out, log = await asyncio.wait_for(process.communicate(), LONG)
     assert process.returncode == 0, log.decode()
     return out.decode() + log.decode()
 

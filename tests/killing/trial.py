@@ -20,9 +20,8 @@ from tests.e2e.rights import account, documents
 from tests.killing.client import Client
 from tests.killing.onlooker import Doubling, Onlooker
 from tests.killing.outcome import differences, run_once
-from tests.killing.replicas import DEPOSED, Replica, Replicas
+from tests.killing.replicas import DEPOSED, LONG, Replica, Replicas
 from tests.killing.users import Users
-from tests.patience import PATIENCE
 
 QUIET = 3.0
 """Seconds without a change after which the cluster counts as settled: longer than an overlap."""
@@ -117,35 +116,46 @@ class Trial:
         self._random = Random(plan.seed)
         self._users = Users(client, onlooker, plan.services, plan.rate, Random(plan.seed))
         self._report = Report()
+        self._kubeconfig = plane.folder / "account"
+        port = urlsplit(yaml.safe_load(plane.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]).port
+        assert port
+        journal = plan.journal or plane.folder
+        self._replicas = Replicas(self._kubeconfig, self._users.settings_namespace, port, onlooker, journal)
         self._windows: list[tuple[int, int]] = []
         """Revisions between which requests of a deposed leader may have arrived."""
 
     async def run(self) -> Report:
-        report, began = self._report, time.monotonic()
-        kubeconfig = self._plane.folder / "account"
+        began = time.monotonic()
+        try:
+            await self._play()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._told(began)}") from error
+        report = self._told(began)
+        assert not report.doublings, f"one host of two services\n{report}"
+        assert all(each.until for each in report.late), f"one host of two services, to this day\n{report}"
+        return report
+
+    async def _play(self) -> None:
         await self._users.begin()
-        await account(self._plane.kubeconfig, documents(self._users.settings_namespace), kubeconfig)
+        await account(self._plane.kubeconfig, documents(self._users.settings_namespace), self._kubeconfig)
         self._tell(f"{self._plan.services} services")
-        port = urlsplit(yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]).port
-        assert port
-        journal = self._plan.journal or self._plane.folder
-        settings = self._users.settings_namespace
-        async with Replicas(kubeconfig, settings, port, self._onlooker, journal) as replicas:
-            self._replicas = replicas
-            await replicas.leader()
+        async with self._replicas:
+            await self._replicas.leader()
             await self._bad_times()
             await self._settle()
-            replicas.look_after()
-            report.deposed = replicas.deposed
-            report.writes = sum(replica.writes() for replica in replicas.both)
-            await replicas.stop()
-        await self._still(kubeconfig, settings)
+            await self._replicas.stop()
+        await self._still()
+
+    def _told(self, began: float) -> Report:
+        """What was seen up to now."""
+        report = self._report
+        report.seconds = time.monotonic() - began
         report.edits, report.revisions = self._users.edits, self._onlooker.revision
+        report.deposed = self._replicas.deposed
+        report.writes = sum(replica.writes() for replica in self._replicas.both)
         for doubling in self._onlooker.doublings:
             late = any(since <= doubling.since <= until for since, until in self._windows)
             (report.late if late else report.doublings).append(doubling)
-        report.seconds = time.monotonic() - began
-        self._judge()
         return report
 
     # -- what happens
@@ -186,7 +196,7 @@ class Trial:
         if held:
             leader.relay.hold()
             enough = self._random.randint(1, SOME)
-            await self._onlooker.until(lambda: leader.relay.held >= enough, PATIENCE, f"{leader.name} sends little")
+            await self._onlooker.until(lambda: leader.relay.held >= enough, LONG, f"{leader.name} sends little")
             self._report.held += 1
         began = time.monotonic()
         leader.daemon.suspend()
@@ -222,7 +232,7 @@ class Trial:
         """Wait until all is as it should be, for as long as anything still happens and for a while."""
         await self._users.part()
         began = time.monotonic()
-        deadline = began + PATIENCE + self._plan.services / 2
+        deadline = began + LONG
         while True:
             self._replicas.look_after()
             await self._onlooker.until(lambda: self._onlooker.quiet > QUIET, deadline - time.monotonic(), "no end")
@@ -237,14 +247,11 @@ class Trial:
         self._report.settled = last - began
         self._report.objects = len(self._onlooker.standing)
 
-    async def _still(self, kubeconfig: Path, namespace: str) -> None:
+    async def _still(self) -> None:
         """Another process has nothing to do."""
         before = self._onlooker.changed_at
-        said = await run_once(kubeconfig, namespace)
+        said = await run_once(self._kubeconfig, self._users.settings_namespace)
         assert "written: nothing" in said, said
-        await asyncio.sleep(0)
+        revision = await self._client.revision()
+        await self._onlooker.until(lambda: self._onlooker.revision >= revision, LONG, "etcd's watch lags")
         assert self._onlooker.changed_at == before, "something was written all the same"
-
-    def _judge(self) -> None:
-        assert not self._report.doublings, f"one host of two services\n{self._report}"
-        assert all(each.until for each in self._report.late), f"one host of two services, to this day\n{self._report}"
