@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import structlog
 import typer
+from aiohttp import web
 from doorward.backends import OME, Backends, NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
@@ -31,6 +32,8 @@ from doorward_daemon.health import readiness, serving
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metrics import Metrics
+from doorward_daemon.ui.access import is_loopback
+from doorward_daemon.ui.page import Page
 
 __all__ = ["Options", "reconcile", "start"]
 
@@ -56,6 +59,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     defaults: bool = False
     listen: str = ""
     authz: str = ""
+    ui: bool | None = None
+    """Whether the page is served at ``listen``; None: on loopback alone."""
     sources: tuple[str, ...] = (OME,)
     lease: str = ""
     """The name of the Lease by which one of several leads; empty: this one leads."""
@@ -121,8 +126,9 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         metrics = Metrics(shell, options.journal)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
         if options.listen:
-            url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate))
-            _log.info("listening", url=url)
+            page = _page(shell, journal, options, candidate)
+            url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate, page))
+            _log.info("listening", url=url, **({"page": f"{url}/ui"} if page else {}))
         if options.authz:
             url = await stack.enter_async_context(_answering(shell, cluster, options, metrics))
             _log.info("answering checks", url=url)
@@ -158,6 +164,24 @@ async def _answering(shell: Shell, cluster: Cluster, options: Options, metrics: 
         sources=options.sources,
     ) as (url, _):
         yield url
+
+
+def _page(
+    shell: Shell, journal: Journal | None, options: Options, candidate: Candidate | None
+) -> web.Application | None:
+    """The page, where it is to be served: on loopback unless that is switched off, elsewhere where it is asked for."""
+    loopback = is_loopback(parse_address(options.listen)[0])
+    if not (loopback if options.ui is None else options.ui):
+        return None
+    page = Page(
+        shell,
+        journal,
+        settings_namespace=options.settings_namespace,
+        loopback=loopback,
+        readiness=lambda: readiness(shell, candidate),
+    )
+    shell.listeners += page.listeners
+    return page.application()
 
 
 def _candidate(options: Options, cluster: Cluster) -> Candidate:
