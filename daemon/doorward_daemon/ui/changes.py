@@ -15,8 +15,10 @@ MOST = 200
 """Fields of one object that are told; of more it is said how many there are."""
 LONGEST = 400
 """Characters of a value."""
-_OWN_TO_US = ("resourceVersion", "managed", "otherManager")
+_OF_WRITES = ("resourceVersion", "generation", "managed", "otherManager")
 """Fields of the metadata that tell of writes, and not of the object."""
+_KEYS = ("type", "host", "name", "path", "prefix", "uid")
+"""Fields by which items of a list are told apart, the first that all of them have."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ def fields(before: JsonObject, after: JsonObject) -> Iterator[Field]:
 
 
 def _told(obj: JsonObject) -> JsonObject:
-    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key not in _OWN_TO_US}
+    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key not in _OF_WRITES}
     return {**{key: value for key, value in obj.items() if not key.startswith("$")}, "metadata": metadata}
 
 
@@ -66,9 +68,12 @@ def _differ(path: str, before: Any, after: Any) -> Iterator[Field]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys((*before, *after)):
             yield from _differ(f"{path}{_step(path, str(key))}", before.get(key), after.get(key))
+    elif isinstance(before, list) and isinstance(after, list) and (both := _by_key(before, after)):
+        for key in dict.fromkeys((*both[0], *both[1])):
+            yield from _differ(f"{path}[{key}]", both[0].get(key), both[1].get(key))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differ(f"{path}[{_mark(index, old, new)}]", old, new)
+            yield from _differ(f"{path}[{index}]", old, new)
     elif before is None and isinstance(after, dict) and after:
         for key, value in after.items():
             yield from _differ(f"{path}{_step(path, str(key))}", None, value)
@@ -86,10 +91,18 @@ def _step(path: str, key: str) -> str:
     return f".{key}" if path else key
 
 
-def _mark(index: int, old: Any, new: Any) -> str:
-    """A condition is told by its type."""
-    types = {str(each.get("type")) for each in (old, new) if isinstance(each, dict) and "type" in each}
-    return types.pop()[:80] if len(types) == 1 else str(index)
+def _by_key(*lists: list[Any]) -> list[dict[str, Any]] | None:
+    """Lists whose items can be told apart, by what tells them apart; None where they can't."""
+    items = [item for each in lists for item in each]
+    if items and all(isinstance(item, str) for item in items):
+        found = [{item[:80]: item for item in each} for each in lists]
+    elif items and all(isinstance(item, dict) for item in items):
+        name = next((key for key in _KEYS if all(isinstance(item.get(key), str) for item in items)), "")
+        found = [{item[name][:80]: item for item in each} for each in lists] if name else []
+    else:
+        return None
+    apart = len(found) == len(lists) and all(len(each) == len(kept) for each, kept in zip(lists, found, strict=True))
+    return found if apart else None
 
 
 def _shown(value: Any) -> str | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 from doorward.backends import Backends
-from doorward.model.event import Applied, Deleted, Issued, Observed, Record
+from doorward.model.event import Applied, Configured, Deleted, Issued, Leading, Observed, Record, Synced
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell
@@ -22,6 +22,10 @@ LONGEST = 300
 """Characters of a message in the list; the door's own view has all of it."""
 SLICE = 100
 """Rows that are computed before others get their turn."""
+WAITING = frozenset(
+    ("GuardPending", "LoadBalancerPending", "NoListener", "Pending", "RouteNotAccepted", "WaitingForCollection")
+)
+"""Reasons for which a door isn't ready yet (docs/status.md, Waiting), beside those of components."""
 MOST_GONE = 10_000
 """Doors that went and are still remembered for those who follow the list; who is further behind reads it anew."""
 
@@ -36,6 +40,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """``True``, ``False`` or ``Unknown``, as its condition says; empty where nothing is reported yet."""
     reason: str
     message: str
+    state: str
+    """``ready``, ``waiting`` or ``broken``: whether somebody has to do something."""
     url: str
     backend: str
     """Who opens it; empty where nothing stands outside."""
@@ -78,7 +84,7 @@ class Doors(Listener):
         for record in records:
             if ref := self._concerned(record):
                 self._dirty[ref] = record.number
-        if self._dirty:
+        if self._dirty or any(isinstance(record.event, Configured | Leading | Synced) for record in records):
             self.changed.set()
 
     def _concerned(self, record: Record) -> Ref | None:
@@ -179,6 +185,7 @@ class Doors(Listener):
             status=str(condition.get("status") or ""),
             reason=str(condition.get("reason") or "")[:LONGEST],
             message=str(condition.get("message") or "")[:LONGEST],
+            state=state_of(condition),
             url=url if isinstance(url, str) else "",
             backend=self._backend(str(metadata.get("uid", ""))),
             created=seconds(metadata.get("creationTimestamp")),
@@ -212,6 +219,14 @@ def condition_of(service: JsonObject, types: tuple[str, ...]) -> JsonObject:
     conditions = (service.get("status") or {}).get("conditions")
     known = [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []
     return next((c for type_ in reversed(types) for c in known if c.get("type") == type_), {})
+
+
+def state_of(condition: JsonObject) -> str:
+    """How a door fares, by its condition: ``ready``, ``waiting`` for what comes by itself, or ``broken``."""
+    status, reason = condition.get("status"), str(condition.get("reason") or "")
+    if status == "True":
+        return "ready"
+    return "waiting" if status != "False" or reason in WAITING or reason.endswith("NotReady") else "broken"
 
 
 def seconds(text: object) -> float:

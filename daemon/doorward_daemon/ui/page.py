@@ -95,11 +95,17 @@ class Page:
         return app
 
     async def _begin(self, _: web.Application) -> None:
-        self._telling = asyncio.create_task(self._stream.tell())
+        self._tasks = [asyncio.create_task(self._stream.tell()), asyncio.create_task(self._prepare())]
+
+    async def _prepare(self) -> None:
+        """Have the list by the time that somebody asks for it."""
+        await self._shell.wait_for(lambda: self._engine.ready)
+        await self._doors.refresh()
 
     async def _end(self, _: web.Application) -> None:
         self._stream.stop()
-        self._telling.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     @web.middleware
     async def _checked(

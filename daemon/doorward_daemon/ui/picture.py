@@ -16,7 +16,7 @@ from doorward.model.refusal import Refusal
 from doorward.state.transform import as_list, as_map
 
 from doorward_daemon.ui.causes import Cause, Causes
-from doorward_daemon.ui.doors import DOOR_READY, condition_of
+from doorward_daemon.ui.doors import DOOR_READY, condition_of, state_of
 from doorward_daemon.ui.rules import Leads, leads
 from doorward_daemon.ui.scene import Scene
 
@@ -56,6 +56,7 @@ class Picture(msgspec.Struct, kw_only=True):
 
     nodes: list[Node]
     edges: list[Edge]
+    state: str
     status: str
     reason: str
     message: str
@@ -83,6 +84,7 @@ class _Drawing:
         types = (scene.service.source.condition_type(setting), DOOR_READY)
         self.condition = condition_of({"status": {"conditions": scene.service.status.conditions}}, types)
         self.status = str(self.condition.get("status") or "")
+        self.whole: State = state_of(self.condition)  # type: ignore[assignment]
         self.door = scene.asked.door if scene.asked else None
         self.components = self._components()
 
@@ -105,6 +107,7 @@ class _Drawing:
         return Picture(
             nodes=kept,
             edges=[edge for edge in self.edges.values() if edge.source in names and edge.target in names],
+            state=self.whole,
             status=self.status,
             reason=str(self.condition.get("reason") or ""),
             message=str(self.condition.get("message") or ""),
@@ -161,13 +164,11 @@ class _Drawing:
                 self._edge(host, gateway, self._state())
             self._edge(gateway, rule, self.nodes[rule].state)
             return
-        settings = self.scene.settings
-        domain = settings.cluster_domain if settings else "cluster.local"
         host = self._node(
             id=f"inside/{ref.name}",
             column="host",
             title=f"{ref.name}.{ref.namespace}",
-            subtitle=f"inside the cluster, also .svc.{domain}",
+            subtitle="inside the cluster",
             state="ready" if self._works(rule) else "waiting",
             causes=self.causes.inside(),
             object=str(ref),
@@ -175,20 +176,66 @@ class _Drawing:
         self._edge(host, rule, self.nodes[host].state)
 
     def _draw_what_is_missing(self) -> None:
-        """What is asked for and isn't there: hosts that nobody serves, components that no rule leads to."""
+        """What is asked for and isn't there yet: hosts that nobody serves, rules, components that no rule leads to."""
         door = self.door
-        if door and door.exposure == "outside" and not self.scene.refusal:
-            asked = [Claim(host) for host in door.hosts]
-            asked += [Claim(door.path.host, door.path.prefix)] if door.path else []
-            gateway = ""
-            for claim in asked:
-                if f"host/{claim.where}" not in self.nodes:
-                    host = self._host(claim, served=False)
-                    gateway = gateway or self._gateway_to_be()
-                    if gateway:
-                        self._edge(host, gateway, self.nodes[host].state)
+        if door and not self.scene.refusal:
+            if door.exposure == "outside" and door.backend:
+                self._draw_outside_to_be(door)
+            if door.in_cluster == "ours" and not any(node.id.startswith("inside/") for node in self.nodes.values()):
+                self._draw_inside_to_be(door)
         for name in self.components:
             self._component(name)
+
+    def _draw_outside_to_be(self, door: Door) -> None:
+        asked = [Claim(host) for host in door.hosts]
+        asked += [Claim(door.path.host, door.path.prefix)] if door.path else []
+        missing = [claim for claim in asked if f"host/{claim.where}" not in self.nodes]
+        if not missing:
+            return
+        gateway = self._node(
+            id="gateway/to be",
+            column="gateway",
+            title=door.backend,
+            subtitle="backend, to open it",
+            state="waiting",
+            causes=self.causes.backend(door.backend, door.mode),
+        )
+        for claim in missing:
+            host = self._host(claim, served=False)
+            self._edge(host, gateway, self.nodes[host].state)
+        for route in door.routes:
+            rule = self._node(
+                id=f"rule/to be{route.prefix}",
+                column="rule",
+                title=route.prefix if route.prefix != "/" else "all other paths" if door.routes[1:] else "all paths",
+                subtitle="not there yet",
+                state="waiting",
+                causes=self.causes.route(route.prefix, route.component),
+            )
+            self._edge(gateway, rule, "waiting")
+            self._lead(rule, [route.component])
+
+    def _draw_inside_to_be(self, door: Door) -> None:
+        host = self._node(
+            id=f"inside/{door.door_service}",
+            column="host",
+            title=f"{door.door_service}.{door.namespace}",
+            subtitle="inside the cluster",
+            state="waiting",
+            why="nothing serves it yet",
+            causes=self.causes.inside(),
+        )
+        title, subtitle = "all paths", f"Service {door.door_service}, not there yet"
+        rule = self._node(id="rule/to be inside", column="rule", title=title, subtitle=subtitle, state="waiting")
+        self._edge(host, rule, "waiting")
+        self._lead(rule, [door.entry])
+
+    def _lead(self, rule: str, parts: list[str]) -> None:
+        """From a rule to components."""
+        for part in parts:
+            if part in self.components:
+                self._component(part)
+                self._edge(rule, f"component/{part}", self.components[part][0])
 
     # -- elements ------------------------------------------------------------------------------------------------
 
@@ -197,7 +244,7 @@ class _Drawing:
         asked = door is not None and claim.host in (door.hosts if claim.prefix == "/" else (_path_host(door),))
         if not served:
             denied = self.status == "False" and where in str(self.condition.get("message") or "")
-            state: State = "broken" if denied or self.status == "False" else "waiting"
+            state: State = "broken" if denied else "waiting"
             why = str(self.condition.get("message") or "") if denied else "nothing serves it yet"
         elif door and not asked and door.exposure == "outside":
             state, why = "leaving", "no longer asked for; it is served until what is new has been accepted everywhere"
@@ -230,30 +277,25 @@ class _Drawing:
         return self.causes.additional() if door and claim.host in door.hosts else []
 
     def _gateways(self, ref: Ref, claims: tuple[Claim, ...]) -> dict[str, str]:
-        kind = ref.kind
         ways = dict.fromkeys(via for claim in claims for via in (claim.via or ("",)))
-        return {via: self._gateway(kind, via) for via in ways}
+        return {via: self._gateway(ref, via) for via in ways}
 
-    def _gateway(self, kind: str, via: str) -> str:
-        found = self._known_gateway(via)
+    def _gateway(self, ref: Ref, via: str) -> str:
+        """By its object: what one object leads on isn't what another does, though both are served in one place."""
+        found, kind = self._known_gateway(via), ref.kind.partition(".")[0]
+        namespace, _, name = via.rpartition("/")
         state, why = _gateway_state(found[1]) if found else (self._state(), "")
-        what = {"Ingress": "ingress class", "VirtualService": "gateway of Istio", "HTTPRoute": "Gateway"}
+        what = {"Ingress": "ingress class", "VirtualService": "gateway", "HTTPRoute": "Gateway"}
         return self._node(
-            id=f"gateway/{via or kind}",
+            id=f"gateway/{via}/{ref.kind}/{ref.name}",
             column="gateway",
-            title=via if via and "*" not in via else kind.partition(".")[0],
-            subtitle=what.get(kind.partition(".")[0], "gateway"),
+            title=name if via and "*" not in via else kind,
+            subtitle=f"{what.get(kind, 'gateway')}{f' in {namespace}' if namespace else ''}",
             state=state,
             why=why,
-            causes=self.causes.gateway(kind),
-            object=str(found[0]) if found else "",
+            causes=self.causes.gateway(ref.kind),
+            object=str(found[0]) if found else str(ref),
         )
-
-    def _gateway_to_be(self) -> str:
-        """Where hosts that aren't served yet would be."""
-        if any(node.column == "gateway" for node in self.nodes.values()):
-            return next(node.id for node in self.nodes.values() if node.column == "gateway")
-        return ""
 
     def _known_gateway(self, via: str) -> tuple[Ref, JsonObject] | None:
         namespace, _, name = via.rpartition("/")
@@ -267,7 +309,7 @@ class _Drawing:
         entry = self.door.entry if self.door else ""
         kind = ref.kind.partition(".")[0]
         shown = {"": "all paths", "/": "all other paths" if self._branches(ref) else "all paths"}.get(path, path)
-        broken = self.status == "False" and ref.kind != SERVICE
+        broken = self.whole == "broken" and ref.kind != SERVICE
         lame = [part for part in parts if self.components[part][0] != "ready"]
         node = self._node(
             id=f"rule/{ref.kind}/{ref.name}{path}",
@@ -282,9 +324,7 @@ class _Drawing:
             ],
             object=str(ref),
         )
-        for part in parts:
-            self._component(part)
-            self._edge(node, f"component/{part}", self.components[part][0])
+        self._lead(node, parts)
         return node
 
     def _branches(self, ref: Ref) -> bool:
@@ -335,7 +375,7 @@ class _Drawing:
     # -- small things --------------------------------------------------------------------------------------------
 
     def _state(self) -> State:
-        return {"True": "ready", "False": "broken"}.get(self.status, "waiting")  # type: ignore[return-value]
+        return self.whole
 
     def _works(self, rule: str) -> bool:
         return self.nodes[rule].state == "ready"

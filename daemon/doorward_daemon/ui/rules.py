@@ -100,10 +100,17 @@ def _first(host: str, namespace: str) -> str:
 
 
 def _bare(path: object) -> str:
-    """A path as people write it: without what a controller needs to read it as a prefix."""
-    text = re.sub(r"\(/?\|?/?\)?\(?\.\*\)*\$?$|/$", "", str(path))
-    text = re.sub(r"^\^", "", text)
-    return text[:200] or "/"
+    """A path as people write it: what a controller needs to read it as a prefix is left out."""
+    text = str(path)
+    if _PATTERN.search(text):
+        for part in _AROUND:
+            text = text.replace(part, "")
+        text = re.sub(r"\\(.)", r"\1", re.sub(r"(?<!\\)[()^$]", "", text))
+    return text.rstrip("/")[:200] or "/"
+
+
+_PATTERN = re.compile(r"[(\\^$]")
+_AROUND = ("(?-i:", "(?:/(.*))?", "(?:/.*)?", "(/.*)?", "(/|$)(.*)", "(.*)", "?$")
 
 
 _READERS: Mapping[str, Callable[[JsonObject], Iterator[Rule]]] = {

@@ -97,7 +97,7 @@ def story(told: Told, known: Mapping[Ref, JsonObject]) -> Story:
             case Deleted(ref=ref):
                 whole.states[record.number] = {ref: None}
                 before.pop(ref, None)
-                _add(whole, record, because, sort="gone", object=str(ref), title=f"{ref} is gone")
+                _add(whole, record, because, sort="gone", object=str(ref), title=f"{_named(ref)} is gone")
             case Issued(action=action):
                 actions[action.id] = (action, record)
             case Applied(action=id, object=obj):
@@ -106,11 +106,11 @@ def story(told: Told, known: Mapping[Ref, JsonObject]) -> Story:
             case Refused(action=id):
                 action, asked = actions.pop(id)
                 detail = f"{event.status} {event.reason}: {event.message}".strip(" :")
-                title = f"{action.ref}: {action.verb} refused"
+                title = f"{_named(action.ref)}: {action.verb} refused"
                 _add(whole, record, because, sort="refused", object=str(action.ref), title=title, detail=_cut(detail))
             case Unknown(action=id):
                 action, asked = actions.pop(id)
-                title = f"{action.ref}: {action.verb} unanswered"
+                title = f"{_named(action.ref)}: {action.verb} unanswered"
                 _add(
                     whole, record, because, sort="unanswered", object=str(action.ref), title=title, detail=event.message
                 )
@@ -121,7 +121,7 @@ def story(told: Told, known: Mapping[Ref, JsonObject]) -> Story:
                 detail = event.traceback.strip().rpartition("\n")[2]
                 _add(whole, record, because, sort="failed", title=title, detail=_cut(detail))
     for action, asked in actions.values():
-        title = f"{action.ref}: {action.verb} under way"
+        title = f"{_named(action.ref)}: {action.verb} under way"
         _add(whole, asked, "", sort="waits", object=str(action.ref), title=title, detail=action.reason)
     whole.moments.sort(key=lambda moment: moment.number)
     if len(whole.moments) > MOST:
@@ -165,7 +165,14 @@ def _see(whole: Story, record: Record, ref: Ref, obj: JsonObject, before: dict[R
     whole.states[record.number] = {ref: obj}
     if old is None:
         new = record.event.at - seconds(_created(obj)) < 5.0
-        _add(whole, record, because, sort="seen", object=str(ref), title=f"{ref} {'appears' if new else 'is seen'}")
+        _add(
+            whole,
+            record,
+            because,
+            sort="seen",
+            object=str(ref),
+            title=f"{_named(ref)} {'appears' if new else 'is seen'}",
+        )
         return
     paths = [field.path for field in fields(old, obj)]
     if not paths:
@@ -173,7 +180,7 @@ def _see(whole: Story, record: Record, ref: Ref, obj: JsonObject, before: dict[R
     other = obj["metadata"].get("otherManager")
     detail = f"by {short(other)}" if other and ref.kind else ""
     status = all(path.startswith("status") for path in paths)
-    title = f"{ref}: {'status changes' if status else 'changes'}"
+    title = f"status of {_named(ref)} changes" if status else f"{_named(ref)} changes"
     _add(whole, record, because, sort="seen", object=str(ref), title=title, detail=detail, fields=_few(paths))
 
 
@@ -199,7 +206,9 @@ def _wrote(
         told = (action.body or {}).get("message", "")
         title, detail = f"users are told: {action.reason}", _cut(str(told))
     else:
-        title, detail = f"{ref} {_DONE[action.verb]}", action.reason
+        title, detail = f"{_named(ref)} {_DONE[action.verb]}", action.reason
+        if action.verb == "status":
+            title, detail = f"reported: {action.reason.removeprefix('status: ')}", ""
     moment = Moment(
         number=record.number,
         at=record.event.at,
@@ -236,6 +245,11 @@ def _moved(before: Settings | None, after: Settings | None) -> list[str]:
 def _few(paths: Iterable[str]) -> list[str]:
     found = list(paths)
     return [*found[:MOST_FIELDS], f"and {len(found) - MOST_FIELDS} more"] if len(found) > MOST_FIELDS else found
+
+
+def _named(ref: Ref) -> str:
+    """Within the story of one namespace."""
+    return f"{ref.kind.partition('.')[0]} {ref.name}"
 
 
 def _created(obj: JsonObject) -> str:

@@ -14,7 +14,6 @@ from doorward_daemon.ui.doors import Row
 __all__ = ["as_csv", "as_json", "chosen"]
 
 _FIELDS = ("kind", "namespace", "name", "ready", "reason", "message", "url", "backend", "created", "since")
-_STATES = {"True": "ready", "False": "broken"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet compute a cell."""
 
@@ -33,7 +32,7 @@ def chosen(rows: Iterable[Row], query: Mapping[str, str]) -> list[Row]:
         if query.get("namespace", row.namespace) == row.namespace
         and query.get("backend", row.backend) == row.backend
         and query.get("reason", row.reason) == row.reason
-        and state in ("", _STATES.get(row.status, "waiting"))
+        and state in ("", row.state)
         and all(word in _text(row) for word in words)
     ]
     return sorted(found, key=lambda row: (row.namespace, row.name, row.kind))

@@ -2,7 +2,7 @@
 
 import { keepToken } from "./api.js";
 import { DoorView } from "./door.js";
-import { h } from "./elements.js";
+import { h, put } from "./elements.js";
 import { List } from "./list.js";
 import { login } from "./login.js";
 import { SettingsView } from "./settings.js";
@@ -26,7 +26,7 @@ function route() {
     view = page === "door" && parts.length === 3 ? new DoorView(store, parts) : page === "settings" ? new SettingsView(store) : new List(store);
     const moved = place !== "";
     place = now;
-    content.replaceChildren(view.element);
+    put(content, view.element);
     content.className = page;
     document.title = page === "door" ? `${parts[2]} · doorward` : page === "settings" ? "Settings · doorward" : "doorward";
     for (const each of document.querySelectorAll("nav a")) {
@@ -50,7 +50,7 @@ function told() {
     view?.close();
     view = null;
     content.className = "login";
-    content.replaceChildren(login(problem.message, done));
+    put(content, login(problem.message, done));
     if (problem.status === 401) keepToken("");
   }
   live.className = `live ${store.live ? "on" : "off"}`;
@@ -62,7 +62,7 @@ function told() {
   const text = said.join("\n");
   if (notice.dataset.text !== text) {
     notice.dataset.text = text;
-    notice.replaceChildren(...said.map((line) => h("p", {}, line)));
+    put(notice, ...said.map((line) => h("p", {}, line)));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { asked, pathOf } from "./api.js";
 import { Drawing, TITLES } from "./drawing.js";
-import { h, link, state, stateOf } from "./elements.js";
+import { h, link, put, state } from "./elements.js";
 import { Timeline } from "./timeline.js";
 import { age, clock, whole } from "./times.js";
 
@@ -26,7 +26,7 @@ export class DoorView {
     this.body = h(
       "div",
       { class: "door-body" },
-      h("div", { class: "door-main" }, this.then, this.drawing.element, this.node, this.diff, h("details", { class: "as-list" }, h("summary", {}, "The same as a list"), this.outline)),
+      h("div", { class: "door-main" }, this.then, this.drawing.element, this.node, this.diff, h("details", { class: "as-list", open: matchMedia("(max-width: 44rem)").matches }, h("summary", {}, "The same as a list"), this.outline)),
       this.timeline.element,
     );
     this.element = h("article", { class: "one" }, this.head, this.body);
@@ -72,7 +72,7 @@ export class DoorView {
     const gone = error.status === 404;
     if (!gone && this.told) return;
     const { namespace, name } = this.door;
-    this.head.replaceChildren(
+    put(this.head, 
       back(),
       h("h1", {}, h("span", { class: "namespace" }, `${namespace}/`), name),
       h("div", { class: "empty" }, h("h2", {}, gone ? "There is no such door" : "The door can't be shown"), h("p", {}, gone ? "The service is gone, or you may not see it." : error.message)),
@@ -82,26 +82,26 @@ export class DoorView {
   show(told) {
     if (!told.service) {
       this.head.classList.add("absent");
-      this.drawing.element.replaceChildren(h("div", { class: "empty" }, h("h2", {}, "It wasn't there yet"), h("p", {}, "At this moment there was no such service.")));
-      this.outline.replaceChildren();
+      this.drawing.clear(h("div", { class: "empty" }, h("h2", {}, "It wasn't there yet"), h("p", {}, "At this moment there was no such service.")));
+      put(this.outline, );
       this.explain(null);
       return;
     }
     this.head.classList.remove("absent");
     this.showHead(told);
     if (told.picture.nodes.length) this.drawing.show(told.picture);
-    else this.drawing.element.replaceChildren(h("div", { class: "empty" }, h("h2", {}, "Nothing stands"), h("p", {}, told.picture.message || told.picture.refusal || "No part of this door is there yet.")));
+    else this.drawing.clear(h("div", { class: "empty" }, h("h2", {}, "Nothing stands"), h("p", {}, told.picture.message || told.picture.refusal || "No part of this door is there yet.")));
     this.showOutline(told.picture);
     if (!this.drawing.chosen) this.explain(null);
   }
 
   showHead({ service, picture }) {
-    const name = stateOf(picture.status);
+    const name = picture.state;
     const fact = (label, value) => value && h("div", {}, h("dt", {}, label), h("dd", {}, value));
     const created = Date.parse(service.created) / 1000;
     const url = service.url && link(service.url);
     const kind = service.kind.startsWith("InferenceService.") ? "" : service.kind;
-    this.head.replaceChildren(
+    put(this.head, 
       back(),
       h("div", { class: "title" }, h("h1", {}, h("span", { class: "namespace" }, `${service.namespace}/`), service.name), state(name), picture.reason && h("span", { class: "reason-word" }, picture.reason)),
       picture.message && h("p", { class: `message ${name}` }, picture.message),
@@ -126,7 +126,7 @@ export class DoorView {
       const nodes = picture.nodes.filter((node) => node.column === column);
       return nodes.length > 0 && h("div", {}, h("h3", {}, title), h("ul", {}, nodes.map((node) => h("li", {}, state(node.state), h("b", {}, node.title), h("span", { class: "detail" }, node.subtitle), this.leads(picture, node), node.why && h("span", { class: "detail" }, node.why)))));
     });
-    this.outline.replaceChildren(...groups.filter(Boolean));
+    put(this.outline, ...groups.filter(Boolean));
   }
 
   leads(picture, node) {
@@ -138,11 +138,11 @@ export class DoorView {
   explain(node) {
     if (!node) {
       const text = this.told?.picture.nodes.length ? "Choose an element of the picture to see what it follows from." : "";
-      this.node.replaceChildren(text && h("p", { class: "hint" }, text));
+      put(this.node, text && h("p", { class: "hint" }, text));
       return;
     }
     const last = this.timeline.moments.findLast((moment) => node.object && moment.object === node.object && (this.timeline.chosen === null || moment.number <= this.timeline.chosen));
-    this.node.replaceChildren(
+    put(this.node, 
       h("div", { class: "title" }, h("h2", {}, node.title), state(node.state), h("span", { class: "detail" }, node.subtitle)),
       node.why && h("p", { class: `message ${node.state}` }, node.why),
       node.titles && h("p", { class: "titles" }, node.titles.join(", ")),
@@ -165,14 +165,14 @@ export class DoorView {
       return;
     }
     this.element.classList.add("past");
-    this.then.replaceChildren(h("p", {}, "As it was ", h("b", {}, `${age(moment.at)} ago`), ` (${clock(moment.at)}), after: ${moment.title}`), h("button", { type: "button", class: "plain", click: () => this.timeline.go(this.timeline.moments.length) }, "Back to now"));
+    put(this.then, h("p", {}, "As it was ", h("b", {}, `${age(moment.at)} ago`), ` (${clock(moment.at)}), after: ${moment.title}`), h("button", { type: "button", class: "plain", click: () => this.timeline.go(this.timeline.moments.length) }, "Back to now"));
     try {
       const told = await asked(pathOf(this.door, `/then?number=${moment.number}`), { signal: this.over.signal });
       if (turn !== this.shown) return;
       this.show(told);
       await this.differ();
     } catch (error) {
-      if (error.name !== "AbortError" && turn === this.shown) this.then.replaceChildren(h("p", {}, `This moment can't be shown: ${error.message}`));
+      if (error.name !== "AbortError" && turn === this.shown) put(this.then, h("p", {}, `This moment can't be shown: ${error.message}`));
     }
   }
 
@@ -187,7 +187,7 @@ export class DoorView {
     if (turn !== this.shown) return;
     const heading = h("div", { class: "compare" }, h("h2", {}, "What differs"), h("label", { for: "compare" }, "between this moment and ", this.compare));
     const nothing = h("p", { class: "hint" }, "Nothing that the door consists of, or follows from, differs.");
-    this.diff.replaceChildren(heading, ...(changes.length ? changes.map(changed) : [nothing]));
+    put(this.diff, heading, ...(changes.length ? changes.map(changed) : [nothing]));
     this.diff.hidden = false;
   }
 }
@@ -209,6 +209,6 @@ function changed({ object, what, fields, more }) {
   const heads = h("thead", {}, h("tr", {}, ["Field", "Before", "After"].map((title) => h("th", { scope: "col" }, title))));
   const table = h("table", { class: "fields-changed" }, heads, h("tbody", {}, rows));
   const note = more > 0 && h("p", { class: "hint" }, `and ${more} more fields`);
-  return h("details", { class: `change ${what}`, open: what === "changes" }, h("summary", {}, h("b", {}, object), ` ${SIGNS[what]}`), table, note);
+  return h("details", { class: "change", open: what === "changes" }, h("summary", {}, h("b", {}, object), ` ${SIGNS[what]}`), table, note);
 }
 

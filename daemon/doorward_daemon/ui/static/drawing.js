@@ -1,6 +1,6 @@
 /** The picture of one door: d3-dag says where each element stands, and here it is drawn. */
 
-import { h, mark, s, WORDS } from "./elements.js";
+import { h, mark, put, s, WORDS } from "./elements.js";
 import { coordSimplex, decrossTwoLayer, graph, layeringSimplex, sugiyama } from "./vendor/d3-dag.js";
 
 /**
@@ -18,10 +18,13 @@ import { coordSimplex, decrossTwoLayer, graph, layeringSimplex, sugiyama } from 
 
 const COLUMNS = ["host", "gateway", "rule", "component"];
 export const TITLES = { host: "Hosts", gateway: "Gateways", rule: "Rules", component: "Components" };
-const WIDTH = { host: 236, gateway: 168, rule: 200, component: 184 };
+/** How wide a column is at least, and which part of the room that is left it gets. */
+const LEAST = { host: 212, gateway: 150, rule: 160, component: 150 };
+const SHARE = { host: 0.5, gateway: 0.1, rule: 0.25, component: 0.15 };
+const MOST_ROOM = 420;
 const HEIGHT = 48;
 const GAP = 12;
-const BETWEEN = 56;
+const BETWEEN = 40;
 const TOP = 30;
 /** Hosts that fare alike and lead to the same place, from which on they stand together. */
 const TOGETHER = 6;
@@ -53,8 +56,8 @@ function gathered(picture, open) {
   return { nodes: nodes.filter((node) => !hidden.has(node.id)), edges: [...edges.values()] };
 }
 
-/** Where everything stands. */
-function laidOut(nodes, edges) {
+/** Where everything stands, in so much room. */
+function laidOut(nodes, edges, room) {
   const dag = graph();
   const made = new Map(nodes.map((node) => [node.id, dag.node(node)]));
   for (const edge of edges) dag.link(made.get(edge.source), made.get(edge.target), edge);
@@ -66,22 +69,34 @@ function laidOut(nodes, edges) {
     .nodeSize([HEIGHT, 1])
     .gap([GAP, 1]);
   const { width: height } = nodes.length ? layout(dag) : { width: 0 };
+  const least = used.reduce((sum, column) => sum + LEAST[column] + BETWEEN, 1);
+  const rest = Math.min(Math.max(room - least + BETWEEN - 2, 0), MOST_ROOM);
+  const wide = Object.fromEntries(used.map((column) => [column, Math.round(LEAST[column] + rest * SHARE[column])]));
   const left = {};
   let width = 1;
   for (const column of used) {
     left[column] = width;
-    width += WIDTH[column] + BETWEEN;
+    width += wide[column] + BETWEEN;
   }
-  const placed = new Map(nodes.map((node) => [node.id, { node, x: left[node.column], y: TOP + made.get(node.id).x - HEIGHT / 2, width: WIDTH[node.column] }]));
+  const placed = new Map(nodes.map((node) => [node.id, { node, x: left[node.column], y: TOP + made.get(node.id).x - HEIGHT / 2, width: wide[node.column] }]));
   return { placed, left, width: width - BETWEEN + 1, height: TOP + height + 4 };
 }
 
+const ruler = document.createElement("canvas").getContext("2d");
+
 /** Text that fits: what is too long loses its middle, since both ends of a host tell something. */
-function fitted(text, width, size) {
-  const most = Math.floor(width / (size * 0.56));
-  if (text.length <= most) return text;
-  const end = Math.floor((most - 1) * 0.45);
-  return `${text.slice(0, most - 1 - end)}…${text.slice(text.length - end)}`;
+function fitted(text, width, font) {
+  ruler.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
+  const fits = (shown) => ruler.measureText(shown).width <= width;
+  if (fits(text)) return text;
+  const short = (most) => `${text.slice(0, Math.ceil(most * 0.55))}…${text.slice(text.length - Math.floor(most * 0.45))}`;
+  let [low, high] = [1, text.length];
+  while (low < high) {
+    const most = Math.ceil((low + high) / 2);
+    if (fits(short(most))) low = most;
+    else high = most - 1;
+  }
+  return short(low);
 }
 
 export class Drawing {
@@ -91,23 +106,37 @@ export class Drawing {
     this.open = new Set();
     this.chosen = null;
     this.element = h("div", { class: "picture", role: "group", "aria-label": "The way of a request: hosts, gateways, rules, components", tabindex: 0 });
+    this.width = 0;
+    new ResizeObserver(() => {
+      if (this.picture && this.element.clientWidth !== this.width) this.show(this.picture);
+    }).observe(this.element);
   }
 
   show(picture) {
     this.picture = picture;
+    this.width = this.element.clientWidth;
     const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     const { nodes, edges } = gathered(picture, this.open);
     this.edges = edges;
-    const { placed, left, width, height } = laidOut(nodes, edges);
-    const svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "presentation" });
+    const { placed, left, width, height } = laidOut(nodes, edges, this.element.clientWidth - 36);
+    const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "presentation" });
+    svg.style.width = `${width}px`;
+    svg.style.minWidth = `${Math.min(width, 620)}px`;
     for (const [column, x] of Object.entries(left)) svg.append(s("text", { class: "column", x, y: 14, "aria-hidden": "true" }, TITLES[column]));
     const lines = s("g", { class: "edges", "aria-hidden": "true" });
     for (const edge of edges) lines.append(this.line(edge, placed));
     svg.append(lines, ...[...placed.values()].map((place) => this.node(place)));
-    this.element.replaceChildren(svg);
+    put(this.element, svg);
     if (this.chosen && !placed.has(this.chosen)) this.pick(null);
     else this.light();
     if (focused) this.element.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** Nothing is drawn; this is said in its place. */
+  clear(said) {
+    this.picture = null;
+    this.chosen = null;
+    put(this.element, said);
   }
 
   line(edge, placed) {
@@ -136,8 +165,8 @@ export class Drawing {
       s("title", {}, node.title),
       s("rect", { class: "box", width, height: HEIGHT, rx: 8 }),
       sign,
-      s("text", { class: "title", x: 36, y: 20 }, fitted(node.title, width - 44, 13)),
-      s("text", { class: "subtitle", x: 36, y: 36 }, fitted(node.subtitle, width - 44, 11.5)),
+      s("text", { class: "title", x: 36, y: 20 }, fitted(node.title, width - 46, "600 13px")),
+      s("text", { class: "subtitle", x: 36, y: 36 }, fitted(node.subtitle, width - 46, "11.5px")),
     );
   }
 

@@ -17,13 +17,20 @@ export function s(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
+/** Have an element hold these children instead of what it has; what is no child is left out. */
+export function put(element, ...children) {
+  element.replaceChildren(...real(children));
+}
+
+const real = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== "");
+
 function filled(element, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(key, value);
     else if (value === true) element.setAttribute(key, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...real(children));
   return element;
 }
 
@@ -31,11 +38,6 @@ function filled(element, attributes, children) {
 export function link(url, text = url, attributes = {}) {
   if (!/^https?:\/\/[^\s]+$/i.test(url)) return h("span", attributes, text);
   return h("a", { href: url, rel: "noopener noreferrer", target: "_blank", ...attributes }, text);
-}
-
-/** @param {"True"|"False"|"Unknown"|""} status */
-export function stateOf(status) {
-  return { True: "ready", False: "broken" }[status] || "waiting";
 }
 
 export const WORDS = {

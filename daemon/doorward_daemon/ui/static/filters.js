@@ -1,7 +1,5 @@
 /** Which doors are shown: kept in the address, so that a view can be handed on. The daemon's table.py has the same rules. */
 
-import { stateOf } from "./elements.js";
-
 /** @typedef {{search: string, namespace: string|null, backend: string|null, reason: string|null, state: string, sort: string}} Filters */
 
 export const FIELDS = ["namespace", "backend", "reason"];
@@ -40,7 +38,7 @@ export function chosen(doors, filters, but = "") {
   const fields = FIELDS.filter((field) => field !== but && filters[field] !== null);
   const found = [];
   for (const door of doors) {
-    if (filters.state && but !== "state" && stateOf(door.status) !== filters.state) continue;
+    if (filters.state && but !== "state" && door.state !== filters.state) continue;
     if (!fields.every((field) => door[field] === filters[field])) continue;
     if (!words.every((word) => door.text.includes(word))) continue;
     found.push(door);
@@ -53,7 +51,7 @@ const text = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 const service = (a, b) => text(a.namespace, b.namespace) || text(a.name, b.name) || text(a.kind, b.kind);
 const ORDERS = {
   service,
-  state: (a, b) => URGENCY[stateOf(a.status)] - URGENCY[stateOf(b.status)] || service(a, b),
+  state: (a, b) => URGENCY[a.state] - URGENCY[b.state] || service(a, b),
   url: (a, b) => text(a.url || "\uffff", b.url || "\uffff") || service(a, b),
   backend: (a, b) => text(a.backend || "\uffff", b.backend || "\uffff") || service(a, b),
   reason: (a, b) => text(a.reason || "\uffff", b.reason || "\uffff") || service(a, b),

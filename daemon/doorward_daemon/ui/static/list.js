@@ -1,7 +1,7 @@
 /** The list of doors: filters, and a table of which only the rows in sight are there. */
 
 import { saved } from "./api.js";
-import { h, link, mark, stateOf, WORDS } from "./elements.js";
+import { h, link, mark, put, WORDS } from "./elements.js";
 import { asTable, chosen, counted, FIELDS, read, sorted, written } from "./filters.js";
 import { age, whole } from "./times.js";
 
@@ -75,7 +75,7 @@ export class List {
         this.states,
         h("div", { class: "fields" },
           h("label", { class: "field grow", for: "search" }, h("span", { class: "hidden" }, "Search"), this.search),
-          FIELDS.map((field) => h("label", { class: "field", for: `filter-${field}` }, h("span", {}, LABELS[field]), this.selects[field])),
+          FIELDS.map((field) => h("label", { class: "field", for: `filter-${field}` }, h("span", { class: "hidden" }, LABELS[field]), this.selects[field])),
         ),
       ),
       h("div", { class: "summary" }, this.count, this.clear, h("span", { class: "downloads" }, "Download", table("csv"), table("json"))),
@@ -129,7 +129,7 @@ export class List {
   drawStates(all) {
     const counts = { "": 0, ready: 0, broken: 0, waiting: 0 };
     for (const door of chosen(all, this.filters, "state")) {
-      counts[stateOf(door.status)] += 1;
+      counts[door.state] += 1;
       counts[""] += 1;
     }
     const focused = this.states.contains(document.activeElement) ? document.activeElement.dataset.state : null;
@@ -141,7 +141,7 @@ export class List {
         h("span", {}, state ? WORDS[state] : "All"),
         h("b", {}, counts[state].toLocaleString()),
       );
-    this.states.replaceChildren(...Object.keys(counts).map(button));
+    put(this.states, ...Object.keys(counts).map(button));
     if (focused !== null) this.states.querySelector(`[data-state="${focused}"]`)?.focus();
   }
 
@@ -151,11 +151,11 @@ export class List {
     const value = this.filters[field];
     if (value !== null && !counts.has(value)) counts.set(value, 0);
     const none = { backend: "none", reason: "none" }[field];
-    const options = [["any", null, "Any"], ...[...counts].map(([each, count]) => [`is ${each}`, each, `${each || none} (${count.toLocaleString()})`])];
+    const options = [["any", null, `Any ${field}`], ...[...counts].map(([each, count]) => [`is ${each}`, each, `${each || none} (${count.toLocaleString()})`])];
     const text = options.map((option) => option.join()).join("\n");
     if (select.dataset.options !== text) {
       select.dataset.options = text;
-      select.replaceChildren(...options.map(([id, , shown]) => h("option", { value: id }, shown)));
+      put(select, ...options.map(([id, , shown]) => h("option", { value: id }, shown)));
     }
     select.value = value === null ? "any" : `is ${value}`;
     select.classList.toggle("set", value !== null);
@@ -167,7 +167,7 @@ export class List {
         const sort = () => this.set({ sort: this.filters.sort === name ? `-${name}` : name });
         return h("div", { role: "columnheader", class: `cell ${name}` }, h("button", { type: "button", click: sort }, title));
       });
-      this.head.replaceChildren(...this.heads);
+      put(this.head, ...this.heads);
     }
     COLUMNS.forEach(([name], index) => {
       const order = { [name]: "ascending", [`-${name}`]: "descending" }[this.filters.sort];
@@ -182,14 +182,14 @@ export class List {
     this.empty.hidden = !(nothing || problem);
     this.table.hidden = !this.empty.hidden;
     if (problem) {
-      this.empty.replaceChildren(h("h2", {}, "The doors can't be had"), h("p", {}, this.store.problem.message), h("p", {}, "The page goes on asking."));
+      put(this.empty, h("h2", {}, "The doors can't be had"), h("p", {}, this.store.problem.message), h("p", {}, "The page goes on asking."));
     } else if (nothing && all) {
       const clear = h("button", { type: "button", class: "primary", click: () => this.set(read("")) }, "Show all doors");
-      this.empty.replaceChildren(h("h2", {}, "No door is like that"), h("p", {}, "No door fits the search and the filters together."), clear);
+      put(this.empty, h("h2", {}, "No door is like that"), h("p", {}, "No door fits the search and the filters together."), clear);
     } else if (nothing) {
       const unlisted = !this.store.about.ready;
       const text = unlisted ? "Not everything is listed yet. Doors appear here as soon as they are known." : "There are no InferenceServices that you may see. Each that is created appears here by itself.";
-      this.empty.replaceChildren(h("h2", {}, unlisted ? "Still listing" : "No doors yet"), h("p", {}, text));
+      put(this.empty, h("h2", {}, unlisted ? "Still listing" : "No doors yet"), h("p", {}, text));
     }
   }
 
@@ -241,16 +241,16 @@ export class List {
   fill(row, door) {
     row.door = door;
     const [state, service, url, backend, reason, at] = row.cells;
-    const name = stateOf(door.status);
-    state.replaceChildren(h("span", { class: `state ${name}` }, mark(name), h("span", {}, WORDS[name])));
+    const name = door.state;
+    put(state, h("span", { class: `state ${name}` }, mark(name), h("span", {}, WORDS[name])));
     row.name.setAttribute("href", hrefOf(door));
-    row.name.replaceChildren(h("span", { class: "namespace" }, `${door.namespace}/`), h("b", {}, door.name));
-    if (row.name.parentElement !== service) service.replaceChildren(row.name);
-    url.replaceChildren(door.url ? link(door.url, door.url.replace(/^https?:\/\//, ""), { title: door.url, tabindex: -1 }) : h("span", { class: "none" }, "none"));
-    backend.replaceChildren(door.backend ? door.backend : h("span", { class: "none" }, "none"));
-    reason.replaceChildren(door.reason ? h("span", { class: "reason-word" }, door.reason) : "", door.message ? h("span", { class: "message" }, door.message) : "");
+    put(row.name, h("span", { class: "namespace" }, `${door.namespace}/`), h("b", {}, door.name));
+    if (row.name.parentElement !== service) put(service, row.name);
+    put(url, door.url ? link(door.url, door.url.replace(/^https?:\/\//, ""), { title: door.url, tabindex: -1 }) : h("span", { class: "none" }, "none"));
+    put(backend, door.backend ? door.backend : h("span", { class: "none" }, "none"));
+    put(reason, door.reason ? h("span", { class: "reason-word" }, door.reason) : "", door.message ? h("span", { class: "message" }, door.message) : "");
     reason.title = door.message;
-    at.replaceChildren(h("time", { title: whole(door.created) }, age(door.created)));
+    put(at, h("time", { title: whole(door.created) }, age(door.created)));
   }
 
   tick() {

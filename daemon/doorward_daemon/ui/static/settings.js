@@ -1,7 +1,7 @@
 /** The settings in force, where they come from, and what is wrong with an edit that isn't in force. */
 
 import { asked } from "./api.js";
-import { h, state } from "./elements.js";
+import { h, put, state } from "./elements.js";
 import { age, whole } from "./times.js";
 
 const KEYS = { ingress: "Key ingress, or its overlay in key doorward", deploy: "Key deploy", doorward: "Key doorward" };
@@ -37,14 +37,14 @@ export class SettingsView {
       this.told = await asked("settings");
       this.show();
     } catch (error) {
-      this.body.replaceChildren(h("div", { class: "empty" }, h("h2", {}, "The settings can't be shown"), h("p", {}, error.message)));
+      put(this.body, h("div", { class: "empty" }, h("h2", {}, "The settings can't be shown"), h("p", {}, error.message)));
     }
   }
 
   show() {
     const { told } = this;
     this.tables = h("div", {});
-    this.body.replaceChildren(
+    put(this.body, 
       this.standing(),
       told.problems.length ? list("bad", "What rejects the newest edit", told.problems) : "",
       told.warnings.length ? list("odd", "What is odd in it", told.warnings) : "",
@@ -61,12 +61,12 @@ export class SettingsView {
 
   standing() {
     const { state: how, at, where } = this.told;
-    const map = h("code", {}, `ConfigMap ${where}`);
+    const map = () => h("code", {}, `ConfigMap ${where}`);
     const since = at ? [", since ", h("time", { title: whole(at) }, `${age(at)} ago`)] : [];
     const lines = {
-      newest: [state("ready", "In force"), h("span", {}, "what ", map, " says", ...since, ".")],
-      "last good": [state("broken", "Rejected"), h("span", {}, "The newest edit of ", map, " is rejected. An earlier one stays in force, and no door moves until it is corrected.")],
-      defaults: [state("ready", "Defaults"), h("span", {}, "There is no ", map, "; every setting has its default.")],
+      newest: [state("ready", "In force"), h("span", {}, "what ", map(), " says", ...since, ".")],
+      "last good": [state("broken", "Rejected"), h("span", {}, "The newest edit of ", map(), " is rejected. An earlier one stays in force, and no door moves until it is corrected.")],
+      defaults: [state("ready", "Defaults"), h("span", {}, "There is no ", map(), "; every setting has its default.")],
       none: [state("broken", "None"), h("span", {}, "No settings are in force, and no door opens.")],
     };
     return h("p", { class: "standing" }, lines[how]);
@@ -77,8 +77,8 @@ export class SettingsView {
     const fits = (each) => (!this.only.checked || !each.default) && words.every((word) => `${each.name} ${each.about} ${each.value}`.toLowerCase().includes(word));
     const found = this.told.settings.filter(fits);
     const groups = Object.keys(KEYS).map((key) => [key, found.filter((each) => each.key === key)]);
-    this.tables.replaceChildren(...groups.filter(([, some]) => some.length).map(([key, some]) => table(key, some)));
-    if (!found.length && this.told.settings.length) this.tables.replaceChildren(h("div", { class: "empty" }, h("h2", {}, "No setting is like that")));
+    put(this.tables, ...groups.filter(([, some]) => some.length).map(([key, some]) => table(key, some)));
+    if (!found.length && this.told.settings.length) put(this.tables, h("div", { class: "empty" }, h("h2", {}, "No setting is like that")));
   }
 }
 

@@ -1,7 +1,7 @@
 /** What happened to one door, with a slider to any moment of it. */
 
 import { asked, pathOf } from "./api.js";
-import { h } from "./elements.js";
+import { h, put } from "./elements.js";
 import { clock, whole } from "./times.js";
 
 /** @typedef {{number: number, at: number, cause: number, because: string, sort: string, object: string, title: string, detail: string, fields: string[]}} Moment */
@@ -55,7 +55,7 @@ export class Timeline {
 
   draw() {
     const items = this.moments.map((moment, index) => this.item(moment, index)).reverse();
-    this.items.replaceChildren(...items);
+    put(this.items, ...items);
   }
 
   item(moment, index) {
@@ -72,7 +72,7 @@ export class Timeline {
         moment.detail && h("span", { class: "detail" }, moment.detail),
         moment.fields.length > 0 && h("span", { class: "paths" }, moment.fields.join(", ")),
       ),
-      because && (cause ? h("button", { type: "button", class: "because", click: () => this.go(this.moments.indexOf(cause)) }, `because ${lower(because)}`) : h("span", { class: "because" }, `because ${because}`)),
+      because && (cause ? h("button", { type: "button", class: "because", click: () => this.go(this.moments.indexOf(cause)) }, `because ${because}`) : h("span", { class: "because" }, `because ${because}`)),
     );
   }
 
@@ -119,10 +119,5 @@ function footnote({ since, journal }, count) {
   if (!count) return "Nothing has happened to this door that is still known.";
   if (journal) return since ? "From the journal, as far back as is read for one door." : "From the journal, from its beginning.";
   return since ? "As far back as this process remembers. With --journal it would be further." : "Since this process began. With --journal, the past would outlast it.";
-}
-
-/** Within a sentence: kinds keep their capitals. */
-function lower(title) {
-  return /^[A-Z][a-z]+[A-Z]/.test(title) || title.includes("/") ? title : title.charAt(0).toLowerCase() + title.slice(1);
 }
 
