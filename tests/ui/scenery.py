@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from doorward.journal import Journal, MemoryJournal
-from doorward.model.reference import JsonObject
+import msgspec
+from doorward.journal import MemoryJournal
+from doorward.model.reference import JsonObject, Ref
 from doorward.runtime.shell import Shell
 from doorward_daemon.health import readiness, serving
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.ui import Page
+from doorward_daemon.ui.doors import Row
 
 from tests.engine.stage import component_service, inference_service
 from tests.shell.running import RAW, Running
@@ -71,18 +74,30 @@ def _waiting(name: str, namespace: str, message: str) -> JsonObject:
     return inference_service(name, namespace, annotations=RAW, status={"conditions": [condition]})
 
 
-def page_of(shell: Shell, journal: Journal | None = None, **more: Any) -> Page:
-    options = {"settings_namespace": "ome", "loopback": True, "readiness": lambda: readiness(shell), **more}
-    page = Page(shell, journal, **options)
-    shell.listeners += page.listeners
-    return page
+@dataclass
+class Shown:
+    """A page that is served."""
+
+    running: Running
+    shell: Shell
+    page: Page
+    url: str
+
+    def fill(self, row: Row, count: int) -> None:
+        """Have the list hold so many doors, without a cluster that has them."""
+        doors = self.page.doors
+        for number in range(count):
+            ref = Ref(row.kind, f"team-{number // 100:02}", f"model-{number:04}")
+            doors.put(ref, msgspec.structs.replace(row, namespace=ref.namespace, name=ref.name))
 
 
 @asynccontextmanager
-async def served(running: Running, *, journal: bool = False, **more: Any) -> AsyncIterator[tuple[Shell, str]]:
+async def served(running: Running, *, journal: bool = False, **more: Any) -> AsyncIterator[Shown]:
     """A shell that runs, and the URL of its page."""
     kept = MemoryJournal() if journal else None
     shell = running.shell(kept)
-    page = page_of(shell, kept, **more)
+    options = {"settings_namespace": "ome", "loopback": True, "readiness": lambda: readiness(shell), **more}
+    page = Page(shell, kept, **options)
+    shell.listeners += page.listeners
     async with serving(shell, Metrics(shell), "127.0.0.1:0", page=page.application()) as url, shell:
-        yield shell, f"{url}/ui/"
+        yield Shown(running, shell, page, f"{url}/ui/")

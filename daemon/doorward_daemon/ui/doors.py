@@ -79,10 +79,8 @@ class Doors(Listener):
     # -- what the shell tells ------------------------------------------------------------------------------------
 
     def recorded(self, records: Sequence[Record]) -> None:
-        if not self._seeded:
-            return
         for record in records:
-            if ref := self._concerned(record):
+            if (ref := self._concerned(record)) and self._seeded:
                 self._dirty[ref] = record.number
         if self._dirty or any(isinstance(record.event, Configured | Leading | Synced) for record in records):
             self.changed.set()
@@ -116,10 +114,12 @@ class Doors(Listener):
         async with self._refreshing:
             if not self._seeded:
                 self._seed()
-            while self._dirty:
-                for ref in list(self._dirty)[:SLICE]:
-                    self._renew(ref, self._dirty.pop(ref))
-                await asyncio.sleep(0)
+            # What becomes new meanwhile is the next one's: where much goes on there would be no end.
+            due, self._dirty = self._dirty, {}
+            for count, (ref, number) in enumerate(due.items(), 1):
+                self._renew(ref, number)
+                if count % SLICE == 0:
+                    await asyncio.sleep(0)
 
     def rows(self) -> list[Row]:
         return [row for _, row in self._rows.values()]
@@ -142,6 +142,12 @@ class Doors(Listener):
 
     def namespaces(self) -> set[str]:
         return {ref.namespace for ref in self._rows}
+
+    def put(self, ref: Ref, row: Row) -> None:
+        """A row is new, or another than it was."""
+        self.version += 1
+        self._rows.pop(ref, None)
+        self._rows[ref] = (self.version, row)
 
     def _seed(self) -> None:
         self._seeded = True
@@ -169,10 +175,7 @@ class Doors(Listener):
                 self.version += 1
                 self._gone.append((self.version, ref))
             return
-        row = self._row(ref, service, number)
-        self.version += 1
-        self._rows.pop(ref, None)
-        self._rows[ref] = (self.version, row)
+        self.put(ref, self._row(ref, service, number))
 
     def _row(self, ref: Ref, service: JsonObject, number: int) -> Row:
         metadata, status = service["metadata"], service.get("status") or {}

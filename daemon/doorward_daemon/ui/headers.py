@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-__all__ = ["guarded"]
+__all__ = ["HEADERS", "guarded"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,7 +41,6 @@ HEADERS = {
 @web.middleware
 async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Put the headers on every answer, errors and streams included."""
-    request["headers"] = HEADERS
     try:
         response = await handler(request)
     except web.HTTPException as error:

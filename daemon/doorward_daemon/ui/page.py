@@ -67,10 +67,11 @@ class Page:
         resources = [source.resource for source in sources.values()]
         self._access: Access = Local(sources) if loopback else Tokens(shell.cluster, resources, settings_namespace)
         self._kept = journal is not None
-        self._doors = Doors(shell)
+        self.doors = Doors(shell)
+        """The list."""
         self._past = Past(journal)
-        self._stream = Stream(self._doors, self._about)
-        self.listeners = (self._doors, self._past)
+        self._stream = Stream(self.doors, self._about)
+        self.listeners = (self.doors, self._past)
 
     def application(self) -> web.Application:
         """To be served below ``/ui``."""
@@ -100,7 +101,7 @@ class Page:
     async def _prepare(self) -> None:
         """Have the list by the time that somebody asks for it."""
         await self._shell.wait_for(lambda: self._engine.ready)
-        await self._doors.refresh()
+        await self.doors.refresh()
 
     async def _end(self, _: web.Application) -> None:
         self._stream.stop()
@@ -127,7 +128,7 @@ class Page:
     async def _list(self, request: web.Request) -> web.Response:
         rows = await self._rows(request)
         kinds = sorted({row.kind for row in rows})
-        return _json({"version": self._doors.version, "kinds": kinds, "columns": COLUMNS, "rows": rows}, packed=True)
+        return _json({"version": self.doors.version, "kinds": kinds, "columns": COLUMNS, "rows": rows}, packed=True)
 
     async def _table(self, request: web.Request) -> web.Response:
         rows = table.chosen(await self._rows(request), request.query)
@@ -138,16 +139,16 @@ class Page:
         return web.Response(body=table.as_json(rows), headers={**headers, "Content-Type": "application/json"})
 
     async def _rows(self, request: web.Request) -> list[Row]:
-        await self._doors.refresh()
-        rights = await self._access.rights(request, self._doors.namespaces())
-        rows = self._doors.rows()
+        await self.doors.refresh()
+        rights = await self._access.rights(request, self.doors.namespaces())
+        rows = self.doors.rows()
         if rights.sees_all(self._backends.sources):
             return rows
         return [row for row in rows if rights.sees(row.kind, row.namespace)]
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         async def rights() -> Rights:
-            return await self._access.rights(request, self._doors.namespaces())
+            return await self._access.rights(request, self.doors.namespaces())
 
         await rights()
         return await self._stream.follow(request, _number(request, "version"), rights)
@@ -216,7 +217,7 @@ class Page:
     # -- settings ------------------------------------------------------------------------------------------------
 
     async def _settings(self, request: web.Request) -> web.Response:
-        rights = await self._access.rights(request, self._doors.namespaces())
+        rights = await self._access.rights(request, self.doors.namespaces())
         where = f"{self._settings_namespace}/{SETTINGS_NAME}"
         if not rights.settings:
             raise web.HTTPForbidden(text=f"you may not get the ConfigMap {where}; ask for that right\n")

@@ -131,7 +131,9 @@ class Past(Listener):
             cause = _CAUSE.match(body)
             outcome = cause is not None and int(cause[1]) in door.actions
             if outcome or b'"Configured"' in body[:80] or any(mark in body for mark in marks):
-                yield decode(body)
+                record = decode(body)
+                _concerns(record, door)  # at once, since an outcome is known by the action before it
+                yield record
 
     async def _find_causes(self, door: _Door, records: Sequence[Record]) -> None:
         """What led to these records, where that was another door's, or the ConfigMap's."""

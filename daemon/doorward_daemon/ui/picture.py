@@ -163,7 +163,8 @@ class _Drawing:
                 )
                 self._edge(host, gateway, self._state())
             self._edge(gateway, rule, self.nodes[rule].state)
-            return
+            if self.door is None or ref.name != self.door.door_service:
+                return
         host = self._node(
             id=f"inside/{ref.name}",
             column="host",

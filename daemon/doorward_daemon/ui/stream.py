@@ -10,6 +10,7 @@ from aiohttp import web
 
 from doorward_daemon.ui.access import Rights
 from doorward_daemon.ui.doors import Doors
+from doorward_daemon.ui.headers import HEADERS
 
 __all__ = ["Stream"]
 
@@ -56,7 +57,7 @@ class Stream:
         """Send what is newer than ``version`` of the list, until either side goes; asks for the rights each time."""
         if len(self._followers) >= MOST:
             raise web.HTTPServiceUnavailable(text="too many pages follow this process\n", headers={"Retry-After": "30"})
-        answer = web.StreamResponse(headers={**request["headers"], "Content-Type": "text/event-stream"})
+        answer = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         woken = asyncio.Event()
         self._followers.add(woken)
         try:
