@@ -15,6 +15,8 @@ const COLUMNS = [
 ];
 const LABELS = { namespace: "Namespace", backend: "Backend", reason: "Reason" };
 const BEYOND = 8;
+/** Rows at most, whatever height the browser tells. */
+const MOST = 150;
 const narrow = matchMedia("(max-width: 44rem)");
 
 export class List {
@@ -33,13 +35,15 @@ export class List {
     store.addEventListener("doors", (event) => this.news(event.detail), options);
     store.addEventListener("state", () => this.update(), options);
     narrow.addEventListener("change", () => this.draw(), options);
-    addEventListener("resize", () => this.draw(), options);
+    this.sizes = new ResizeObserver(() => this.draw());
+    this.sizes.observe(this.scroller);
     document.addEventListener("keydown", (event) => this.key(event), options);
     this.ticking = setInterval(() => this.tick(), 5000);
   }
 
   close() {
     this.over.abort();
+    this.sizes.disconnect();
     clearInterval(this.ticking);
   }
 
@@ -199,7 +203,7 @@ export class List {
     const height = narrow.matches ? 68 : 44;
     const { scrollTop, clientHeight } = this.scroller;
     const first = Math.max(0, Math.floor(scrollTop / height) - BEYOND);
-    const last = Math.min(this.shown.length, Math.ceil((scrollTop + clientHeight) / height) + BEYOND);
+    const last = Math.min(this.shown.length, Math.ceil((scrollTop + clientHeight) / height) + BEYOND, first + MOST);
     this.sizer.style.height = `${this.shown.length * height}px`;
     const kept = new Map();
     const active = this.sizer.contains(document.activeElement) ? document.activeElement.closest(".row").dataset.key : "";
