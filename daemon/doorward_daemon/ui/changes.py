@@ -15,6 +15,8 @@ MOST = 200
 """Fields of one object that are told; of more it is said how many there are."""
 LONGEST = 400
 """Characters of a value."""
+DEEPEST = 24
+"""Levels of an object that are taken apart; what is below is told as text."""
 _OF_WRITES = ("resourceVersion", "generation", "managed", "otherManager")
 """Fields of the metadata that tell of writes, and not of the object."""
 _KEYS = ("type", "host", "name", "path", "prefix", "uid")
@@ -54,7 +56,7 @@ def changes(before: Mapping[Ref, JsonObject], after: Mapping[Ref, JsonObject]) -
 
 def fields(before: JsonObject, after: JsonObject) -> Iterator[Field]:
     """The fields that differ, by their dotted paths, in their order."""
-    yield from _differ("", _told(before), _told(after))
+    yield from _differ("", _told(before), _told(after), DEEPEST)
 
 
 def _told(obj: JsonObject) -> JsonObject:
@@ -62,24 +64,28 @@ def _told(obj: JsonObject) -> JsonObject:
     return {**{key: value for key, value in obj.items() if not key.startswith("$")}, "metadata": metadata}
 
 
-def _differ(path: str, before: Any, after: Any) -> Iterator[Field]:
+def _differ(path: str, before: Any, after: Any, left: int) -> Iterator[Field]:
     if before == after:
+        return
+    left -= 1
+    if not left:
+        yield Field(path, _shown(before), _shown(after))
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys((*before, *after)):
-            yield from _differ(f"{path}{_step(path, str(key))}", before.get(key), after.get(key))
+            yield from _differ(f"{path}{_step(path, str(key))}", before.get(key), after.get(key), left)
     elif isinstance(before, list) and isinstance(after, list) and (both := _by_key(before, after)):
         for key in dict.fromkeys((*both[0], *both[1])):
-            yield from _differ(f"{path}[{key}]", both[0].get(key), both[1].get(key))
+            yield from _differ(f"{path}[{key}]", both[0].get(key), both[1].get(key), left)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differ(f"{path}[{index}]", old, new)
+            yield from _differ(f"{path}[{index}]", old, new, left)
     elif before is None and isinstance(after, dict) and after:
         for key, value in after.items():
-            yield from _differ(f"{path}{_step(path, str(key))}", None, value)
+            yield from _differ(f"{path}{_step(path, str(key))}", None, value, left)
     elif after is None and isinstance(before, dict) and before:
         for key, value in before.items():
-            yield from _differ(f"{path}{_step(path, str(key))}", value, None)
+            yield from _differ(f"{path}{_step(path, str(key))}", value, None, left)
     else:
         yield Field(path, _shown(before), _shown(after))
 

@@ -103,6 +103,8 @@ class Past(Listener):
         door.told.since = door.told.since or first
         known = len(door.told.records)
         while chunk := await asyncio.to_thread(_slice, records):
+            if self._journal is not None and not known and door.last == 0:
+                door.told.since = chunk[0].number  # more may be forgotten than isn't read
             for record in chunk:
                 door.take(record)
                 door.last = max(door.last, record.number)

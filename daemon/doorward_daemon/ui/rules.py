@@ -49,7 +49,7 @@ def leads(ref: Ref, obj: JsonObject, backends: Backends) -> Leads | None:
         return None
     try:
         rules = tuple(dict.fromkeys(read(obj)))[:MOST] if read else ()
-    except (AttributeError, TypeError, ValueError):  # somebody made it into something else
+    except (AttributeError, LookupError, TypeError, ValueError):  # somebody made it into something else
         rules = ()
     return Leads(claims, rules or (Rule("/", _routed(obj)),))
 

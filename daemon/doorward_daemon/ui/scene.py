@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from doorward.backends import Backends
+from doorward.backends import BackendError, Backends
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import Unguarded
 from doorward.door.wanted import WantedDoor, wanted
@@ -63,6 +63,8 @@ def scene_of(ref: Ref, known: Mapping[Ref, JsonObject], settings: Settings | Non
             scene.asked = _asked(scene.service, settings, facts, ours, backends)
     except Refusal as refusal:
         scene.refusal = refusal
+    except BackendError as error:
+        scene.refusal = Refusal("BackendError", f"backend {error.plugin} failed in {error.hook}: {error}")
     except NotListed:
         pass
     return scene

@@ -100,15 +100,15 @@ def story(told: Told, known: Mapping[Ref, JsonObject]) -> Story:
                 _add(whole, record, because, sort="gone", object=str(ref), title=f"{_named(ref)} is gone")
             case Issued(action=action):
                 actions[action.id] = (action, record)
-            case Applied(action=id, object=obj):
+            case Applied(action=id, object=obj) if id in actions:
                 action, asked = actions.pop(id)
                 _wrote(whole, record, asked, action, obj, before, _because(told, asked))
-            case Refused(action=id):
+            case Refused(action=id) if id in actions:
                 action, asked = actions.pop(id)
                 detail = f"{event.status} {event.reason}: {event.message}".strip(" :")
                 title = f"{_named(action.ref)}: {action.verb} refused"
                 _add(whole, record, because, sort="refused", object=str(action.ref), title=title, detail=_cut(detail))
-            case Unknown(action=id):
+            case Unknown(action=id) if id in actions:
                 action, asked = actions.pop(id)
                 title = f"{_named(action.ref)}: {action.verb} unanswered"
                 _add(
