@@ -161,7 +161,7 @@ async def test_hostile_text_is_text(tab: Open, shown: Shown) -> None:
         assert await page.locator("script:not([src]), img[src=x]").count() == 0
         for address in (f"#/door/{KIND}/edge/hostile", f"#/doors?search={HOSTILE}"):
             await page.evaluate("address => { location.hash = address }", address)
-            await page.locator(".moments li, .empty:not([hidden])").first.wait_for()
+            await page.locator(".moments li, .sizer .row").first.wait_for()
             assert await page.locator("script:not([src]), img[src=x]").count() == 0
         assert await page.evaluate("window.hacked") is None
 

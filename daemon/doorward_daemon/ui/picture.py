@@ -131,7 +131,7 @@ class _Drawing:
         gateways = self._gateways(ref, found.claims)
         rules = [self._rule(ref, rule.path, rule.services) for rule in found.rules]
         for claim in found.claims:
-            host = self._host(claim)
+            host = self._host(claim, ref)
             for via in claim.via or ("",):
                 self._edge(host, gateways[via], self.nodes[host].state)
         for gateway in gateways.values():
@@ -202,7 +202,7 @@ class _Drawing:
             causes=self.causes.backend(door.backend, door.mode),
         )
         for claim in missing:
-            host = self._host(claim, served=False)
+            host = self._host(claim)
             self._edge(host, gateway, self.nodes[host].state)
         for route in door.routes:
             rule = self._node(
@@ -240,10 +240,11 @@ class _Drawing:
 
     # -- elements ------------------------------------------------------------------------------------------------
 
-    def _host(self, claim: Claim, *, served: bool = True) -> str:
+    def _host(self, claim: Claim, by: Ref | None = None) -> str:
+        """A host, and the object that serves it, if any does."""
         door, where = self.door, claim.where
         asked = door is not None and claim.host in (door.hosts if claim.prefix == "/" else (_path_host(door),))
-        if not served:
+        if by is None:
             denied = self.status == "False" and where in str(self.condition.get("message") or "")
             state: State = "broken" if denied else "waiting"
             why = str(self.condition.get("message") or "") if denied else "nothing serves it yet"
@@ -259,6 +260,7 @@ class _Drawing:
             state=state,
             why=why,
             causes=self._host_causes(claim),
+            object=str(by) if by else "",
         )
 
     def _host_role(self, claim: Claim) -> str:

@@ -85,11 +85,11 @@ function laidOut(nodes, edges, room) {
 const ruler = document.createElement("canvas").getContext("2d");
 
 /** Text that fits: what is too long loses its middle, since both ends of a host tell something. */
-function fitted(text, width, font) {
+function fitted(text, width, font, front = 0.55) {
   ruler.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
   const fits = (shown) => ruler.measureText(shown).width <= width;
   if (fits(text)) return text;
-  const short = (most) => `${text.slice(0, Math.ceil(most * 0.55))}…${text.slice(text.length - Math.floor(most * 0.45))}`;
+  const short = (most) => `${text.slice(0, Math.ceil(most * front))}…${text.slice(text.length - Math.floor(most * (1 - front)))}`;
   let [low, high] = [1, text.length];
   while (low < high) {
     const most = Math.ceil((low + high) / 2);
@@ -165,8 +165,8 @@ export class Drawing {
       s("title", {}, node.title),
       s("rect", { class: "box", width, height: HEIGHT, rx: 8 }),
       sign,
-      s("text", { class: "title", x: 36, y: 20 }, fitted(node.title, width - 46, "600 13px")),
-      s("text", { class: "subtitle", x: 36, y: 36 }, fitted(node.subtitle, width - 46, "11.5px")),
+      s("text", { class: "title", x: 36, y: 20, "aria-hidden": "true" }, fitted(node.title, width - 46, "600 13px", node.column === "gateway" ? 0.85 : 0.55)),
+      s("text", { class: "subtitle", x: 36, y: 36, "aria-hidden": "true" }, fitted(node.subtitle, width - 46, "11.5px")),
     );
   }
 

@@ -28,7 +28,7 @@ export class SettingsView {
   }
 
   news() {
-    if (this.at !== undefined && this.store.about.settings !== this.at) this.load();
+    if (this.store.about.settings !== this.at) this.load();
   }
 
   async load() {
