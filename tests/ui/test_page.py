@@ -91,23 +91,23 @@ async def test_what_changes_in_the_cluster_changes_on_the_page(tab: Open, shown:
 async def test_a_door_is_a_picture_of_which_each_element_tells_what_it_follows_from(tab: Open, shown: Shown) -> None:
     async with tab(shown.url + LLAMA) as page:
         await page.get_by_role("heading", name="chat/llama-3-70b").wait_for()
-        decoder = page.get_by_role("button", name=re.compile("^Rule .v1.decoder"))
+        decoder = page.get_by_role("button", name=re.compile("^.v1.decoder"))
         await decoder.click()
         lit = await page.locator(".node.on .title").all_text_contents()
         assert {"nginx", "/v1/decoder", "decoder"} <= set(lit)
         assert "router" not in lit
-        host = page.get_by_role("button", name=re.compile("^Host llama-3-70b.chat.models.example.com"))
+        host = page.get_by_role("button", name=re.compile("^llama-3-70b.chat.models.example.com"))
         await host.click()
         why = page.locator(".why")
         assert "ingressDomain" in await why.inner_text()
-        await page.get_by_role("button", name=re.compile("^Rule all paths, Service")).click()
+        await page.get_by_role("button", name=re.compile("^all paths Service")).click()
         await why.get_by_role("button", name=re.compile("Service llama-3-70b created")).click()
         await page.get_by_text(re.compile("^As it was")).wait_for()
 
 
 async def test_many_hosts_that_fare_alike_stand_together_until_they_are_asked_for(tab: Open, shown: Shown) -> None:
     async with tab(f"{shown.url}#/door/{KIND}/chat/qwen-many-hosts") as page:
-        await page.get_by_role("button", name=re.compile("^Host and 28 more")).click()
+        await page.get_by_role("button", name=re.compile("^and 28 more")).click()
         assert await page.locator(".node.host").count() == 6
         await page.get_by_role("button", name="Show each of them").click()
         await page.get_by_role("button", name=re.compile("region-29.example.net")).wait_for()
@@ -118,22 +118,22 @@ async def test_the_slider_shows_the_door_as_it_was_and_what_differs(tab: Open, s
     running = shown.running
     async with tab(shown.url + LLAMA) as page:
         slider = page.get_by_role("slider", name="Moment")
-        await page.get_by_role("button", name=re.compile("^Host llama-3-70b.chat.models.example.com")).wait_for()
+        await page.get_by_role("button", name=re.compile("^llama-3-70b.chat.models.example.com")).wait_for()
         body = {"metadata": {"annotations": {"ome.io/ingress-domain": "new.example.com"}}}
         running.store.patch(running.resource(KIND), "chat", "llama-3-70b", body)
-        await page.get_by_role("button", name=re.compile("^Host llama-3-70b.chat.new.example.com")).wait_for()
+        await page.get_by_role("button", name=re.compile("^llama-3-70b.chat.new.example.com")).wait_for()
         appeared = page.get_by_role("button", name=re.compile("InferenceService llama-3-70b appears")).first
         await appeared.click()
         await page.get_by_text(re.compile("^As it was")).wait_for()
         await page.get_by_role(
-            "button", name=re.compile("^Host llama-3-70b.chat.models.example.com.*Waiting")
+            "button", name=re.compile("^llama-3-70b.chat.models.example.com.*Waiting")
         ).wait_for()
         assert "InferenceService llama-3-70b appears" in (await slider.get_attribute("aria-valuetext") or "")
         await page.get_by_label("between this moment and").select_option("now")
         await page.get_by_role("row", name=re.compile("ome.io.ingress-domain.* not there new.example.com")).wait_for()
         await slider.focus()
         await page.keyboard.press("End")
-        await page.get_by_role("button", name=re.compile("^Host llama-3-70b.chat.new.example.com")).wait_for()
+        await page.get_by_role("button", name=re.compile("^llama-3-70b.chat.new.example.com")).wait_for()
         assert await slider.get_attribute("aria-valuetext") == "Now"
 
 

@@ -82,21 +82,19 @@ function laidOut(nodes, edges, room) {
   return { placed, left, width: width - BETWEEN + 1, height: TOP + height + 4 };
 }
 
+/** Letters at the end of a title that are shown whatever its length: both ends of a host tell something. */
+const TAIL = 13;
 const ruler = document.createElement("canvas").getContext("2d");
 
-/** Text that fits: what is too long loses its middle, since both ends of a host tell something. */
-function fitted(text, width, font, front = 0.55) {
-  ruler.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
-  const fits = (shown) => ruler.measureText(shown).width <= width;
-  if (fits(text)) return text;
-  const short = (most) => `${text.slice(0, Math.ceil(most * front))}…${text.slice(text.length - Math.floor(most * (1 - front)))}`;
-  let [low, high] = [1, text.length];
-  while (low < high) {
-    const most = Math.ceil((low + high) / 2);
-    if (fits(short(most))) low = most;
-    else high = most - 1;
-  }
-  return short(low);
+/** Text in a box; what is too long loses its middle on the screen, and stays whole for those who listen. */
+function words(node, width) {
+  const room = width - 46;
+  ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
+  const long = node.column !== "gateway" && ruler.measureText(node.title).width > room;
+  const title = h("div", { class: "title", "data-end": long ? node.title.slice(-TAIL) : false }, h("span", {}, node.title));
+  const told = `${TITLES[node.column].slice(0, -1).toLowerCase()}: ${WORDS[node.state]}${node.why ? `, ${node.why}` : ""}`;
+  const text = h("div", { class: "words" }, title, h("div", { class: "subtitle" }, node.subtitle), h("div", { class: "hidden" }, told));
+  return s("foreignObject", { x: 36, y: 4, width: room + 2, height: HEIGHT - 8 }, text);
 }
 
 export class Drawing {
@@ -149,7 +147,6 @@ export class Drawing {
   }
 
   node({ node, x, y, width }) {
-    const label = `${TITLES[node.column].slice(0, -1)} ${node.title}, ${node.subtitle}: ${WORDS[node.state]}${node.why ? `, ${node.why}` : ""}`;
     const act = () => this.pick(this.chosen === node.id ? null : node.id);
     const keyed = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -161,12 +158,10 @@ export class Drawing {
     sign.setAttribute("y", String(HEIGHT / 2 - 8));
     return s(
       "g",
-      { class: `node ${node.column} ${node.state}${node.titles ? " together" : ""}`, transform: `translate(${x} ${y})`, role: "button", tabindex: 0, "aria-label": label, "aria-pressed": "false", "data-id": node.id, click: act, keydown: keyed },
-      s("title", {}, node.title),
+      { class: `node ${node.column} ${node.state}${node.titles ? " together" : ""}`, transform: `translate(${x} ${y})`, role: "button", tabindex: 0, "aria-pressed": "false", "data-id": node.id, click: act, keydown: keyed },
       s("rect", { class: "box", width, height: HEIGHT, rx: 8 }),
       sign,
-      s("text", { class: "title", x: 36, y: 20, "aria-hidden": "true" }, fitted(node.title, width - 46, "600 13px", node.column === "gateway" ? 0.85 : 0.55)),
-      s("text", { class: "subtitle", x: 36, y: 36, "aria-hidden": "true" }, fitted(node.subtitle, width - 46, "11.5px")),
+      words(node, width),
     );
   }
 
