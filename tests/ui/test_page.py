@@ -93,7 +93,7 @@ async def test_a_door_is_a_picture_of_which_each_element_tells_what_it_follows_f
         await page.get_by_role("heading", name="chat/llama-3-70b").wait_for()
         decoder = page.get_by_role("button", name=re.compile("^.v1.decoder"))
         await decoder.click()
-        lit = await page.locator(".node.on .title").all_text_contents()
+        lit = await page.locator(".node.on .name").all_text_contents()
         assert {"nginx", "/v1/decoder", "decoder"} <= set(lit)
         assert "router" not in lit
         host = page.get_by_role("button", name=re.compile("^llama-3-70b.chat.models.example.com"))

@@ -91,7 +91,7 @@ function words(node, width) {
   const room = width - 46;
   ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
   const long = node.column !== "gateway" && ruler.measureText(node.title).width > room;
-  const title = h("div", { class: "title", "data-end": long ? node.title.slice(-TAIL) : false }, h("span", {}, node.title));
+  const title = h("div", { class: "name", "data-end": long ? node.title.slice(-TAIL) : false }, h("span", {}, node.title));
   const told = `${TITLES[node.column].slice(0, -1).toLowerCase()}: ${WORDS[node.state]}${node.why ? `, ${node.why}` : ""}`;
   const text = h("div", { class: "words" }, title, h("div", { class: "subtitle" }, node.subtitle), h("div", { class: "hidden" }, told));
   return s("foreignObject", { x: 36, y: 4, width: room + 2, height: HEIGHT - 8 }, text);
