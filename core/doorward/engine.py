@@ -28,8 +28,9 @@ import msgspec
 from doorward.backends import Backends
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import guard_of
+from doorward.door.wanted import wanted
 from doorward.model.action import CLOSE, LAST_STEP, REPORT, Action
-from doorward.model.door import Claim, Guard, Warning
+from doorward.model.door import Claim, Door, Guard, Warning
 from doorward.model.event import (
     AnyEvent,
     Configured,
@@ -57,8 +58,10 @@ from doorward.state.effective_settings import effective_settings
 from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService, legible
 from doorward.state.inference_service import parse as parse_service
+from doorward.state.kinds import NotListed
 from doorward.state.memory import FORGOTTEN
 from doorward.state.packing import unpack
+from doorward.state.reading import Reader
 from doorward.state.snapshot import Snapshot
 from doorward.state.state import State
 from doorward.state.work_queue import Due
@@ -162,7 +165,7 @@ class Engine:
             number=state.number,
             led=state.led,
             configured=state.configured,
-            facts=list(state.facts.all()),
+            facts=list(state.facts.told()),
             tombstones=list(state.facts.tombstones()),
             remembered=state.services.memories(),
             in_flight=state.in_flight.all(),
@@ -223,7 +226,8 @@ class Engine:
     def services(self, kind: str = "") -> list[JsonObject]:
         """Every service that is known, of one kind or of all, trimmed to what matters."""
         kinds = [kind] if kind else list(self.backends.sources)
-        return [fact.object() for each in kinds for fact in self._state.facts.of_kind(each)]
+        found = (fact.object() for each in kinds for fact in self._state.facts.of_kind(each))
+        return [each for each in found if "left" not in each["spec"]]
 
     def service(self, uid: str) -> JsonObject | None:
         """The InferenceService with this UID as it was last seen, trimmed."""
@@ -249,6 +253,23 @@ class Engine:
         if fact is None or settings is None:
             raise LookupError(str(ref))
         return guard_of(legible(fact.object(), self.backends.sources[ref.kind]), settings)
+
+    def door(self, ref: Ref) -> Door:
+        """The door that an InferenceService asks for, whoever has its hosts, and whether or not it stands already.
+
+        Raises LookupError where there is no such service, or no settings; Refusal where it can have none.
+        """
+        state = self._state
+        fact, settings = state.facts.get(ref), state.settings
+        if fact is None or settings is None:
+            raise LookupError(str(ref))
+        service = parse_service(fact, self.backends.sources[ref.kind])
+        exposure = exposure_of(service, settings, self.backends.hostless)
+        ours = state.facts.owned_by(fact.uid, ref.namespace)
+        try:
+            return wanted(service, settings, exposure, Reader(state.facts), state.kinds, ours, self.backends).door
+        except NotListed as missing:
+            raise LookupError(f"{missing.kind} isn't listed yet") from None
 
     def called(self, namespace: str, name: str) -> Ref | None:
         """The service of this name, of whatever kind; of several the one that has a door."""
@@ -381,6 +402,8 @@ class Engine:
     def _may_wait(self, ref: Ref) -> bool:
         """Whether a service can wait until every kind is known; one whose door is to be closed can't."""
         service, settings = self._parsed(ref), self._state.settings
+        if service is not None and service.spec.left:
+            return False
         if settings is None:
             return True
         if service is None or settings.namespace_domains:
@@ -429,9 +452,10 @@ class Engine:
         decision = self._reconciler.reconcile(
             fact, state.settings, memory, state.now, first=first, born=born, now_listed=now_listed
         )
-        if due.next and state.queue.backlog and self._takes(fact, decision):
-            for other in sorted({*decision.affected, ref}):
+        if due.ahead and self._takes(fact, decision):
+            for other in sorted(decision.affected):
                 state.queue.add_to_backlog(other, cause)
+            state.queue.put_off(ref, cause)
             return []
         return self._take_up(fact, decision, due, first=first)
 
@@ -532,7 +556,7 @@ class Engine:
     def _scopes(self, namespaces: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         scopes = {}
         for kind, resource in self.backends.resources.items():
-            if kind == EVENT:
+            if kind == EVENT or self.backends.watched_as(kind) != kind:
                 continue
             everywhere = not resource.namespaced or kind in self.backends.external
             scopes[kind] = ("",) if everywhere else (namespaces or ("",))
