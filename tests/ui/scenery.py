@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from doorward.backends import Backends
 from doorward.journal import MemoryJournal
 from doorward.model.reference import JsonObject, Ref
 from doorward.runtime.shell import Shell
@@ -92,10 +93,12 @@ class Shown:
 
 
 @asynccontextmanager
-async def served(running: Running, *, journal: bool = False, **more: Any) -> AsyncIterator[Shown]:
+async def served(
+    running: Running, *, journal: bool = False, backends: Backends | None = None, **more: Any
+) -> AsyncIterator[Shown]:
     """A shell that runs, and the URL of its page."""
     kept = MemoryJournal() if journal else None
-    shell = running.shell(kept)
+    shell = running.shell(kept, backends=backends)
     options = {"settings_namespace": "ome", "loopback": True, "readiness": lambda: readiness(shell), **more}
     page = Page(shell, kept, **options)
     shell.listeners += page.listeners

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
+from doorward.model.reference import JsonObject
 from doorward_daemon.ui.doors import WAITING
 
+from tests.docs import ROOT
 from tests.docs.test_pages import table
+from tests.engine.stage import component_service
 from tests.patience import PATIENCE
 from tests.shell.running import RAW, Running
 from tests.ui.scenery import HOSTILE, KIND, Shown, every_sort, served
@@ -38,9 +42,17 @@ class Asking:
         rows = [dict(zip(told["columns"], row, strict=True)) for row in told["rows"]]
         return {f"{row['namespace']}/{row['name']}": row for row in rows}
 
-    def annotate(self, namespace: str, name: str, **annotations: str | None) -> None:
-        body = {"metadata": {"annotations": {f"ome.io/{k.replace('_', '-')}": v for k, v in annotations.items()}}}
-        self.running.store.patch(self.running.resource(KIND), namespace, name, body)
+    async def change(self, kind: str, namespace: str, name: str, body: JsonObject) -> None:
+        """Change an object, and wait until what follows has happened."""
+        engine = self.shown.shell.engine
+        before = engine.number
+        self.running.store.patch(self.running.resource(kind), namespace, name, body)
+        await self.shown.shell.wait_for(lambda: engine.number > before, PATIENCE)
+        await self.shown.shell.once(PATIENCE)
+
+    async def annotate(self, namespace: str, name: str, **annotations: str | None) -> None:
+        told = {f"ome.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        await self.change(KIND, namespace, name, {"metadata": {"annotations": told}})
 
 
 @pytest.fixture(params=[False, True], ids=["without a journal", "with a journal"])
@@ -67,8 +79,9 @@ async def test_every_door_is_a_row(asking: Asking) -> None:
 
 
 def test_what_waits_is_what_the_documentation_says_waits() -> None:
-    reasons = {reason.strip(" `") for row in table("status.md", "Waiting") for reason in row.split(",")}
-    assert reasons == WAITING | {"EngineNotReady", "RouterNotReady", "DecoderNotReady"}
+    told = {reason for row in table("status.md", "Waiting") for reason in re.findall("[A-Z][A-Za-z]+", row)}
+    reasons = {reason for reason in told if f"`{reason}`" in (ROOT / "docs" / "status.md").read_text()}
+    assert {reason for reason in reasons if not reason.endswith("NotReady")} == WAITING
 
 
 async def test_what_is_new_is_told_as_it_happens(asking: Asking) -> None:
@@ -76,7 +89,7 @@ async def test_what_is_new_is_told_as_it_happens(asking: Asking) -> None:
     async with asking.client.get(f"{asking.shown.url}api/events?version={version}") as stream:
         name, about = await event(stream)
         assert (name, about["ready"], about["said"]) == ("about", True, [])
-        asking.annotate("edge", "wrong-host", ingress_domain=None)
+        await asking.annotate("edge", "wrong-host", ingress_domain=None)
         while (told := await event(stream))[0] != "doors" or told[1]["rows"][-1][6] != "ready":
             pass
         assert told[1]["rows"][-1][1:3] == ["edge", "wrong-host"]
@@ -155,10 +168,8 @@ async def test_a_door_that_is_to_open_is_drawn_as_it_will_be(asking: Asking) -> 
 
 async def test_a_host_that_another_has_is_told(asking: Asking) -> None:
     template = "shared.example.com"
-    asking.annotate("chat", "llama-3-70b", ingress_domain_template=template)
-    await asking.shown.shell.once(PATIENCE)
-    asking.annotate("chat", "qwen-many-hosts", ingress_domain_template=template)
-    await asking.shown.shell.once(PATIENCE)
+    await asking.annotate("chat", "llama-3-70b", ingress_domain_template=template)
+    await asking.annotate("chat", "qwen-many-hosts", ingress_domain_template=template)
     picture = (await asking(f"api/doors/{KIND}/chat/qwen-many-hosts"))["picture"]
     (node,) = [node for node in picture["nodes"] if node["title"] == "shared.example.com"]
     assert node["state"] == "broken"
@@ -167,8 +178,7 @@ async def test_a_host_that_another_has_is_told(asking: Asking) -> None:
 
 
 async def test_the_past_is_told_moment_by_moment_with_its_causes(asking: Asking) -> None:
-    asking.annotate("chat", "llama-3-70b", ingress_domain="new.example.com")
-    await asking.shown.shell.once(PATIENCE)
+    await asking.annotate("chat", "llama-3-70b", ingress_domain="new.example.com")
     moments = (await asking(f"{LLAMA}/timeline"))["moments"]
     numbers = [moment["number"] for moment in moments]
     assert numbers == sorted(numbers)
@@ -182,8 +192,7 @@ async def test_the_past_is_told_moment_by_moment_with_its_causes(asking: Asking)
 
 async def test_a_door_is_shown_as_it_was_and_what_differs_since(asking: Asking) -> None:
     before = max(m["number"] for m in (await asking(f"{LLAMA}/timeline"))["moments"])
-    asking.annotate("chat", "llama-3-70b", ingress_domain="new.example.com")
-    await asking.shown.shell.once(PATIENCE)
+    await asking.annotate("chat", "llama-3-70b", ingress_domain="new.example.com")
     assert "llama-3-70b.chat.new.example.com" in await hosts(asking, LLAMA)
     then = await hosts(asking, f"{LLAMA}/then?number={before}")
     assert "llama-3-70b.chat.models.example.com" in then
@@ -208,9 +217,8 @@ async def test_a_write_that_is_refused_is_a_moment(asking: Asking) -> None:
     from doorward.cluster.protocol import ApiError
 
     asking.running.fail("patch", ApiError(422, "Invalid", "a webhook says no"), kind="Ingress.networking.k8s.io")
-    asking.annotate("chat", "mistral", ingress_class="nginx", deployment_mode="RawDeployment")
-    asking.annotate("chat", "llama-3-70b", ingress_domain="new.example.com")
-    await asking.shown.shell.once(PATIENCE)
+    await asking.annotate("chat", "mistral", ingress_class="nginx", deployment_mode="RawDeployment")
+    await asking.annotate("chat", "llama-3-70b", ingress_domain="new.example.com")
     moments = (await asking(f"{LLAMA}/timeline"))["moments"]
     refused = [m for m in moments if m["sort"] == "refused"]
     assert [(m["title"].split(":")[1], m["detail"]) for m in refused] == [
@@ -257,8 +265,7 @@ async def test_without_a_journal_the_past_is_bounded(monkeypatch: pytest.MonkeyP
         await shown.shell.once(PATIENCE)
         asking = Asking(client, shown)
         for number in range(8):
-            asking.annotate("a", "m", ingress_domain=f"d{number}.example.com")
-            await shown.shell.once(PATIENCE)
+            await asking.annotate("a", "m", ingress_domain=f"d{number}.example.com")
         told = await asking(f"api/doors/{KIND}/a/m/timeline")
         assert 0 < len(told["moments"]) <= 20
         assert told["since"] > 20
@@ -276,7 +283,33 @@ async def test_a_door_that_is_guarded_tells_which_secret_and_nothing_of_it(askin
             "spec": {"engine": {}},
         }
     )
+    await asking.shown.shell.wait_for(lambda: len(asking.shown.shell.engine.services()) == 10, PATIENCE)
     await asking.shown.shell.once(PATIENCE)
     told = await asking(f"api/doors/{KIND}/chat/guarded")
     assert told["picture"]["exposure"] in ("unguarded", "")
     assert told["picture"]["state"] == "broken"
+
+
+async def test_services_that_are_selected_of_a_kind_are_doors_like_others() -> None:
+    from doorward.backends import Backends
+
+    running = Running()
+    running.settings({"ingressClassName": "nginx"}, doorward="overlapSeconds: 0\nreadiness: none")
+    plain = component_service("plain", "engine")
+    plain["metadata"]["name"] = "plain"
+    running.create(plain)
+    async with served(running, backends=Backends(sources=["service"])) as shown, aiohttp.ClientSession() as client:
+        asking = Asking(client, shown)
+        await shown.shell.once(PATIENCE)
+        assert await asking.rows() == {}
+        await asking.change("Service", "a", "plain", {"metadata": {"labels": {"doorward.io/door": "true"}}})
+        row = (await asking.rows())["a/plain"]
+        assert (row["state"], row["backend"]) == ("ready", "k8s_ingress")
+        one = "api/doors/Service%23selected/a/plain"
+        assert "plain.a.example.com" in await hosts(asking, one)
+        moments = (await asking(f"{one}/timeline"))["moments"]
+        before = next(m["number"] for m in moments if m["title"] == "Service plain appears")
+        assert (await asking(f"{one}/then?number={before}"))["service"] is None
+        assert "plain.a.example.com" in await hosts(asking, f"{one}/then?number={moments[-1]['number']}")
+        await asking.change("Service", "a", "plain", {"metadata": {"labels": {"doorward.io/door": None}}})
+        assert await asking.rows() == {}

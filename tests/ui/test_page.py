@@ -125,9 +125,7 @@ async def test_the_slider_shows_the_door_as_it_was_and_what_differs(tab: Open, s
         appeared = page.get_by_role("button", name=re.compile("InferenceService llama-3-70b appears")).first
         await appeared.click()
         await page.get_by_text(re.compile("^As it was")).wait_for()
-        await page.get_by_role(
-            "button", name=re.compile("^llama-3-70b.chat.models.example.com.*Waiting")
-        ).wait_for()
+        await page.get_by_role("button", name=re.compile("^llama-3-70b.chat.models.example.com.*Waiting")).wait_for()
         assert "InferenceService llama-3-70b appears" in (await slider.get_attribute("aria-valuetext") or "")
         await page.get_by_label("between this moment and").select_option("now")
         await page.get_by_role("row", name=re.compile("ome.io.ingress-domain.* not there new.example.com")).wait_for()

@@ -12,7 +12,7 @@ import asyncio
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from aiohttp import web
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME
 from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES, JsonObject, Resource
+from doorward.model.source import Source
 
 __all__ = ["Access", "Local", "Rights", "Tokens", "is_loopback"]
 
@@ -104,9 +105,9 @@ class Local(Access):
 class Tokens(Access):
     """Elsewhere: by a bearer token of the cluster."""
 
-    def __init__(self, cluster: Cluster, sources: Iterable[Resource], settings_namespace: str) -> None:
+    def __init__(self, cluster: Cluster, sources: Mapping[str, Source], settings_namespace: str) -> None:
         self._cluster = cluster
-        self._sources = tuple(sources)
+        self._resources = {kind: source.resource for kind, source in sources.items()}
         self._settings_namespace = settings_namespace
         self._known: OrderedDict[bytes, tuple[float, JsonObject | None]] = OrderedDict()
         """The user of each token, until when; None: of nobody."""
@@ -125,20 +126,21 @@ class Tokens(Access):
             raise web.HTTPServiceUnavailable(text=f"{what}\n") from None
 
     async def _rights_of(self, digest: bytes, user: JsonObject, namespaces: Iterable[str]) -> Rights:
-        everywhere = await asyncio.gather(*(self._may(digest, user, each, "list", "") for each in self._sources))
-        everything = {each.kind for each, may in zip(self._sources, everywhere, strict=True) if may}
+        kinds = self._resources
+        everywhere = await asyncio.gather(*(self._may(digest, user, each, "list", "") for each in kinds.values()))
+        everything = {kind for kind, may in zip(kinds, everywhere, strict=True) if may}
         asked = [
-            (each, namespace)
-            for each in self._sources
-            if each.kind not in everything
+            (kind, namespace)
+            for kind in kinds
+            if kind not in everything
             for namespace in sorted(set(namespaces))[:MOST_NAMESPACES]
         ]
-        may = await asyncio.gather(*(self._may(digest, user, each, "list", name) for each, name in asked))
-        some = {(each.kind, name) for (each, name), yes in zip(asked, may, strict=True) if yes}
+        may = await asyncio.gather(*(self._may(digest, user, kinds[kind], "list", name) for kind, name in asked))
+        some = {each for each, yes in zip(asked, may, strict=True) if yes}
         config_map = next(each for each in CORE_RESOURCES if each.kind == CONFIG_MAP)
         settings = await self._may(digest, user, config_map, "get", self._settings_namespace)
         if not (everything or some or settings):
-            what = " or ".join(f"{each.plural}.{each.group}" for each in self._sources)
+            what = " or ".join(f"{each.plural}.{each.group}".rstrip(".") for each in kinds.values())
             raise web.HTTPForbidden(text=f"you may list {what} in no namespace that has any; ask for that right\n")
         return Rights(frozenset(everything), frozenset(some), settings)
 

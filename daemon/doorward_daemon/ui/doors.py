@@ -62,6 +62,8 @@ class Doors(Listener):
     def __init__(self, shell: Shell) -> None:
         self._engine = shell.engine
         self._sources = shell.engine.backends.sources
+        self._kinds = {source.resource.kind: kind for kind, source in self._sources.items()}
+        """What services are called, by the kind that they are watched as."""
         self._rows: dict[Ref, tuple[int, Row]] = {}
         """With the version of the list in which each was new, which only grows."""
         self._gone: deque[tuple[int, Ref]] = deque(maxlen=MOST_GONE)
@@ -90,14 +92,15 @@ class Doors(Listener):
         event = record.event
         if isinstance(event, Observed):
             metadata = event.object["metadata"]
-            if event.kind in self._sources:
-                ref = Ref(event.kind, metadata.get("namespace", ""), metadata["name"])
+            owner = str((metadata.get("annotations") or {}).get(OWNER, ""))
+            if (kind := self._kinds.get(event.kind)) and not owner:
+                ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
                 self._note(ref, metadata)
                 return ref
-            return self._refs.get(str((metadata.get("annotations") or {}).get(OWNER, "")))
+            return self._refs.get(owner)
         if isinstance(event, Deleted):
-            if event.ref.kind in self._sources:
-                return event.ref
+            if kind := self._kinds.get(event.ref.kind):
+                return event.ref._replace(kind=kind)
             return None  # what of ours goes by another's hand comes back by ours
         if isinstance(event, Issued):
             self._actions[event.action.id] = event.action.service
@@ -168,7 +171,7 @@ class Doors(Listener):
     def _renew(self, ref: Ref, number: int) -> None:
         uid = self._uids.get(ref, "")
         service = self._engine.service(uid)
-        if service is None:
+        if service is None or "left" in service["spec"]:
             self._uids.pop(ref, None)
             self._refs.pop(uid, None)
             if self._rows.pop(ref, None):

@@ -64,8 +64,7 @@ class Page:
         self._settings_namespace = settings_namespace
         self._readiness = readiness
         sources = self._backends.sources
-        resources = [source.resource for source in sources.values()]
-        self._access: Access = Local(sources) if loopback else Tokens(shell.cluster, resources, settings_namespace)
+        self._access: Access = Local(sources) if loopback else Tokens(shell.cluster, sources, settings_namespace)
         self._kept = journal is not None
         self.doors = Doors(shell)
         """The list."""
@@ -203,6 +202,7 @@ class Page:
     async def _story(self, ref: Ref, known: Mapping[Ref, JsonObject]) -> Story:
         uid = str(known[ref]["metadata"].get("uid", ""))
         beside = {each for each in known if each.kind not in self._backends.sources}
+        beside.add(ref._replace(kind=self._backends.watched_as(ref.kind)))
         return await asyncio.to_thread(story, await self._past.told(ref, uid, beside), known)
 
     async def _known(self, request: web.Request) -> tuple[Ref, dict[Ref, JsonObject]]:

@@ -16,6 +16,7 @@ from doorward.state.facts import Fact, Facts
 from doorward.state.inference_service import InferenceService, legible, parse
 from doorward.state.kinds import Kinds, NotListed
 from doorward.state.reading import Reader
+from doorward.state.transform import selected
 
 __all__ = ["Scene"]
 
@@ -41,13 +42,16 @@ def scene_of(ref: Ref, known: Mapping[Ref, JsonObject], settings: Settings | Non
     What it asks for is worked out as the engine does, and from the same, but for what only a decision knows: which
     hosts are others'.
     """
+    source = backends.sources[ref.kind]
+    if source.selected and (watched := known.get(ref._replace(kind=source.resource.kind))):
+        read = selected(watched, source, remains=False)
+        known = {**known, ref: read} if read else {each: obj for each, obj in known.items() if each != ref}
     facts = Facts(backends.sources)
     for each, obj in known.items():
         facts.observe(each.kind, {**obj, "metadata": dict(obj["metadata"])}, 1)
     fact = facts.get(ref)
     if fact is None:
         return None
-    source = backends.sources[ref.kind]
     ours = [each for each in facts.owned_by(fact.uid, ref.namespace) if each.is_of(fact.uid)]
     mine = {each.ref for each in ours}
     scene = Scene(
