@@ -81,6 +81,9 @@ class Backend:
     def has_status(self) -> bool:
         return self._hooks["status"] is not None
 
+    def has_select(self) -> bool:
+        return self._hooks["select"] is not None
+
     def has_claims(self) -> bool:
         return self._hooks["claims"] is not None
 

@@ -380,6 +380,27 @@ class Engine:
         """The Secrets that guards go by: to be looked at by name; another set only where it has changed."""
         return self._state.dependents.secrets
 
+    @property
+    def configured(self) -> Configured:
+        """Where the effective settings come from, and what is wrong, or odd, in the newest ConfigMap."""
+        return self._state.configured
+
+    def known_of(self, ref: Ref) -> dict[Ref, tuple[JsonObject, int]]:
+        """All that is known of a service's door: the service, what its door was decided by, and its objects, trimmed;
+        each with the number of the record that brought it.  Nothing where there is no such service.
+
+        Of Secrets it tells what the engine knows: whether somebody could come in by them.
+        """
+        facts = self._state.facts
+        service = facts.get(ref)
+        if service is None:
+            return {}
+        known = [service]
+        for key in self._state.dependents.keys(ref):
+            known += [fact] if (fact := facts.get(key)) else facts.found(key)
+        known += facts.owned_by(service.uid, ref.namespace)
+        return {fact.ref: (fact.object(), fact.number) for fact in known}
+
     def objects(self, uid: str) -> list[tuple[Ref, JsonObject]]:
         """What stands for a service: its objects, trimmed."""
         service = self._state.services.ref(uid)

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import structlog
 import typer
+from aiohttp import web
 from doorward.backends import OME, Backends, NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
@@ -34,6 +35,8 @@ from doorward_daemon.journaling import cluster_name, file_of, journal_of, known_
 from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.tracing import NoTracing, Traces, exporting
+from doorward_daemon.ui.access import is_loopback
+from doorward_daemon.ui.page import Page
 
 __all__ = ["Options", "reconcile", "start"]
 
@@ -59,6 +62,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     defaults: bool = False
     listen: str = ""
     authz: str = ""
+    ui: bool | None = None
+    """Whether the page is served at ``listen``; None: on loopback alone."""
     sources: tuple[str, ...] = (OME,)
     lease: str = ""
     """The name of the Lease by which one of several leads; empty: this one leads."""
@@ -128,8 +133,9 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         if options.tracing:
             await stack.enter_async_context(_traced(shell))
         if options.listen:
-            url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate))
-            _log.info("listening", url=url)
+            page = _page(shell, journal, options, candidate)
+            url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate, page))
+            _log.info("listening", url=url, **({"page": f"{url}/ui"} if page else {}))
         if options.authz:
             url = await stack.enter_async_context(_answering(shell, cluster, options, metrics))
             _log.info("answering checks", url=url)
@@ -181,6 +187,24 @@ async def _traced(shell: Shell) -> AsyncIterator[None]:
         finishing.cancel()
         traces.close()
         await asyncio.to_thread(provider.shutdown)
+
+
+def _page(
+    shell: Shell, journal: Journal | None, options: Options, candidate: Candidate | None
+) -> web.Application | None:
+    """The page, where it is to be served: on loopback unless that is switched off, elsewhere where it is asked for."""
+    loopback = is_loopback(parse_address(options.listen)[0])
+    if not (loopback if options.ui is None else options.ui):
+        return None
+    page = Page(
+        shell,
+        journal,
+        settings_namespace=options.settings_namespace,
+        loopback=loopback,
+        readiness=lambda: readiness(shell, candidate),
+    )
+    shell.listeners += page.listeners
+    return page.application()
 
 
 def _candidate(options: Options, cluster: Cluster) -> Candidate:

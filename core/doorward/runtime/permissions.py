@@ -16,7 +16,7 @@ from doorward.model.reference import (
     JsonObject,
 )
 
-__all__ = ["backend_rules", "cluster_rules", "lease_rules", "settings_rules"]
+__all__ = ["backend_rules", "cluster_rules", "lease_rules", "page_rules", "settings_rules"]
 
 _READ = ("list", "watch")
 _OWN = {
@@ -65,6 +65,13 @@ def lease_rules(name: str = "doorward") -> list[JsonObject]:
     """The rules of a Role in that namespace: the Lease by which one of several leads.  What isn't there has no name."""
     group = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
     return [{**group, "resourceNames": [name], "verbs": ["get", *_READ, "update"]}, {**group, "verbs": ["create"]}]
+
+
+def page_rules() -> list[JsonObject]:
+    """The rules of a ClusterRole for the page at ``/ui`` where it isn't on loopback: to ask whose a token is, and what
+    its user may see."""
+    reviews = {"authentication.k8s.io": "tokenreviews", "authorization.k8s.io": "subjectaccessreviews"}
+    return [{"apiGroups": [group], "resources": [each], "verbs": ["create"]} for group, each in reviews.items()]
 
 
 def _add(verbs: dict[tuple[str, str], set[str]], watches: Iterable[Watch], backends: Backends) -> None:

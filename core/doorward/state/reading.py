@@ -52,6 +52,10 @@ class Dependents:
         """The services that read this key."""
         return self._readers.at(key)
 
+    def keys(self, service: Ref) -> tuple[Ref, ...]:
+        """The keys that this service's door read."""
+        return self._keys.get(service, ())
+
     def record(self, service: Ref, keys: dict[Ref, None]) -> None:
         """These are now the keys that this service's door read."""
         before = self._keys.get(service, ())
