@@ -28,8 +28,9 @@ import msgspec
 from doorward.backends import Backends
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import guard_of
+from doorward.door.wanted import wanted
 from doorward.model.action import CLOSE, LAST_STEP, REPORT, Action
-from doorward.model.door import Claim, Guard, Warning
+from doorward.model.door import Claim, Door, Guard, Warning
 from doorward.model.event import (
     AnyEvent,
     Configured,
@@ -57,8 +58,10 @@ from doorward.state.effective_settings import effective_settings
 from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService, legible
 from doorward.state.inference_service import parse as parse_service
+from doorward.state.kinds import NotListed
 from doorward.state.memory import FORGOTTEN
 from doorward.state.packing import unpack
+from doorward.state.reading import Reader
 from doorward.state.snapshot import Snapshot
 from doorward.state.state import State
 from doorward.state.work_queue import Due
@@ -278,6 +281,23 @@ class Engine:
             raise LookupError(str(ref))
         return guard_of(legible(fact.object(), self.backends.sources[ref.kind]), settings)
 
+    def door(self, ref: Ref) -> Door:
+        """The door that an InferenceService asks for, whoever has its hosts, and whether or not it stands already.
+
+        Raises LookupError where there is no such service, or no settings; Refusal where it can have none.
+        """
+        state = self._state
+        fact, settings = state.facts.get(ref), state.settings
+        if fact is None or settings is None:
+            raise LookupError(str(ref))
+        service = parse_service(fact, self.backends.sources[ref.kind])
+        exposure = exposure_of(service, settings, self.backends.hostless)
+        ours = state.facts.owned_by(fact.uid, ref.namespace)
+        try:
+            return wanted(service, settings, exposure, Reader(state.facts), state.kinds, ours, self.backends).door
+        except NotListed as missing:
+            raise LookupError(f"{missing.kind} isn't listed yet") from None
+
     def called(self, namespace: str, name: str) -> Ref | None:
         """The service of this name, of whatever kind; of several the one that has a door."""
         refs = [Ref(kind, namespace, name) for kind in self.backends.sources]
@@ -439,9 +459,10 @@ class Engine:
         )
         if decided:
             decided(decision.backend, decision.result)
-        if due.next and state.queue.backlog and self._takes(fact, decision):
-            for other in sorted({*decision.affected, ref}):
+        if due.ahead and self._takes(fact, decision):
+            for other in sorted(decision.affected):
                 state.queue.add_to_backlog(other, cause)
+            state.queue.put_off(ref, cause)
             return []
         return self._take_up(fact, decision, due, first=first)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from doorward_daemon import demo, render, run, simulate
+from doorward_daemon import demo, doctor, render, run, simulate
 from doorward_daemon.authz import command as authz
 from doorward_daemon.install import command as install
 from doorward_daemon.plugin import command as plugin
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("run")(run.command)
 app.command("render")(render.command)
+app.command("doctor")(doctor.command)
 app.command("demo")(demo.command)
 app.command("authz")(authz.command)
 app.command("install")(install.install)

@@ -115,3 +115,11 @@ def test_the_rights_are_those_that_are_needed() -> None:
 
 def test_every_metric_is_told() -> None:
     assert promised.metrics() <= {name.removesuffix("_total") for name in quoted("operations.md")}
+
+
+def test_what_the_doctor_finds_is_told() -> None:
+    files = (ROOT / "daemon" / "doorward_daemon" / "doctor").glob("*.py")
+    code = "".join(file.read_text() for file in files)
+    reasons = set(re.findall(r'(?:reason=|finding\()"(\w+)"', code))
+    assert len(reasons) > 10
+    assert reasons <= quoted("doctor.md") | set(table("status.md", "Warning events"))

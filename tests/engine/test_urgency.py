@@ -12,6 +12,7 @@ from tests.engine.scenes import INGRESS, SERVICES, Scene, service, settings
 
 SHARED = {"ome.io/ingress-domain-template": "shared.example.com"}
 TIMEOUT = {"nginx.ingress.kubernetes.io/proxy-read-timeout": "60"}
+ADDITIONAL = {"ome.io/ingress-additional-domains": "alt.example.com"}
 CLUSTER_LOCAL = {"networking.knative.dev/visibility": "cluster-local"}
 
 
@@ -76,6 +77,16 @@ def test_an_edit_passes_a_cold_start() -> None:
     scene.patch(SERVICES, "a", "idle", {"metadata": {"annotations": TIMEOUT}})
     scene.deliver()
     assert scene.engine.wait() == 0.0
+    assert [(name(scene, action), action.verb) for action in scene.engine.actions(1)] == [("idle", "patch")]
+
+
+def test_an_edit_that_takes_a_host_waits_for_what_is_decided_and_for_nothing_that_is_written() -> None:
+    scene = idle_before("m0", "m1", "m2", "m3")
+    turn(scene)
+    scene.patch(SERVICES, "a", "idle", {"metadata": {"annotations": ADDITIONAL}})
+    scene.deliver()
+    while scene.engine.wait() == 0.0:
+        turn(scene)
     assert [(name(scene, action), action.verb) for action in scene.engine.actions(1)] == [("idle", "patch")]
 
 

@@ -2,6 +2,7 @@
 
 something happened to its door    it is due, once
 something concerns many doors     it is in the backlog, and its turn comes when no door is due
+it may not pass the backlog       it is put off: the last of the backlog by now, and as urgent as before once decided
 not everything is listed yet      it is deferred until every kind is known, unless its door is to be closed
 everything is listed              all that waits is a backlog, the oldest service first: hosts are theirs who came first
 a kind has to be listed first     it waits for that kind
@@ -28,6 +29,8 @@ class Due(NamedTuple):
     """It is due for nothing but its own writes."""
     next: bool
     """Something happened to its door; False: it is one of a backlog."""
+    ahead: bool
+    """It passes a backlog."""
 
 
 class WorkQueue:
@@ -39,6 +42,7 @@ class WorkQueue:
         self.timers = Timers()
         self._due: OrderedDict[Ref, int] = OrderedDict()
         self._backlog: OrderedDict[Ref, int] = OrderedDict()
+        self._put_off: set[Ref] = set()
         self._landed: set[Ref] = set()
         self._deferred: dict[Ref, int] = {}
         self._waiting: dict[str, dict[Ref, None]] = {}
@@ -51,11 +55,6 @@ class WorkQueue:
 
     def __contains__(self, service: Ref | None) -> bool:
         return service in self._due or service in self._backlog
-
-    @property
-    def backlog(self) -> bool:
-        """Whether there is one."""
-        return bool(self._backlog)
 
     def add(self, ref: Ref, cause: int) -> None:
         """A service is to be reconciled, because of a record about its door; anything else isn't this queue's."""
@@ -71,6 +70,12 @@ class WorkQueue:
         elif ref.kind in self._sources:
             self._backlog[ref] = cause
 
+    def put_off(self, ref: Ref, cause: int) -> None:
+        """A service that was due is decided after all that are in the backlog now."""
+        self._backlog.pop(ref, None)
+        self._backlog[ref] = cause
+        self._put_off.add(ref)
+
     def landed(self, ref: Ref) -> None:
         """A service is due for nothing but its own writes, the last of which came back."""
         if ref in self._due:
@@ -80,19 +85,23 @@ class WorkQueue:
         """The next service."""
         if not self._due:
             ref, cause = self._backlog.popitem(last=False)
-            return Due(ref, cause, landed=False, next=False)
-        ref, cause = self._due.popitem(last=False)
-        landed = ref in self._landed
+            due = Due(ref, cause, landed=False, next=ref in self._put_off, ahead=False)
+        else:
+            ref, cause = self._due.popitem(last=False)
+            due = Due(ref, cause, landed=ref in self._landed, next=True, ahead=bool(self._backlog))
         self._landed.discard(ref)
-        return Due(ref, cause, landed, next=True)
+        self._put_off.discard(ref)
+        return due
 
     def discard(self, ref: Ref) -> None:
         self._due.pop(ref, None)
         self._backlog.pop(ref, None)
+        self._put_off.discard(ref)
 
     def clear(self) -> None:
         self._due.clear()
         self._backlog.clear()
+        self._put_off.clear()
         self._landed.clear()
 
     def defer(self, ref: Ref, cause: int) -> None:

@@ -1,0 +1,86 @@
+"""``doorward doctor``: the command line."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from doorward_daemon.access_options import Context, Kubeconfig, Source
+
+__all__ = ["command"]
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    yaml = "yaml"
+
+
+def command(
+    name: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Services; all of them where none is named.")
+    ] = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", "-n", metavar="NAME", help="Look at this namespace; may be given more than once."),
+    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    source: Source = None,
+    request: Annotated[
+        bool, typer.Option("--request", help="Send one request through each door, and show how far it came.")
+    ] = False,
+    path: Annotated[str, typer.Option("--path", metavar="PATH", help="What --request asks for.")] = "/v1/models",
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="ADDRESS[:PORT]",
+            help="With --request: go to this gateway, rather than where the host's name leads.",
+            show_default=False,
+        ),
+    ] = "",
+    network: Annotated[
+        bool,
+        typer.Option("--network/--no-network", help="Look hosts up, and shake hands with gateways, from here."),
+    ] = True,
+    lease: Annotated[str, typer.Option("--lease", metavar="NAME", help="The Lease of `doorward run`.")] = "doorward",
+    account: Annotated[
+        str, typer.Option("--account", metavar="NAME", help="The ServiceAccount of `doorward run`.")
+    ] = "doorward",
+    output: Annotated[Format, typer.Option("--output", "-o", help="How to print.")] = Format.table,
+) -> None:
+    """Say why requests don't arrive: cause, evidence, and the commands that help.
+
+    Looks at services, their components, gateways, hosts and certificates, at the settings, doorward's rights, who else
+    writes the same, and whether doorward runs. Reads only. What is closed on purpose is told where NAME is given.
+
+    Examples:
+
+        doorward doctor
+
+        doorward doctor llama -n chat --request
+
+    Exit status: 0 when nothing is wrong; 1 when something is; 2 when the cluster can't be looked at.
+    """
+    import asyncio
+
+    from doorward_daemon.doctor.consultation import Consultation, consult
+
+    asked = Consultation(
+        names=tuple(name or ()),
+        namespaces=tuple(dict.fromkeys(namespace or ())),
+        sources=tuple(source or ()),
+        settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
+        lease=lease,
+        account=account,
+        network=network,
+        request=request,
+        path=path,
+        to=to,
+        output=output.value,
+    )
+    raise typer.Exit(asyncio.run(consult(kubeconfig, context, asked)))

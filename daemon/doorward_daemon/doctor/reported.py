@@ -1,0 +1,77 @@
+"""What the engine itself says of a door, with remedies: conditions that aren't True, Warning events, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from doorward.engine import SETTINGS_NAME
+
+from doorward_daemon.doctor.examination import Examination, Patient
+from doorward_daemon.doctor.finding import Finding, kubectl
+from doorward_daemon.doctor.remedies import remedy
+
+__all__ = ["of_service", "of_settings", "on_purpose"]
+
+ON_PURPOSE = ("IngressDisabled", "ClusterLocal")
+"""Why a door is closed that nobody wants open."""
+
+
+def of_service(examination: Examination, patient: Patient, explained: Iterable[Finding]) -> list[Finding]:
+    """The condition and the warnings; a component that isn't ready is left out where the reason was ``explained``."""
+    found = []
+    condition = patient.condition
+    waits_for_a_component = patient.reason.endswith("NotReady") and bool(list(explained))
+    if condition and condition.get("status") != "True" and not waits_for_a_component:
+        evidence = (_said(patient),)
+        found.append(_finding(examination, patient, patient.reason, str(condition.get("message") or ""), evidence))
+    for reason, message in patient.warnings:
+        if reason != patient.reason or message not in str(condition.get("message")):
+            found.append(_finding(examination, patient, reason, message, (f"Warning event {reason}",)))
+    return found
+
+
+def on_purpose(examination: Examination, patient: Patient) -> list[Finding]:
+    """A door that is closed on purpose: for who asks about this very service."""
+    if patient.reason not in ON_PURPOSE:
+        return []
+    message = str(patient.condition.get("message") or "") or "there is no outside door, on purpose"
+    return [_finding(examination, patient, patient.reason, message, (_said(patient),))]
+
+
+def of_settings(examination: Examination) -> list[Finding]:
+    """What is wrong with the ConfigMap, and kinds that may not be listed."""
+    namespace = examination.settings_namespace
+    about = f"ConfigMap {namespace}/{SETTINGS_NAME}"
+    edit = (kubectl(namespace, "edit", "configmap", SETTINGS_NAME),)
+    found = [
+        Finding(about=about, reason="InvalidSettings", cause=problem, remedy=edit)
+        for problem in examination.engine.problems
+    ]
+    if examination.engine.settings is None and not examination.engine.problems:
+        cause = "there is no ConfigMap with settings, and doors stand: nothing is changed before there is one"
+        command = kubectl(namespace, "create", "configmap", SETTINGS_NAME, "--from-literal=ingress='{}'")
+        found.append(
+            Finding(about=about, reason="NoSettings", cause=cause, remedy=(command, "doorward run --defaults"))
+        )
+    known = set(examination.engine.problems)
+    found += [
+        Finding(about=about, reason=reason, cause=message, remedy=edit)
+        for reason, message in examination.settings_warnings
+        if message not in known
+    ]
+    return found
+
+
+def _said(patient: Patient) -> str:
+    condition = patient.condition
+    return f"condition {patient.condition_type} is {condition.get('status')}, {patient.reason or 'without a reason'}"
+
+
+def _finding(examination: Examination, patient: Patient, reason: str, cause: str, evidence: tuple[str, ...]) -> Finding:
+    return Finding(
+        about=patient.name,
+        reason=reason or "NotReady",
+        cause=cause or "no door stands, and nobody says why",
+        evidence=evidence,
+        remedy=remedy(reason, patient, examination.settings_namespace, examination.engine.settings),
+    )

@@ -1,0 +1,47 @@
+"""What the doctor says where a whole kind is missing, or a serving runtime: before the embedded cluster."""
+
+from __future__ import annotations
+
+import pytest
+from doorward.cluster.embedded import EmbeddedCluster, Store
+from doorward_daemon.doctor.checks import Wanted
+from doorward_daemon.doctor.consultation import Consultation, Told, look_into
+from doorward_daemon.doctor.runtimes import CLUSTER_RUNTIMES, RUNTIMES
+
+from tests.engine.stage import component_service, definitions, inference_service, settings
+from tests.shell.running import RAW, Running
+
+BROUGHT = {"runtime": {"name": "vllm"}}
+
+
+async def told(world: Running) -> Told:
+    world.create(settings())
+    return await look_into(world.cluster, Consultation(names=("m",)), Wanted(named=True, look_up=None))
+
+
+def world_of(*more: object) -> Running:
+    world = Running(EmbeddedCluster())
+    world.store = world.cluster.store = Store([*definitions(), *more])
+    return world
+
+
+async def test_a_kind_that_the_cluster_does_not_serve_is_named() -> None:
+    world = Running(EmbeddedCluster())
+    served = [each for each in definitions() if each["metadata"]["name"] != "virtualservices.networking.istio.io"]
+    world.store = world.cluster.store = Store(served)
+    world.create(component_service("m", "engine"))
+    world.create(inference_service("m", annotations={**RAW, "doorward.io/backend": "istio"}, ready=("engine",)))
+    assert "KindNotServed" in [finding.reason for finding in (await told(world)).findings]
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"), [(None, "RuntimeMissing"), ({}, "RuntimeWithoutEngine"), ({"engineConfig": {}}, "")]
+)
+async def test_a_runtime_that_brings_no_engine_is_named(spec: object, named: str) -> None:
+    world = world_of(RUNTIMES, CLUSTER_RUNTIMES)
+    if spec is not None:
+        kind = {"apiVersion": "ome.io/v1beta1", "kind": "ClusterServingRuntime", "metadata": {"name": "vllm"}}
+        world.store.create(CLUSTER_RUNTIMES, "", {**kind, "spec": spec})
+    world.create(inference_service("m", annotations=RAW, spec=BROUGHT))
+    findings = [finding.reason for finding in (await told(world)).findings]
+    assert findings == [named or "EngineNotReady"]
