@@ -32,6 +32,7 @@ from doorward_daemon.health import readiness, serving
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metrics import Metrics
+from doorward_daemon.tracing import NoTracing, Traces, exporting
 
 __all__ = ["Options", "reconcile", "start"]
 
@@ -61,13 +62,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     lease: str = ""
     """The name of the Lease by which one of several leads; empty: this one leads."""
     lease_duration: float = 15.0
+    tracing: bool = False
 
 
 def start(kubeconfig: Path | None, context: str | None, options: Options) -> int:
     """Run until stopped; gives the exit status.  What keeps it from beginning is told on standard error."""
     try:
         return asyncio.run(_connected(kubeconfig, context, options))
-    except (AccessError, AddressError, JournalError, NoSource, ApiError, OSError) as error:
+    except (AccessError, AddressError, JournalError, NoSource, NoTracing, ApiError, OSError) as error:
         typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
         return 1
@@ -122,6 +124,8 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leadership=candidate)
         metrics = Metrics(shell, options.journal, counted)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
+        if options.tracing:
+            await stack.enter_async_context(_traced(shell))
         if options.listen:
             url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate))
             _log.info("listening", url=url)
@@ -160,6 +164,21 @@ async def _answering(shell: Shell, cluster: Cluster, options: Options, metrics: 
         sources=options.sources,
     ) as (url, _):
         yield url
+
+
+@asynccontextmanager
+async def _traced(shell: Shell) -> AsyncIterator[None]:
+    """Have changes told as traces; what is still to be sent is sent in the end.  Raises NoTracing."""
+    provider, engine = exporting(), shell.engine
+    traces = Traces(provider.get_tracer("doorward"), tuple(engine.backends.sources), engine.named)
+    shell.listeners.append(traces)
+    finishing = asyncio.create_task(traces.keep_finishing(shell.clock))
+    try:
+        yield
+    finally:
+        finishing.cancel()
+        traces.close()
+        await asyncio.to_thread(provider.shutdown)
 
 
 def _candidate(options: Options, cluster: Cluster) -> Candidate:

@@ -101,6 +101,14 @@ def command(
             "thirds of it.",
         ),
     ] = 15.0,
+    tracing: Annotated[
+        bool,
+        typer.Option(
+            "--tracing",
+            help="Tell each change as a trace, from an edit until its doors are accepted, to the collector that "
+            "OTEL_EXPORTER_OTLP_ENDPOINT names. Needs doorward[tracing].",
+        ),
+    ] = False,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="auto: pretty on a terminal, JSON elsewhere.")
     ] = LogFormat.auto,
@@ -140,5 +148,6 @@ def command(
         sources=tuple(source or (OME,)),
         lease=lease if (in_pod if leader_elect is None else leader_elect) and not (once or dry_run) else "",
         lease_duration=lease_duration,
+        tracing=tracing,
     )
     raise typer.Exit(daemon.start(kubeconfig, context, options))

@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from doorward.model.action import Action
-from doorward.model.event import Applied, Configured, Deleted, Issued, Observed, Record, Refused, Unknown
+from doorward.model.event import Applied, Deleted, Issued, Observed, Record, Refused, Unknown
 from doorward.model.reference import CONFIG_MAP, JsonObject, Ref
 from doorward.runtime.listener import Listener
 
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NoTracing", "Traces", "exporting"]
 
-MISSING = (
-    "tracing needs OpenTelemetry, which isn't installed: pip install 'doorward[tracing]', or leave --tracing out"
-)
+MISSING = "tracing needs OpenTelemetry, which isn't installed: pip install 'doorward[tracing]', or leave --tracing out"
 QUIET = 30.0
 """Seconds without anything new after which a change is over; longer than an overlap that is usual."""
 REMEMBERED = 20_000
@@ -68,7 +66,16 @@ class _Change:
         self.attributes = attributes
         self.last = at
         self.root: Span | None = None
-        self.running: dict[int, Span] = {}
+        self.running = 0
+        """Writes under way."""
+
+
+class _Write(NamedTuple):
+    """A write under way."""
+
+    change: _Change
+    span: Span
+    ref: Ref
 
 
 class Traces(Listener):
@@ -82,8 +89,8 @@ class Traces(Listener):
         self._written: OrderedDict[Ref, tuple[_Change, int]] = OrderedDict()
         """By whom an object was written last, and which generation that made of it; 0 while nobody knows."""
         self._open: dict[int, _Change] = {}
-        self._refs: dict[int, Ref] = {}
-        """What actions under way write."""
+        self._running: dict[int, _Write] = {}
+        """By the number of the action."""
 
     def recorded(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -103,6 +110,10 @@ class Traces(Listener):
 
     def close(self) -> None:
         """Tell what isn't over yet, as far as it came."""
+        for write in self._running.values():
+            write.span.end(_ns(write.change.last))
+            write.change.running = 0
+        self._running.clear()
         self._finish(float("inf"))
 
     def _take(self, record: Record) -> _Change | None:
@@ -114,8 +125,7 @@ class Traces(Listener):
                 change = change or _Change(event.at, action.reason, {})
                 self._begin(change, action, event.at)
             case Applied() | Refused() | Unknown():
-                if change is not None:
-                    self._end(change, event)
+                return self._end(event)
             case Observed() | Deleted():
                 ref = event.ref
                 before, generation = self._written.get(ref, (None, 0))
@@ -143,36 +153,39 @@ class Traces(Listener):
         }
         if action.fields:
             attributes["doorward.fields"] = list(action.fields)
-        change.running[action.id] = self._tracer.start_span(
+        change.running += 1
+        span = self._tracer.start_span(
             f"{action.verb} {action.ref.kind.partition('.')[0]}",
             context=set_span_in_context(change.root),
             kind=SpanKind.CLIENT,
             attributes=attributes,
             start_time=_ns(at),
         )
+        self._running[action.id] = _Write(change, span, action.ref)
         if action.verb in ("create", "patch"):
             self._written[action.ref] = change, 0
-            self._refs[action.id] = action.ref
             self._written.move_to_end(action.ref)
             if len(self._written) > REMEMBERED:
                 self._written.popitem(last=False)
 
-    def _end(self, change: _Change, event: Applied | Refused | Unknown) -> None:
+    def _end(self, event: Applied | Refused | Unknown) -> _Change | None:
         from opentelemetry.trace import Status, StatusCode
 
+        if event.action not in self._running:
+            return None
+        change, span, ref = self._running.pop(event.action)
         change.last = max(change.last, event.at)
-        span, ref = change.running.pop(event.action, None), self._refs.pop(event.action, None)
-        if span is None:
-            return
+        change.running -= 1
         span.set_attribute("doorward.outcome", type(event).__name__)
         if isinstance(event, Applied):
-            if ref and event.object and self._written.get(ref, (None, 0))[0] is change:
+            if event.object and self._written.get(ref, (None, 0))[0] is change:
                 self._written[ref] = change, event.object["metadata"].get("generation") or 0
             if condition := _condition(event.object):
                 span.set_attributes(condition)
         else:
             span.set_status(Status(StatusCode.ERROR, event.message))
         span.end(_ns(event.at))
+        return change
 
     def _answered(self, change: _Change, ref: Ref, at: float) -> None:
         """Somebody says something of an object that was written: its controller accepts it, say."""
@@ -182,12 +195,9 @@ class Traces(Listener):
 
     def _finish(self, now: float) -> None:
         """End the root spans of what is over."""
-        over = [each for each in self._open.values() if now - each.last > QUIET and (not each.running or now == float("inf"))]
+        over = [each for each in self._open.values() if now - each.last > QUIET and not each.running]
         for change in over:
             del self._open[id(change)]
-            for span in change.running.values():
-                span.end(_ns(change.last))
-            change.running.clear()
             if change.root is not None:
                 change.root.end(_ns(change.last))
 

@@ -32,6 +32,7 @@ FURTHER: dict[str, list[Any]] = {
     "settings.namespace": ["", "ome"],
     "settings.doorward.overlapSeconds": [10, 2.5],
     "journal.existingClaim": ["", "kept"],
+    "tracing.endpoint": ["", "http://collector.monitoring:4318"],
     "image.digest": ["", f"sha256:{'0' * 64}"],
     "authz.gatewayNamespaces": [[], ["ingress-nginx", "istio-system"]],
     "authz.envoyGatewayNamespaces": [[], ["chat"]],
