@@ -20,8 +20,9 @@ def quoted(value: object) -> str:
     return repr(short(value))
 
 
-def bounded(message: str) -> str:
-    """``message`` with at most 1,024 bytes in UTF-8."""
-    if len(message) * 4 <= LONGEST_MESSAGE or len(data := message.encode("utf-8", "replace")) <= LONGEST_MESSAGE:
-        return message
-    return data[: LONGEST_MESSAGE - len("…".encode())].decode("utf-8", "ignore") + "…"
+def bounded(message: str, end: str = "") -> str:
+    """``message`` and ``end``, which stays whole, with at most 1,024 bytes in UTF-8."""
+    room = LONGEST_MESSAGE - len(end.encode())
+    if len(message) * 4 <= room or len(data := message.encode("utf-8", "replace")) <= room:
+        return message + end
+    return data[: room - len("…".encode())].decode("utf-8", "ignore") + "…" + end
