@@ -144,7 +144,7 @@ class Traces(Listener):
             change.root = self._tracer.start_span(change.name, attributes=change.attributes, start_time=_ns(change.at))
             self._open[id(change)] = change
         change.last = max(change.last, at)
-        attributes = {
+        attributes: dict[str, str | int | list[str]] = {
             "doorward.service": self._named(action.service),
             "doorward.reason": action.reason,
             "doorward.record": action.id,

@@ -13,7 +13,7 @@ from doorward.model.quoting import bounded
 from doorward.model.reference import EVENT, JsonObject, Ref
 from doorward.model.timestamp import rfc3339
 from doorward.plan.write import Write
-from doorward.report.remedies import remedy
+from doorward.report.remedies import ending
 from doorward.state.inference_service import InferenceService
 from doorward.state.memory import Memory
 
@@ -54,7 +54,7 @@ def _event(regarding: JsonObject, warning: Warning, now: float) -> tuple[Ref, Js
         "involvedObject": regarding,
         "type": "Warning",
         "reason": warning.reason,
-        "message": bounded(warning.message, f". {added}." if (added := remedy(warning.reason)) else ""),
+        "message": bounded(warning.message, ending(warning.reason)),
         "source": {"component": "doorward"},
         "reportingComponent": "doorward.io/doorward",
         "reportingInstance": "doorward",

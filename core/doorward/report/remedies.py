@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["REMEDIES", "SAY_SO_THEMSELVES", "remedy"]
+__all__ = ["REMEDIES", "SAY_SO_THEMSELVES", "ending"]
 
 REMEDIES: Mapping[str, str] = {
     "AnnotationHeldBack": "Correct the value, or have the key allowed by setting passAnnotations (of a cloud: "
@@ -42,6 +42,6 @@ SAY_SO_THEMSELVES = frozenset(
 """Reasons whose messages have the remedy, since it differs from case to case."""
 
 
-def remedy(reason: str) -> str:
-    """The sentence to add; empty where the message says it, and for reasons of others' backends."""
-    return REMEDIES.get(reason, "")
+def ending(reason: str) -> str:
+    """What an Event's message ends with; empty where it says the remedy itself, and for reasons of others' backends."""
+    return f". {REMEDIES[reason]}." if reason in REMEDIES else ""

@@ -13,6 +13,7 @@ from doorward.model.action import Action
 from doorward.model.door import Door
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.refusal import Refusal
+from doorward.report.remedies import ending
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell
 
@@ -182,5 +183,7 @@ async def _patient(cluster: Cluster, engine: Engine, ref: Ref, noted: _Noted) ->
 
 
 def _told(actions: Sequence[Action]) -> tuple[tuple[str, str], ...]:
+    """What Events say, but for the remedies, which the doctor has better ones for: it knows names and namespaces."""
     bodies = [action.body for action in actions if action.verb == "event" and action.body]
-    return tuple(dict.fromkeys((str(body["reason"]), str(body["message"])) for body in bodies))
+    said = ((str(body["reason"]), str(body["message"])) for body in bodies)
+    return tuple(dict.fromkeys((reason, message.removesuffix(ending(reason))) for reason, message in said))
