@@ -30,6 +30,7 @@ MEMBERS = (
     "plugins/kserve",
     "plugins/loadbalancer",
     "plugins/ome",
+    "plugins/service",
 )
 HOME = "opt/doorward"
 USER = 65532

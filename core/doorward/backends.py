@@ -15,6 +15,7 @@ from doorward.hooks import Read, Watch
 from doorward.model import host_fields
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning
+from doorward.model.hosts import plain_host, plain_prefix
 from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES, SERVICE, JsonObject, Ref, Resource
 from doorward.model.settings import Settings
 from doorward.model.source import Source
@@ -176,6 +177,11 @@ def _default(door: Door, settings: Settings) -> str:
     return "" if door.serverless and not door.virtual_services else settings.default_backend.get(door.mode, "")
 
 
+def _plain(claim: Claim) -> Claim:
+    host, prefix = plain_host(str(claim.host)), plain_prefix(str(claim.prefix))
+    return claim if (host, prefix) == (claim.host, claim.prefix) else Claim(host, prefix, claim.via)
+
+
 class Backends:
     """All backends, and the ``sources`` of doors by their plugins' names: others aren't served.
 
@@ -195,7 +201,10 @@ class Backends:
         pairs = sorted(self.manager.list_name_plugin())
         self.sources = self._find_sources(tuple(dict.fromkeys(sources)))
         """Whose objects become doors, by their kinds."""
-        self.base_kinds = (CONFIG_MAP, *self.sources, SERVICE)
+        self.selecting = {source.resource.kind: source for source in self.sources.values() if source.selected}
+        """The sources of some objects of a kind alone, by that kind: the others of it are no services."""
+        base = (source.resource.kind for source in self.sources.values())
+        self.base_kinds = tuple(dict.fromkeys((CONFIG_MAP, *base, SERVICE)))
         """What has to be listed before anything is decided."""
         pairs = [(name, plugin) for name, plugin in pairs if plugin is not None and not self._is_source(plugin)]
         self.by_name = {name: Backend(self.manager, name, plugin) for name, plugin in pairs}
@@ -213,6 +222,8 @@ class Backends:
         self.resources: dict[str, Resource] = {kind: source.resource for kind, source in self.sources.items()}
         self.resources.update((r.kind, r) for r in CORE_RESOURCES)
         self.resources.update((kind, watch.resource) for kind, watch in self.watches.items())
+        for kind, source in self.selecting.items():
+            self.resources.setdefault(kind, source.resource)
 
     def _is_source(self, plugin: object) -> bool:
         """Whether a plugin has a source, and is no backend."""
@@ -231,10 +242,15 @@ class Backends:
                 raise NoSource(f"no source {name} is installed; there are: {', '.join(installed_sources()) or 'none'}")
             for source in told:
                 kind = source.resource.kind
-                if kind in found:
+                if any(kind == other.resource.kind for other in found.values()):
                     raise ValueError(f"source {name} is of {kind}, as another one is")
-                found[kind] = source
+                found[source.kind] = source
         return found
+
+    def watched_as(self, kind: str) -> str:
+        """The kind that is watched for services of a kind: itself, unless they are the selected ones of another."""
+        source = self.sources.get(kind)
+        return source.resource.kind if source else kind
 
     def _in_hook_order(self, hook: str) -> list[Backend]:
         """Those that implement a hook: pluggy's tryfirst, the others, its trylast; each of these by name."""
@@ -310,14 +326,16 @@ class Backends:
     def claims(self, kind: str, manifest: JsonObject) -> Sequence[Claim]:
         """The hosts that an object of this kind serves; none for kinds that serve no host.
 
-        Facts are kept without their kind; backends are shown whole manifests.
+        Facts are kept without their kind; backends are shown whole manifests.  Hosts and paths come as proxies compare
+        them, however the object spells them: an API server may let capital letters and a final dot through, and a
+        proxy that normalises paths reads ``//`` and ``%61`` as ``/`` and ``a``.
         """
         backend = self.claiming.get(kind)
         if backend is None:
             return ()
         if paths := self.watches[kind].hosts:
-            return [Claim(host, via=(kind,)) for host in host_fields.named(manifest.get("spec"), paths)]
-        return backend.claims(self._whole(kind, manifest))
+            return [_plain(Claim(host, via=(kind,))) for host in host_fields.named(manifest.get("spec"), paths)]
+        return [_plain(claim) for claim in backend.claims(self._whole(kind, manifest))]
 
     def narrow(self, kind: str, manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
         """A merge patch of ``spec`` that leaves these hosts, and what serves inside; None where nothing is left."""

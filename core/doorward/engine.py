@@ -169,7 +169,7 @@ class Engine:
             number=state.number,
             led=state.led,
             configured=state.configured,
-            facts=list(state.facts.all()),
+            facts=list(state.facts.told()),
             tombstones=list(state.facts.tombstones()),
             remembered=state.services.memories(),
             in_flight=state.in_flight.all(),
@@ -254,7 +254,8 @@ class Engine:
     def services(self, kind: str = "") -> list[JsonObject]:
         """Every service that is known, of one kind or of all, trimmed to what matters."""
         kinds = [kind] if kind else list(self.backends.sources)
-        return [fact.object() for each in kinds for fact in self._state.facts.of_kind(each)]
+        found = (fact.object() for each in kinds for fact in self._state.facts.of_kind(each))
+        return [each for each in found if "left" not in each["spec"]]
 
     def service(self, uid: str) -> JsonObject | None:
         """The InferenceService with this UID as it was last seen, trimmed."""
@@ -408,6 +409,8 @@ class Engine:
     def _may_wait(self, ref: Ref) -> bool:
         """Whether a service can wait until every kind is known; one whose door is to be closed can't."""
         service, settings = self._parsed(ref), self._state.settings
+        if service is not None and service.spec.left:
+            return False
         if settings is None:
             return True
         if service is None or settings.namespace_domains:
@@ -563,7 +566,7 @@ class Engine:
     def _scopes(self, namespaces: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         scopes = {}
         for kind, resource in self.backends.resources.items():
-            if kind == EVENT:
+            if kind == EVENT or self.backends.watched_as(kind) != kind:
                 continue
             everywhere = not resource.namespaced or kind in self.backends.external
             scopes[kind] = ("",) if everywhere else (namespaces or ("",))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from doorward.cluster.embedded import Store
 from doorward.model import names
-from doorward.model.reference import SECRET, SECRETS, SERVICE, JsonObject, Ref, Resource, kind_of
+from doorward.model.reference import ENDPOINT_SLICE, SECRET, SECRETS, SERVICE, JsonObject, Ref, Resource, kind_of
 from doorward.model.source import Source
 from doorward.state.transform import transform
 
@@ -38,6 +38,9 @@ class Healthy:
         """Have every component of these services of one source ready, with a Service."""
         known = self._store.list(self._resources[SERVICE]).items
         for service in services:
+            if source.is_of_services:
+                self._have_endpoint(service["metadata"])
+                continue
             shape = service if source.read is None else transform(source.resource.kind, service, source)
             components, brought = _components(shape, source)
             for component in components:
@@ -46,6 +49,23 @@ class Healthy:
                     self._create(wanted)
             status = _ready(service.get("status") or {}, components, brought, source)
             self._write_status(service, status)
+
+    def _have_endpoint(self, service: JsonObject) -> None:
+        """Have a Service lead somewhere."""
+        labels = {"kubernetes.io/service-name": service["name"]}
+        slices = self._store.list(self._resources[ENDPOINT_SLICE], service["namespace"]).items
+        if any(labels.items() <= (each["metadata"].get("labels") or {}).items() for each in slices):
+            return
+        metadata = {"name": f"{service['name']}-simulated", "namespace": service["namespace"], "labels": labels}
+        self._create(
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": metadata,
+                "addressType": "IPv4",
+                "endpoints": [{"addresses": [f"{ADDRESSES}1"], "conditions": {"ready": True}}],
+            }
+        )
 
     def fill(self, secrets: Iterable[Ref]) -> bool:
         """Have each of these Secrets, with a client; False where all were given."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any, Literal, TextIO
 
@@ -12,6 +13,7 @@ import structlog
 from doorward.hooks import Deprecated
 from doorward.model.action import Action
 from doorward.model.event import Applied, Refused
+from doorward.model.quoting import visible
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
@@ -34,7 +36,7 @@ def configure(format: Format = "auto") -> None:
     """Log to standard error; ``auto``: readable on a terminal, JSON elsewhere."""
     terminal = sys.stderr.isatty()
     pretty = format == "pretty" or (format == "auto" and terminal)
-    shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.StackInfoRenderer()]
+    shared: list[Any] = [_visibly, structlog.processors.add_log_level, structlog.processors.StackInfoRenderer()]
     if pretty:
         stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
         processors = [
@@ -71,6 +73,16 @@ def _log_warning(
         message=str(message),
         where=f"{filename}:{lineno}",
     )
+
+
+def _visibly(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What others wrote makes no second line, and nothing that a terminal obeys.  Tracebacks come later, and stay."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = visible(value)
+        elif isinstance(value, list | tuple):
+            event[key] = [visible(each) if isinstance(each, str) else each for each in value]
+    return event
 
 
 class _Output:

@@ -15,10 +15,14 @@ import msgspec
 import orjson
 import yaml
 from doorward.model.reference import JsonObject, Ref, Resource, kind_of
+from doorward.model.source import Source
+from doorward.state.transform import of_many, selected
 
-__all__ = ["Document", "InputError", "read"]
+__all__ = ["Document", "InputError", "is_service", "read"]
 
 STDIN = "-"
+MOST_VALUES = 100_000
+"""Keys and values of a document with every alias written out, unless it is long itself."""
 SUFFIXES = (".yaml", ".yml", ".json")
 ANNOTATIONS_LIMIT = 262_144
 """Bytes of all annotations of an object together (apimachinery, ``TotalAnnotationSizeLimitB``)."""
@@ -43,10 +47,10 @@ class Document(msgspec.Struct, frozen=True):
         return InputError(self.file, self.line, reason)
 
 
-def read(names: Iterable[str], services: Collection[Resource]) -> list[Document]:
+def read(names: Iterable[str], sources: Collection[Source]) -> list[Document]:
     """Every object in these files, folders (their ``.yaml``, ``.yml`` and ``.json`` files) and ``-``, standard input.
 
-    ``services`` are the kinds that doors are for.  Raises InputError for the first thing that is wrong.
+    ``sources`` tell which objects doors are for.  Raises InputError for the first thing that is wrong.
     """
     documents = [document for name in names for file in _files(name) for document in _documents(*file)]
     seen: dict[Ref, Document] = {}
@@ -56,10 +60,17 @@ def read(names: Iterable[str], services: Collection[Resource]) -> list[Document]
         first = seen.setdefault(ref, document)
         if first is not document:
             raise document.error(f"{ref} is there twice; the other one is in {first.file}, line {first.line}")
-    kinds = {resource.kind for resource in services}
-    if not any(kind_of(document.object) in kinds for document in documents):
-        raise _nothing_to_render(names, documents, services)
+    if not any(is_service(document.object, source) for document in documents for source in sources):
+        raise _nothing_to_render(names, documents, [source.resource for source in sources])
     return documents
+
+
+def is_service(obj: JsonObject, source: Source) -> bool:
+    """Whether an object is one that a source makes doors for."""
+    kind = source.resource.kind
+    if kind_of(obj) != kind:
+        return False
+    return source.selected is None or selected(of_many(kind, obj), source, remains=False) is not None
 
 
 def _nothing_to_render(names: Iterable[str], documents: list[Document], services: Collection[Resource]) -> InputError:
@@ -137,6 +148,9 @@ def _parsed(file: str, text: str) -> Iterator[tuple[int, Any]]:
         while loader.check_node():
             node = loader.get_node()
             assert node is not None
+            if (size := _size(node, {})) > max(MOST_VALUES, len(text)):
+                problem = f"its aliases stand for {size} values in all; write out what is meant, in fewer"
+                raise InputError(file, node.start_mark.line + 1, problem)
             yield node.start_mark.line + 1, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -147,6 +161,18 @@ def _parsed(file: str, text: str) -> Iterator[tuple[int, Any]]:
         raise InputError(file, None, " ".join(str(error).split())) from None
     except (ValueError, RecursionError) as error:
         raise InputError(file, None, f"can't be read: {error}") from None
+
+
+def _size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """The values that a node stands for, written out: a few aliases of aliases can be billions.
+
+    Raises RecursionError for one that is within itself.
+    """
+    if node not in known:
+        children = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for child in children for part in (child if isinstance(child, tuple) else (child,)))
+        known[node] = 1 + sum(_size(part, known) for part in parts)
+    return known[node]
 
 
 def _plain(document: Document) -> JsonObject:

@@ -1,7 +1,7 @@
 """What the daemon measures, for Prometheus.
 
 Label values are few, whatever tenants write: they are kinds, plugins, verbs, codes, and reasons of conditions, of which
-no more are told apart than :data:`MOST_REASONS`.
+no more are told apart than :data:`MOST_STATES`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 LAG_EVERY = 1.0
 """Seconds between two measurements of the loop's lag."""
-MOST_REASONS = 100
-"""Reasons that are told apart; whoever may write a status may write any."""
+MOST_STATES = 64
+"""Label values of ``doorward_doors``: whoever may write a status may write any reason, and each is a time series."""
 OTHER = "Other"
-
-_REASON = re.compile(r"[A-Z][A-Za-z]{0,63}")
+_WORD = re.compile(r"[A-Za-z]{0,64}")
 
 
 class Metrics(Listener, Collector):
@@ -54,7 +53,10 @@ class Metrics(Listener, Collector):
         self._shell = shell
         self._journal = journal
         self._conditions: dict[Ref, list[JsonObject]] = {}
-        self._sources = shell.engine.backends.sources
+        backends = shell.engine.backends
+        self._sources = {kind: source for kind, source in backends.sources.items() if not source.selected}
+        self._selected = [source for source in backends.sources.values() if source.selected]
+        """Whose services come and go without an event of their kind: the engine is asked for them."""
         self._events = self._counter("doorward_records", "Records: what changed, what was done.", "type")
         self._actions = self._counter(
             "doorward_actions", "Requests to the API server, by what came of them.", "verb", "outcome"
@@ -122,7 +124,8 @@ class Metrics(Listener, Collector):
     def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
         self._actions.labels(action.verb, type(outcome).__name__).inc()
         self._seconds.labels(action.verb).observe(seconds)
-        if action.verb == "status" and isinstance(outcome, Applied) and outcome.object:
+        told = action.verb == "status" and action.ref.kind in self._sources
+        if told and isinstance(outcome, Applied) and outcome.object:
             self._note(action.ref.kind, outcome.object)
 
     def planned(self, action: Action) -> None:
@@ -136,9 +139,7 @@ class Metrics(Listener, Collector):
 
     def _note(self, kind: str, service: JsonObject) -> None:
         metadata = service["metadata"]
-        conditions = (service.get("status") or {}).get("conditions")
-        known = [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []
-        self._conditions[Ref(kind, metadata.get("namespace", ""), metadata["name"])] = known
+        self._conditions[Ref(kind, metadata.get("namespace", ""), metadata["name"])] = _conditions(service)
 
     # -- what is looked at when somebody asks --------------------------------------------------------------------
 
@@ -202,23 +203,29 @@ class Metrics(Listener, Collector):
         settings = self._shell.engine.settings
         setting = settings.condition_type if settings else "IngressReady"
         states: Tally[tuple[str, str]] = Tally()
-        for ref, conditions in self._conditions.items():
-            type_ = self._sources[ref.kind].condition_type(setting)
+        known = [(self._sources[ref.kind], conditions) for ref, conditions in self._conditions.items()]
+        for source in self._selected:
+            known += [(source, _conditions(each)) for each in self._shell.engine.services(source.kind)]
+        for source, conditions in known:
+            type_ = source.condition_type(setting)
             mine = next((c for c in conditions if c.get("type") in (type_, "doorward.io/DoorReady")), None)
             states[_state(mine)] += 1
-        if len(states) > MOST_REASONS:
-            for state, count in states.most_common()[MOST_REASONS:]:
-                del states[state]
-                states[state[0], OTHER] += count
+        if len(states) > MOST_STATES:
+            for state in sorted(states, key=lambda state: (-states[state], state))[MOST_STATES - 1 :]:
+                states[OTHER, OTHER] += states.pop(state)
         return states
+
+
+def _conditions(service: JsonObject) -> list[JsonObject]:
+    conditions = (service.get("status") or {}).get("conditions")
+    return [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
 
 
 def _state(condition: dict[str, Any] | None) -> tuple[str, str]:
     if condition is None:
         return "None", ""
     status, reason = str(condition.get("status") or ""), str(condition.get("reason") or "")
-    known = status in ("True", "False", "Unknown")
-    return status if known else OTHER, reason if not reason or _REASON.fullmatch(reason) else OTHER
+    return (status if status in ("True", "False", "Unknown") else OTHER), (reason if _WORD.fullmatch(reason) else OTHER)
 
 
 def _expiry(certificate: JsonObject) -> float | None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from doorward.model.quoting import visible
 
 __all__ = ["command"]
 
@@ -59,7 +60,7 @@ def command(
 
     try:
         backends = Backends(sources=installed_sources())
-        documents = manifests.read(file, [source.resource for source in backends.sources.values()])
+        documents = manifests.read(file, backends.sources.values())
         namespace = os.environ.get("POD_NAMESPACE") or "ome"
         rendered = render(documents, backends, settings_namespace=namespace, simulate=simulate)
     except manifests.InputError as error:
@@ -75,4 +76,4 @@ def command(
 
 def _say(what: str, color: str, message: str) -> None:
     typer.secho(f"{what}: ", fg=color, bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
+    typer.echo(visible(message), err=True)

@@ -16,11 +16,12 @@ from doorward.cluster.embedded import BUILT_IN, Store
 from doorward.cluster.protocol import ApiError
 from doorward.engine import SETTINGS_NAME, Engine
 from doorward.model.reference import CONFIG_MAP, EVENT, SECRET, SECRETS, JsonObject, Ref, kind_of
+from doorward.model.source import Source
 from doorward.runtime.offline import Clock, Offline
 from doorward.settings.configuration import parse as parse_settings
 
 from doorward_daemon.healthy import Healthy
-from doorward_daemon.manifests import Document
+from doorward_daemon.manifests import Document, is_service
 from doorward_daemon.served import as_served
 
 __all__ = ["Finding", "Rendered", "render"]
@@ -32,16 +33,13 @@ LONGEST = 60.0
 
 _WAITING = frozenset(
     {
-        "EngineNotReady",
-        "RouterNotReady",
-        "DecoderNotReady",
         "LoadBalancerPending",
         "RouteNotAccepted",
         "WaitingForCollection",
         "Pending",
     }
 )
-"""Reasons that a cluster resolves by itself; every other one is for people."""
+"""Reasons that a cluster resolves by itself, beside those of components; every other one is for people."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -72,7 +70,7 @@ class _World(Offline):
 
     def __init__(self, backends: Backends, settings_namespace: str, now: float) -> None:
         clock = Clock(now)
-        served = [as_served(r) for kind, r in backends.resources.items() if kind not in BUILT_IN]
+        served = [as_served(r) for r in backends.resources.values() if r.kind not in BUILT_IN]
         store = Store(served, clock=clock, collecting=False)
         engine = Engine(backends, settings_namespace=settings_namespace, use_defaults=True)
         super().__init__(engine, store, clock)
@@ -105,6 +103,10 @@ class _World(Offline):
     def of_kind(self, kind: str) -> list[JsonObject]:
         return self.store.list(self.engine.backends.resources[kind]).items
 
+    def services(self, source: Source) -> list[JsonObject]:
+        """What doors are for, of one source."""
+        return [obj for obj in self.of_kind(source.resource.kind) if is_service(obj, source)]
+
     def written(self) -> list[JsonObject]:
         """Everything of a kind that doorward writes."""
         owned = [kind for kind, watch in self.engine.backends.watches.items() if watch.owned != "nothing"]
@@ -134,8 +136,8 @@ def render(
         warnings += _of_settings(document, settings_namespace)
     warnings += _assumed(world, backends, settings_namespace)
     if simulate:
-        for kind, source in backends.sources.items():
-            healthy.deploy(world.of_kind(kind), source)
+        for source in backends.sources.values():
+            healthy.deploy(world.services(source), source)
     world.start()
     _rest(world)
     if simulate and healthy.fill(world.engine.secrets):
@@ -143,9 +145,9 @@ def render(
     while simulate and healthy.answer(world.written()):
         _rest(world)
     labels = [source.label for source in backends.sources.values()]
-    services = _sorted([each for kind in backends.sources for each in world.of_kind(kind)], labels)
+    services = _sorted([each for source in backends.sources.values() for each in world.services(source)], labels)
     setting = world.engine.settings.condition_type if world.engine.settings else "IngressReady"
-    types = {kind: source.condition_type(setting) for kind, source in backends.sources.items()}
+    types = {source.resource.kind: source.condition_type(setting) for source in backends.sources.values()}
     return Rendered(
         objects=_sorted([obj for obj in world.written() if _is_ours(obj)], labels),
         services=services,
@@ -157,10 +159,10 @@ def render(
 
 def _assumed(world: _World, backends: Backends, settings_namespace: str) -> list[Finding]:
     """Settings by which services of other kinds than OME's have doors, where none are given, and a word of that."""
-    kinds = [kind for kind, source in backends.sources.items() if source.controller and world.of_kind(kind)]
-    if not kinds or world.of_kind(CONFIG_MAP):
+    sources = [source for source in backends.sources.values() if source.controller and world.services(source)]
+    if not sources or world.of_kind(CONFIG_MAP):
         return []
-    beside = ", ".join(dict.fromkeys(backends.sources[kind].controller for kind in kinds))
+    beside = ", ".join(dict.fromkeys(source.controller for source in sources))
     metadata = {"name": SETTINGS_NAME, "namespace": settings_namespace}
     data = {"doorward": f"beside: [{beside}]"}
     world.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
@@ -198,7 +200,8 @@ def _refusal(service: JsonObject, condition_type: str) -> Finding | None:
         if metadata.get("deletionTimestamp"):
             return None
         return Finding(name, "Undecided", "no door was decided")
-    if found["status"] == "True" or found.get("reason") in _WAITING:
+    reason = str(found.get("reason") or "")
+    if found["status"] == "True" or reason in _WAITING or reason.endswith("NotReady"):
         return None
     return Finding(name, str(found.get("reason") or found["status"]), str(found.get("message") or ""))
 

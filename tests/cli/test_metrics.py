@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from doorward.cluster.protocol import ApiError
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import JsonObject
 from doorward_daemon.counted import Counted
-from doorward_daemon.metrics import MOST_REASONS, Metrics
+from doorward_daemon.metrics import Metrics
 from doorward_daemon.metrics import version as installed
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -204,18 +204,3 @@ def certificate(name: str, expires: str) -> JsonObject:
         "spec": {"secretName": name},
         "status": {"notAfter": expires},
     }
-
-
-async def test_reasons_are_few_whatever_is_written(measured: Measured) -> None:
-    def condition(status: str, reason: str) -> JsonObject:
-        return {"type": "IngressReady", "status": status, "reason": reason}
-
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    odd = [condition("False", 'x"} 1\nevil'), condition("Maybe", "Fine"), condition("False", "A" * 65)]
-    many = [condition("False", f"R{one}{other}") for one in letters for other in letters]
-    for number, each in enumerate([*odd, *many]):
-        measured.metrics._conditions[Ref(SERVICE, "b", f"s{number}")] = [each]
-    told = measured.labels("doorward_doors")
-    assert MOST_REASONS <= len(told) <= MOST_REASONS + 3
-    assert {each["status"] for each in told} <= {"True", "False", "Unknown", "Other"}
-    assert measured.value("doorward_doors") == len(many) + len(odd) + 1

@@ -16,7 +16,7 @@ from doorward.model.reference import JsonObject
 from doorward.runtime.permissions import backend_rules, cluster_rules
 
 FILE = Path(__file__).parents[2] / "deploy" / "chart" / "files" / "rights.yaml"
-SOURCES = ("ome", "kserve", "kserve_llm")
+SOURCES = ("ome", "kserve", "kserve_llm", "service")
 """Those that come with doorward, as the chart's schema names them."""
 ENGINE = ""
 HEAD = "# Written by python -m tests.deploy.rights, from what the engine, its backends and its sources declare.\n"

@@ -84,7 +84,7 @@ def test_the_default_is_what_is_applied_without_helm(chart: Chart) -> None:
 
 def test_the_rights_are_what_the_engine_its_backends_and_its_sources_declare(chart: Chart) -> None:
     assert rights.FILE.read_text() == rights.text(), "run: python -m tests.deploy.rights"
-    for sources in (["ome"], ["kserve_llm"], ["ome", "kserve", "kserve_llm"]):
+    for sources in (["ome"], ["kserve_llm"], ["service"], ["ome", "kserve", "kserve_llm", "service"]):
         objects = chart.objects({"sources": sources})
         (role,) = (each for each in objects if each["kind"] == "ClusterRole")
         assert allowed(role["rules"]) == allowed(cluster_rules(Backends(sources=sources)))

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import tracemalloc
 from time import process_time
+from unittest import mock
 
 import pytest
+from doorward.cluster.embedded import Store
 from doorward.model.template import TooLong, compile
+from doorward.settings.configuration import parse
+from doorward_daemon import manifests
+from doorward_istio import claimed
 
 from tests.engine.scenes import HTTP_ROUTE, INGRESS, Scene, opened, service
 from tests.engine.stage import settings
@@ -117,7 +122,96 @@ def test_a_message_has_at_most_1024_bytes_whoever_wrote_it() -> None:
     assert quiet.writes == []
 
 
+@pytest.mark.parametrize(
+    "value", ["x" * 1_000_000, "," * 1_000_000, "{{" * 500_000, "9" * 1_000_000, "a." * 500_000, " " * 1_000_000]
+)
+@pytest.mark.parametrize("key", [TEMPLATE, DOMAIN, MORE, PATH, SCHEME, "ome.io/ingress-class", "doorward.io/auth"])
+def test_a_megabyte_in_an_annotation_is_decided_as_often_as_a_byte(
+    key: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No API server takes it; a journal, or a server that checks nothing, may hold it."""
+    monkeypatch.setattr(Store, "_admit", lambda *_: None)
+    scene = opened()
+    watched = scene.since()
+    scene.edit(annotations={key: value})
+    assert watched.decided <= 3
+    assert all(len(message.encode()) <= 1024 for message in said(scene))
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        "(a|a.|.)" * 40 + "z",
+        "(.|..){0,60}z",
+        ".{0,99}" * 8 + "z",
+        "(a?)" * 9 + "z",
+        "a|" * 500 + "z",
+    ],
+    ids=lambda regex: regex[:12],
+)
+def test_an_expression_that_takes_for_ever_to_try_is_never_tried(regex: str) -> None:
+    """It stands in a VirtualService of a tenant's, and Istio's own engine takes it."""
+    stranger = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "theirs", "namespace": "b"},
+        "spec": {
+            "hosts": ["a" * 60 + ".b"],
+            "gateways": ["x/y"],
+            "http": [{"match": [{"authority": {"regex": regex}}], "route": [{"destination": {"host": "x"}}]}],
+        },
+    }
+    with mock.patch("doorward_istio.claimed.re.fullmatch", side_effect=AssertionError("it is tried")):
+        (claim,) = claimed.claims(stranger) or ()
+    assert claim.via == ("x/y",)
+
+
+# -- the administrator's files ---------------------------------------------------------------------------------------
+
+
+def test_aliases_of_aliases_are_refused_before_they_are_written_out() -> None:
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    text = "\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x]", *levels])
+    with pytest.raises(manifests.InputError, match="its aliases stand for"):
+        list(manifests._documents("a.yaml", text))
+    merged = "\n".join(
+        ["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 12))]
+    )
+    with pytest.raises(manifests.InputError, match="its aliases stand for"):
+        list(manifests._documents("a.yaml", merged))
+    with pytest.raises(manifests.InputError):
+        list(manifests._documents("a.yaml", "a: &a [*a]"))
+
+
+def test_a_few_aliases_are_what_they_stand_for() -> None:
+    text = "{apiVersion: v1, kind: X, metadata: {name: a, labels: &l {x: y}, annotations: *l}}"
+    (document,) = manifests._documents("a.yaml", text)
+    assert document.object["metadata"]["annotations"] == {"x": "y"}
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("ingress", "{" + ", ".join(f'"k{n}": 1' for n in range(5000)) + "}"),
+        ("ingress", "{" + ", ".join(f'"k{n % 2500}": 1' for n in range(5000)) + "}"),
+        ("ingress", '{"additionalIngressDomains": [' + ", ".join(f'"b_{n}"' for n in range(5000)) + "]}"),
+        ("doorward", "namespaceDomains: {" + ", ".join(f"n{n}: [1]" for n in range(5000)) + "}"),
+    ],
+)
+def test_of_much_that_is_odd_in_settings_the_beginning_is_named(key: str, text: str) -> None:
+    parsed = parse({key: text})
+    assert 1 < len(parsed.problems) + len(parsed.warnings) <= 130
+
+
 # -- additional domains ----------------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_domains_are_decided_once() -> None:
+    scene = opened()
+    watched = scene.since()
+    scene.edit(annotations={MORE: ",".join(f"d{number}.test" for number in range(10_000))})
+    assert watched.decided <= 3
+    assert len(scene.get(INGRESS, "a", "m")["spec"]["rules"]) == 65
 
 
 def test_many_invalid_domains_are_one_warning_with_their_count_and_the_first_few() -> None:

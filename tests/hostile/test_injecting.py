@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from typing import Any
 
 import pytest
+from doorward.model import credentials
+from doorward.model.door import GuardKind
 from doorward.model.reference import JsonObject
 from doorward_k8s_ingress.controllers import ISSUERS, of_class
 from doorward_loadbalancer.clouds import PASSED, PREFIXES
@@ -330,6 +334,19 @@ def test_gkes_class_is_kept_by_its_annotation_through_edits_and_changes() -> Non
     (left,) = [o for o in scene.objects() if o["kind"] == "Ingress"]
     assert left["metadata"]["annotations"]["kubernetes.io/ingress.class"] == "gce"
     assert "ingressClassName" not in left["spec"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a\r\nX-Admin: yes", "a\nb", "a b", "a\x00", "a\t", "\u00e4", "", "a" * 300, "a\x85b"]
+)
+@pytest.mark.parametrize("kind", ["api-key", "basic"])
+def test_a_name_that_would_end_a_header_is_no_client(kind: GuardKind, name: str) -> None:
+    """It would travel to the component in a header."""
+    line = f"{name}:$2b$04${'.' * 53}"
+    data = {name: b64encode(b"key").decode()} if kind == "api-key" else {"auth": b64encode(line.encode()).decode()}
+    found = credentials.clients(kind, {"metadata": {"name": "keys"}, "type": "Opaque", "data": data})
+    assert all(re.fullmatch("[!-~]{1,253}", client) for client in found)
+    assert name not in found
 
 
 @pytest.mark.parametrize(

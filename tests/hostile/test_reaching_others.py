@@ -6,7 +6,7 @@ import pytest
 from doorward.model.names import mark
 from doorward.model.reference import SERVICE, JsonObject
 
-from tests.engine.scenes import INGRESS, RAW, SERVICES, Scene, opened, service
+from tests.engine.scenes import INGRESS, OWNER, RAW, SERVICES, Scene, opened, service
 from tests.engine.stage import component_service, inference_service, settings
 
 VICTIM = "kubernetes-dashboard.kube-system.svc.cluster.local"
@@ -193,6 +193,53 @@ def test_such_an_ingress_that_stands_is_closed_at_once() -> None:
     lead_astray(scene, "m")
     assert "Ingress/m" not in scene.ours()
     assert scene.verdict() == ("False", "ComponentIsExternal")
+
+
+# -- pods that labels select -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {},
+        {"ome.io/disable-ingress": "true", "ome.io/service-type": "LoadBalancer"},
+        {"ome.io/service-type": "NodePort"},
+    ],
+)
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"app": "victim"},
+        {"ome.io/inferenceservice": "victim", "component": "engine"},
+        {"ome.io/inferenceservice": "m", "component": "decoder"},
+        {"component": "router", "ome.io/inferenceservice": "victim", "app": "victim"},
+        {},
+    ],
+)
+def test_a_selector_that_names_others_pods_selects_none_by_a_door(
+    annotations: dict[str, str], selector: dict[str, str]
+) -> None:
+    """What a component's Service selects is its owner's; one of doorward's asks for the door's own pods as well."""
+    asks = service(raw=True, annotations=annotations)
+    asks[1]["spec"]["selector"] = selector
+    scene = Scene(settings(), *asks, *service("victim", raw=True))
+    ours = [o for o in scene.objects() if o["kind"] == "Service" and OWNER in (o["metadata"].get("annotations") or {})]
+    mine = [o for o in ours if o["metadata"]["labels"]["ome.io/inferenceservice"] == "m"]
+    assert mine
+    for made in mine:
+        selects = made["spec"]["selector"]
+        assert (selects["ome.io/inferenceservice"], selects["component"]) == ("m", "engine")
+
+
+@pytest.mark.parametrize("label", ["ome.io/inferenceservice", "component", "app.kubernetes.io/managed-by"])
+def test_labels_of_a_service_change_none_that_doorward_goes_by(label: str) -> None:
+    plain, odd = (
+        Scene(settings(), *service(raw=True, labels=labels)) for labels in ({}, {label: "victim", "app": "victim"})
+    )
+    for kind in (SERVICE, INGRESS):
+        one, other = (scene.get(kind, "a", "m") for scene in (plain, odd))
+        assert one["metadata"].get("labels") == other["metadata"].get("labels")
+        assert one["spec"].get("selector") == other["spec"].get("selector")
 
 
 # -- URLs that components tell ---------------------------------------------------------------------------------------

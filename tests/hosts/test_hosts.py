@@ -79,7 +79,9 @@ def test_names_below_the_clusters_domain_and_short_forms_of_them_are_inside(name
     assert is_in_cluster(name, "cluster.local") is inside
 
 
-@pytest.mark.parametrize("path", ["/a", "/models/m/a", "/a/", "/a.b/~c-d_e", "/%41", "/a/.well-known", "/$x(1)+"])
+@pytest.mark.parametrize(
+    "path", ["/a", "/models/m/a", "/a/", "/a.b/~c-d_e", "/a%20b%C3%BC", "/a/.well-known", "/$x(1)+"]
+)
 def test_an_absolute_path_is_a_path(path: str) -> None:
     assert path_problem(path) is None
 
@@ -107,6 +109,18 @@ def test_an_absolute_path_is_a_path(path: str) -> None:
         ("/%2e%2e/b", "encoded"),
         ("/a/./b", "segment '.'"),
         ("/a/.", "segment '.'"),
+        ("/a;b", "';'"),
+        ("/a/..;/b", ".."),
+        ("/%41", "write 'A'"),
+        ("/a%7Eb", "'~'"),
+        ("/a%3Bb", "write ';'"),
+        ("/a%252eb", "means more"),
+        ("/a%5cb", "means more"),
+        ("/a%3fb", "means more"),
+        ("/a%00", "means more"),
+        ("/a%0Ab", "means more"),
+        ("/a%7f", "means more"),
+        ("/%c3%bc", "write that"),
         ("/" + "a" * 1024, "1025"),
     ],
 )

@@ -23,6 +23,7 @@ SOURCES = {
         "kserve": "doorward_kserve.inference_service",
         "kserve_llm": "doorward_kserve.llm_inference_service",
     },
+    "service": {"service": "doorward_service"},
 }
 """The entry points of each distribution with sources."""
 PACKAGES = {

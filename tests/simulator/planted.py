@@ -73,6 +73,8 @@ NOTICED_BY: dict[str, int | str] = {
     "names_inside_the_cluster_are_hosts": 71,
     "an_object_counts_wherever_it_is": 34,
     "squatters_are_waited_for": 19,
+    "a_label_that_goes_looks_like_a_deletion": "a-label-is-taken-off",
+    "what_comes_after_its_label_went_is_overlooked": "a-label-goes-while-its-door-is-being-opened",
 }
 """A seed that notices, or a scenario (of ``scenarios/``) where none of the first does: it is tried first."""
 
@@ -378,6 +380,20 @@ def an_object_counts_wherever_it_is(patch: pytest.MonkeyPatch) -> None:
         return [fact for fact in facts.all() if fact.owner == uid and fact.ref.kind != "InferenceService.ome.io"]
 
     wrap(patch, Facts, "owned_by", owned_by)
+
+
+@planted
+def a_label_that_goes_looks_like_a_deletion(patch: pytest.MonkeyPatch) -> None:
+    def selected(do: Any, *arguments: Any, **more: Any) -> Any:
+        found = do(*arguments, **more)
+        return None if found and found["spec"].get("left") else found
+
+    wrap(patch, states, "selected", selected)
+
+
+@planted
+def what_comes_after_its_label_went_is_overlooked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(State, "_look_at_owners", lambda *_: None)
 
 
 @planted

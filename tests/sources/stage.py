@@ -99,3 +99,41 @@ def ome(name: str = "m", namespace: str = "a", **annotations: str) -> list[JsonO
     notes = {"ome.io/deployment-mode": "RawDeployment", **annotations}
     service = inference_service(name, namespace, annotations=notes, ready=("engine",))
     return [service, component_service(name, "engine", namespace)]
+
+
+def labelled(
+    name: str = "m",
+    namespace: str = "a",
+    *,
+    labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
+    ports: list[JsonObject] | None = None,
+) -> JsonObject:
+    """A plain Service that asks for a door."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {"doorward.io/door": "true"} if labels is None else labels,
+            "annotations": annotations or {},
+        },
+        "spec": {"selector": {"app": name}, "ports": ports or [{"name": "http", "port": 80, "targetPort": 8080}]},
+    }
+
+
+def slice_of(name: str = "m", namespace: str = "a", *, ready: bool = True) -> JsonObject:
+    """The EndpointSlice of a Service with one endpoint."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{name}-x",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": name},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.0.0.9"], "conditions": {"ready": ready}}],
+        "ports": [{"name": "http", "port": 8080}],
+    }

@@ -115,7 +115,7 @@ def test_a_source_is_no_backend() -> None:
 def test_only_the_sources_that_are_named_are_served() -> None:
     assert list(Backends().sources) == ["InferenceService.ome.io"]
     assert list(Backends(sources=["kserve"]).sources) == ["InferenceService.serving.kserve.io"]
-    assert installed_sources() == ("ome", "kserve", "kserve_llm")
+    assert installed_sources() == ("ome", "kserve", "kserve_llm", "service")
 
 
 def test_a_source_that_is_not_there_is_named_with_those_that_are() -> None:

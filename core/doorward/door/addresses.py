@@ -142,7 +142,9 @@ def _problem(host: str, *, settings: Settings, reader: Reader, own: Collection[s
 
 
 def door_service(service: InferenceService, settings: Settings) -> str:
-    """DOOR: the name of the in-cluster Service."""
+    """DOOR: the name of the in-cluster Service; a Service that is a service itself is that as well."""
+    if service.source.is_of_services:
+        return service.name
     return service_name(settings.door_service, service.namespace, service.name)
 
 

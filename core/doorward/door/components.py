@@ -74,20 +74,22 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     metadata: OwnedMetadata
     spec: ServiceSpec = ServiceSpec()
 
-    @property
-    def port(self) -> Port:
-        """The port named ``http``, else the first."""
-        return next((p for p in self.spec.ports if p.name == "http"), self.spec.ports[0] if self.spec.ports else Port())
+    def port(self, number: int = 0) -> Port:
+        """The port of this number, where it has one; else the one named ``http``, else the first."""
+        ports = self.spec.ports
+        named = (p for p in ports if p.name == "http")
+        return next((p for p in ports if p.port == number), next(named, ports[0] if ports else Port()))
 
-    @property
-    def grpc_port(self) -> Port | None:
+    def grpc_port(self, beside: Port) -> Port | None:
         """The first port beside that one which speaks gRPC; HTTP/2 will do, as for KServe."""
-        beside = (p for p in self.spec.ports if p is not self.port)
-        return next((p for p in beside if protocol_of(p.told_name, p.app_protocol)), None)
+        others = (p for p in self.spec.ports if p is not beside)
+        return next((p for p in others if protocol_of(p.told_name, p.app_protocol)), None)
 
     def tied_to(self, service: InferenceService) -> bool:
-        """Labelled as this service's, or owned by it."""
+        """Labelled as this service's, or owned by it, or the service itself."""
         if self.metadata.labels.get(service.source.label) == service.label:
+            return True
+        if self.metadata.uid == service.metadata.uid:
             return True
         return any(owner.get("uid") == service.metadata.uid for owner in self.metadata.ownerReferences)
 
@@ -184,13 +186,19 @@ def component_service(service: InferenceService, component: str) -> str:
     return names.service_name(f"{service.name}-{service.called(component)}", service.namespace, service.name)
 
 
+def port_of(service: InferenceService, component: str, known: Service) -> Port:
+    """The port of a component's Service that requests go to."""
+    spec = service.component(component)
+    return known.port(spec.port if spec else 0)
+
+
 def target(service: InferenceService, component: str, known: Service | None, settings: Settings) -> Target:
     """Where requests for a component go; port 80 to 8080 before its Service is known."""
     spec = service.component(component)
     timeout = spec.timeoutSeconds if spec and spec.timeoutSeconds else settings.request_timeout_seconds
     if known is None:
         return Target(component=component, service=component_service(service, component), timeout=timeout)
-    port = known.port
+    port = port_of(service, component, known)
     return Target(
         component=component,
         service=known.metadata.name,
@@ -200,7 +208,7 @@ def target(service: InferenceService, component: str, known: Service | None, set
         timeout=timeout,
         port_name=port.told_name,
         app_protocol=port.app_protocol,
-        grpc=_grpc(known) if wants_grpc(service, settings) else None,
+        grpc=_grpc(known, port) if wants_grpc(service, settings) else None,
     )
 
 
@@ -210,8 +218,8 @@ def wants_grpc(service: InferenceService, settings: Settings) -> bool:
     return settings.grpc if own is None else own
 
 
-def _grpc(known: Service) -> GRPCPort | None:
-    if (port := known.grpc_port) is None or port.port == known.port.port:
+def _grpc(known: Service, beside: Port) -> GRPCPort | None:
+    if (port := known.grpc_port(beside)) is None or port.port == beside.port:
         return None
     name = port.told_name if protocol_of(port.told_name, "") else "grpc"
     return GRPCPort(port=port.port, target_port=port.target, name=name, app_protocol=port.app_protocol)

@@ -32,7 +32,7 @@ def exposure_of(service: InferenceService, settings: Settings, hostless: Collect
     for key in VISIBILITY:
         if labels.get(key) == "cluster-local":
             return "cluster-local"
-    if opened_by_another(service, settings):
+    if service.spec.left or opened_by_another(service, settings):
         return "disabled"
     if not service_type(service):
         if ingress_is_off(service, settings):

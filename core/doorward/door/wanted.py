@@ -105,7 +105,7 @@ def wanted(
             _refuse_external(service, target, reader)
     if service.source.speaks_tls:
         for name, known in found.items():
-            if known and known.port.speaks_tls:
+            if known and components.port_of(service, name, known).speaks_tls:
                 raise components.speaks_tls(service.namespace, known.metadata.name, service.called(name))
     entry, routed_now, waiting = routed_to(service, settings, reader, kinds, targets, serverless, stands, _routed(ours))
     virtual_services = not flag_of(service, DISABLE_VIRTUAL_SERVICE, settings.disable_istio_virtual_host)
@@ -214,8 +214,10 @@ def _in_cluster(
     if fact.owner and fact.owner != door.uid:
         former = known.metadata.labels.get(service.source.label) == service.label
         return ("ours", url) if former else ("conflict", own)
+    if service.source.is_of_services:
+        return "tied", own
     if known.tied_to(service):
-        return "tied", url + _port(known.port.port)
+        return "tied", url + _port(known.port().port)
     return "conflict", own
 
 

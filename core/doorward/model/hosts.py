@@ -19,6 +19,8 @@ __all__ = [
     "is_in_cluster",
     "overlaps",
     "path_problem",
+    "plain_host",
+    "plain_prefix",
     "segment_prefix",
     "service_of",
 ]
@@ -32,6 +34,9 @@ _DOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
 _IPV4 = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _STRANGER = re.compile(r"[^-a-z0-9.]")
 _PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*")
+_ESCAPED = re.compile(r"%([0-9a-fA-F]{2})")
+_NEEDS_NO_ESCAPE = re.compile(r"[-A-Za-z0-9/._~!$&'()*+,;=:@]")
+_MEANS_MORE = re.compile(r"[%\\?#\x00-\x1f\x7f]")
 
 
 def host_problem(host: str) -> str | None:
@@ -57,7 +62,7 @@ def _name_problem(name: str, labels: int) -> str | None:
         return "is empty"
     if len(name) > LONGEST_HOST:
         return f"has {len(name)} characters; a host name has at most {LONGEST_HOST}"
-    if any(character.isupper() for character in name):
+    if name != name.lower():
         return "has capital letters; a host name is written in lower case"
     if stranger := _STRANGER.search(name):
         return f"has {stranger[0]!r}; a host name has letters, digits, '-' and '.' only"
@@ -103,8 +108,9 @@ def path_problem(path: str) -> str | None:
     """Why ``path`` can't be a door's prefix: None for an absolute path that every proxy reads alike.
 
     One trailing ``/`` is fine, and :func:`clean_path` drops it.  The characters are those of RFC 3986's ``pchar``, as
-    in Gateway API's HTTPPathMatch; what a proxy may normalise away (dots and slashes, written plainly or as ``%2e``
-    and ``%2f``) is refused, since such a path could lead out of the prefix.
+    in Gateway API's HTTPPathMatch.  What a proxy may normalise away is refused, since such a path could lead out of the
+    prefix, or be another's prefix: dots and slashes, written plainly or as ``%2e`` and ``%2f``; ``;``, behind which
+    some proxies cut a segment off; and every way to write a path but one, so that no two prefixes mean the same.
     """
     if not path.startswith("/"):
         return "doesn't start with '/'"
@@ -127,12 +133,55 @@ def path_problem(path: str) -> str | None:
         return "has an encoded '/' or '.' (%2f, %2e)"
     if "/./" in path or path.endswith("/."):
         return "has a segment '.'"
+    if ";" in path:
+        return "has ';', behind which some proxies cut a segment off"
+    return _escape_problem(path)
+
+
+def _escape_problem(path: str) -> str | None:
+    for code in _ESCAPED.findall(path):
+        character = chr(int(code, 16))
+        if _NEEDS_NO_ESCAPE.fullmatch(character):
+            return f"has %{code}, which some proxies read as {character!r} and others don't; write {character!r}"
+        if _MEANS_MORE.fullmatch(character):
+            return f"has %{code}, which means more to some proxies than to others"
+        if code != code.upper():
+            return f"has %{code}, which is the same as %{code.upper()}; write that"
     return None
 
 
 def clean_path(path: str) -> str:
     """``path`` without a trailing ``/``."""
     return path.removesuffix("/")
+
+
+def plain_host(host: str) -> str:
+    """The host that somebody's object names, as proxies compare hosts: in lower case, without a final dot."""
+    return host.lower().rstrip(".")
+
+
+def plain_prefix(prefix: str) -> str:
+    """The path prefix that somebody's object names, as a proxy that normalises paths may read it.
+
+    Characters that need no escape are written out (RFC 3986, section 6.2.2), slashes that follow each other are one,
+    segments ``.`` and ``..`` are followed.
+    """
+    if "%" in prefix:
+        prefix = _ESCAPED.sub(lambda code: _unescaped(code[0]), prefix)
+    if "//" not in prefix and "/." not in prefix:
+        return prefix
+    segments: list[str] = []
+    for segment in prefix.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "/" + "/".join(segments)
+
+
+def _unescaped(code: str) -> str:
+    character = chr(int(code[1:], 16))
+    return character if _NEEDS_NO_ESCAPE.fullmatch(character) else code.upper()
 
 
 def segment_prefix(prefix: str, path: str) -> bool:

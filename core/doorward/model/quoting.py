@@ -1,8 +1,11 @@
-"""How others' values are quoted in what people read: a value may be as large as an annotation, a message may not."""
+"""How others' values are quoted in what people read: a value may be as large as an annotation, a message may not.
+
+Nor may it hold what a terminal obeys, what hides or turns around its neighbours, or what looks like another line.
+"""
 
 from __future__ import annotations
 
-__all__ = ["LONGEST_MESSAGE", "bounded", "quoted", "short"]
+__all__ = ["LONGEST_MESSAGE", "bounded", "quoted", "short", "visible"]
 
 LONGEST_MESSAGE = 1024
 """Bytes of a condition's or an Event's message; the API server refuses longer Events."""
@@ -20,9 +23,20 @@ def quoted(value: object) -> str:
     return repr(short(value))
 
 
+def visible(text: str) -> str:
+    """``text`` with escapes for what can't be seen: control characters, ends of lines, marks of direction.
+
+    Source: what Python's ``str.isprintable`` says of Unicode's categories Other and Separator.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def bounded(message: str, end: str = "") -> str:
-    """``message`` and ``end``, which stays whole, with at most 1,024 bytes in UTF-8."""
+    """``message`` and ``end``, which stays whole, with at most 1,024 bytes in UTF-8, all of them visible."""
     room = LONGEST_MESSAGE - len(end.encode())
+    message = visible(message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "…")
     if len(message) * 4 <= room or len(data := message.encode("utf-8", "replace")) <= room:
         return message + end
     return data[: room - len("…".encode())].decode("utf-8", "ignore") + "…" + end

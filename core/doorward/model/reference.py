@@ -46,7 +46,8 @@ class Ref(NamedTuple):
     """One object: its kind, its ``namespace`` (empty for cluster-scoped kinds) and its ``name``.
 
     ``kind`` is ``Kind`` for the core group and ``Kind.group`` for all others (``VirtualService.networking.istio.io``),
-    so that Knative's Service and the core's never meet.
+    so that Knative's Service and the core's never meet.  With ``#selected`` behind it, it is the same object as one of
+    those that a source selects.
     """
 
     kind: str
@@ -55,7 +56,7 @@ class Ref(NamedTuple):
 
     def __str__(self) -> str:
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind.partition('.')[0]} {where}"
+        return f"{self.kind.partition('#')[0].partition('.')[0]} {where}"
 
 
 class Resource(msgspec.Struct, frozen=True):

@@ -8,10 +8,12 @@ from functools import cached_property
 
 import msgspec
 
-from doorward.model.reference import JsonObject, Resource
+from doorward.model.reference import SERVICE, JsonObject, Resource
 
 __all__ = ["Part", "Source"]
 
+SELECTED = "#selected"
+"""What the engine calls the selected objects of a kind, behind the kind's own name."""
 PREFIX = "ome.io/"
 """What annotations begin with inside the engine, whatever a kind has in its place (docs/sources.md, Sources)."""
 _ANNOTATIONS = (
@@ -48,6 +50,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     resource: Resource
     """The kind; owner references have the version that is served."""
+    selected: Callable[[JsonObject], bool] | None = None
+    """Which objects of a kind become doors, where only some do, such as Services that bear a label (pure, and for
+    hostile input).  All of the kind are watched, so that one which isn't selected any more is told from one that is
+    gone: its door is closed at once, and everything that was written for it is deleted.  Such a kind needs a
+    ``condition`` of its own.  None: all of the kind are selected."""
     parts: Mapping[str, Part]
     """By ``engine``, ``router`` and ``decoder``."""
     label: str
@@ -62,8 +69,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     ``spec``
         ``engine``, ``router``, ``decoder``: each an object where the component exists, with ``minReplicas``,
-        ``timeoutSeconds`` and ``worker`` where that is told, and ``service``, the name of its Service, where that isn't
-        ``NAME-CALLED``.
+        ``timeoutSeconds`` and ``worker`` where that is told, ``service``, the name of its Service, where that isn't
+        ``NAME-CALLED``, and ``port``, the number of that Service's port, where it isn't the one named ``http``, nor the
+        first.
     ``components``
         By the same names, ``url`` and ``address.url`` as the object's status has them.
     ``annotations``
@@ -82,9 +90,22 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     condition: str = ""
     """The condition to report in, for kinds whose own controller writes IngressReady and the URLs; empty: as setting
     ``conditionType`` says."""
+    annotated_status: bool = True
+    """Whether the kind's status may have annotations, where the hosts that were written for a door are kept; without,
+    they are kept in the message of condition ``doorward.io/Hosts``."""
     controller: str = ""
     """Who opens doors for objects of this kind by itself, unless that is switched off: nothing is opened until setting
     ``beside`` names it."""
+
+    @property
+    def kind(self) -> str:
+        """What the engine calls services of this source: the kind, or the selected ones of it."""
+        return self.resource.kind + SELECTED if self.selected else self.resource.kind
+
+    @property
+    def is_of_services(self) -> bool:
+        """Whether its objects are Services themselves: each is its own component, and its own door inside."""
+        return self.resource.kind == SERVICE
 
     @cached_property
     def _own(self) -> Mapping[str, str]:

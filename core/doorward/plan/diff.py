@@ -158,16 +158,22 @@ def _name_is_taken(s: Situation, aim: Aim, desired: Desired, fact: Fact, plan: P
     plan.applied = False
     uid = s.fact.uid
     former = fact.owner and fact.owner != uid and not desired.watch.external  # which nobody collects
-    if (
-        former
-        and (fact.deleting or is_garbage(fact, s.sources.values()))
-        and fact.object()["metadata"].get("labels", {}).get(s.service.source.label) == s.service.label
-    ):
+    if former and (fact.deleting or is_garbage(fact, s.sources.values())) and _bears_our_name(s, fact):
         plan.under_way = True
         kind = s.service.source.resource.name
         plan.collecting.append(f"{fact.ref} belongs to an {kind} of this name that was deleted")
     elif aim.adopt and desired.watch.adoptable and not fact.owner and fact.controller == uid:
-        plan.add(patch_of(fact, {"metadata": {"annotations": {OWNER: uid}}}, OPEN, "adopted from OME's ingress"))
+        plan.add(patch_of(fact, {"metadata": {"annotations": {OWNER: uid}}}, OPEN, "adopted: its service controls it"))
     else:
         whose = owner_of(fact)
         plan.conflicts.append(f"{fact.ref}, {whose}, has the name that this door needs; rename or delete it")
+
+
+def _bears_our_name(s: Situation, fact: Fact) -> bool:
+    """Whether an object is of a service of this name, which a label doesn't tell: it holds a name that is cut.
+
+    What a service of another name has stays as long as that one does.
+    """
+    metadata = fact.object()["metadata"]
+    labelled = metadata.get("labels", {}).get(s.service.source.label) == s.service.label
+    return labelled and all(each.get("name") == s.service.name for each in metadata.get("ownerReferences", ()))

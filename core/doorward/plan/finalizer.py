@@ -16,8 +16,9 @@ from doorward.plan.plan import Plan, Situation
 from doorward.plan.write import patch_of
 from doorward.state.inference_service import InferenceService
 from doorward.state.kinds import Kinds
+from doorward.state.transform import FINALIZER
 
-PREFIX = "external.doorward.io/"
+PREFIX = FINALIZER
 FIELD = "metadata.finalizers"
 
 

@@ -16,7 +16,8 @@
 A refusal anywhere on the way holds what stands (plan/held.py).  Closing is never held (plan/closing.py).
 
 ``reconciler.py`` tells which way a service goes; ``opening.py`` is the picture; ``holding.py`` keeps a door that can't
-be as asked; ``finalizing.py`` clears up after a service that is deleted; ``case.py`` is what they work on.
+be as asked; ``finalizing.py`` clears up after a service that is deleted, ``leaving.py`` after an object that is no
+service any more; ``case.py`` is what they work on.
 """
 
 from doorward.reconcile.case import Decision

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from doorward.backends import BackendError, Backends
+from doorward.door.belonging import refuse_part
 from doorward.door.components import external_name, is_external
 from doorward.hosts.losses import claims_of
 from doorward.hosts.ownership import Ownership
@@ -133,6 +134,8 @@ class Case:
             theirs = any(fact.is_of(other.uid) for fact in self._facts.owned_by(other.uid, mine.namespace))
             if bool(self.ours) != theirs:
                 loses = theirs
+            elif refuse_part(other.ref, self.backends.sources, self.reader):
+                loses = False
             else:
                 loses = (created_at(other), kind) < (created_at(self.fact), mine.kind)
             if loses:

@@ -1,4 +1,4 @@
-"""Which way a service goes: it is opened, held or finalized."""
+"""Which way a service goes: it is opened, held, finalized or left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Collection
 
 from doorward.backends import BackendError, Backends
+from doorward.door.belonging import refuse_part
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import Unguarded, secret_of
 from doorward.model.action import CLOSE
@@ -18,6 +19,7 @@ from doorward.plan.write import Write
 from doorward.reconcile.case import Case, Decision
 from doorward.reconcile.finalizing import finalize
 from doorward.reconcile.holding import hold_door, led_astray, refuse
+from doorward.reconcile.leaving import is_left, leave
 from doorward.reconcile.opening import open_door, open_to_all
 from doorward.report.foreseen import Foreseen
 from doorward.report.status import write_status, written_hosts
@@ -69,7 +71,8 @@ class Reconciler:
         """
         reader = Reader(self.facts)
         decision = Decision(memory=memory, keys=reader.keys)
-        if fact.deleting:
+        left = is_left(fact, self.backends.sources[fact.ref.kind])
+        if fact.deleting and not left:
             decision.affected = self.reservations.want(fact.ref, NOBODY, {})
             if not any(each.startswith(PREFIX) for each in fact.object()["metadata"].get("finalizers", ())):
                 return decision
@@ -81,7 +84,7 @@ class Reconciler:
         if not fact.deleting:
             case.recover(born=born, now_listed=now_listed)
         try:
-            finalize(case) if fact.deleting else _reconcile(case)
+            leave(case) if left else finalize(case) if fact.deleting else _reconcile(case)
         except NotListed as missing:
             decision.waiting_for = missing.kind
         decision.read = tracked.read if tracked else 0
@@ -110,6 +113,9 @@ class Reconciler:
 
 def _reconcile(case: Case) -> None:
     """Open the door, or hold what stands; a door that can't be guarded is tried once more, closed."""
+    if part := refuse_part(case.fact.ref, case.backends.sources, case.reader):
+        leave(case, part)
+        return
     unread: Refusal | None = None
     try:
         service = parse(case.fact, case.source)

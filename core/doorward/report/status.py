@@ -25,7 +25,7 @@ from doorward.state.inference_service import InferenceService
 from doorward.state.memory import Memory, key_of
 from doorward.state.reservations import Reservations
 from doorward.state.status_conflict import DOOR_READY, INGRESS_READY, yielded
-from doorward.state.transform import HOSTS
+from doorward.state.transform import HOSTS, HOSTS_WRITTEN
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,16 +50,16 @@ def status_patch(
         patch["url"] = report.url
     if shared and report.address is not None and "address" not in left and service.status.address.url != report.address:
         patch["address"] = {"url": report.address}
-    if (
-        service.status.annotations.get(HOSTS, "") != hosts
-        and memory.yielded.get("hosts") != service.metadata.generation
-    ):
-        patch["annotations"] = {HOSTS: hosts or None}
+    conditions = service.status.conditions
+    if service.hosts != hosts and memory.yielded.get("hosts") != service.metadata.generation:
+        if service.source.annotated_status:
+            patch["annotations"] = {HOSTS: hosts or None}
+        else:
+            conditions = _with_hosts(conditions, hosts, now)
     told = service.source.words(report.message)
     types = [] if "condition" in left else [setting]
     if left and DOOR_READY not in types:
         types.append(DOOR_READY)
-    conditions = service.status.conditions
     for type_ in types:
         named = report.url if type_ == DOOR_READY or not shared else ""
         message = bounded(": ".join(part for part in (named, told) if part))
@@ -69,6 +69,20 @@ def status_patch(
     if conditions is not service.status.conditions:
         patch["conditions"] = conditions
     return patch
+
+
+def withdrawn(service: InferenceService, setting: str) -> JsonObject:
+    """The merge patch of a status that is to tell of no door any more, empty where it doesn't."""
+    ours = (setting, DOOR_READY, HOSTS_WRITTEN)
+    others = [each for each in service.status.conditions if each.get("type") not in ours]
+    return {"conditions": others} if len(others) < len(service.status.conditions) else {}
+
+
+def _with_hosts(conditions: list[JsonObject], hosts: str, now: float) -> list[JsonObject]:
+    """These conditions, with the claims that we wrote in the message of one; without it where there are none."""
+    if not hosts:
+        return [each for each in conditions if each.get("type") != HOSTS_WRITTEN]
+    return _with(conditions, HOSTS_WRITTEN, Report(status="True", reason="Written"), hosts, now)
 
 
 def _with(conditions: list[JsonObject], type_: str, report: Report, message: str, now: float) -> list[JsonObject]:
@@ -105,6 +119,15 @@ def _merged(conditions: list[JsonObject], wanted: JsonObject) -> list[JsonObject
 def write_status(s: Situation, plan: Plan, report: Report, hosts: str, setting: str) -> None:
     """Plan the write of what is reported, where anything differs and the status may be written now."""
     patch = status_patch(s.service, report, hosts, setting, plan.memory, s.now)
+    _write(s, plan, patch, f"status: {report.status} {report.reason}".strip())
+
+
+def withdraw_status(s: Situation, plan: Plan, setting: str) -> None:
+    """Plan the write of a status that tells of no door any more."""
+    _write(s, plan, withdrawn(s.service, setting), "status: there is no door any more")
+
+
+def _write(s: Situation, plan: Plan, patch: JsonObject, reason: str) -> None:
     if not patch or may_not_write_now(s, s.fact.ref, plan, order=REPORT):
         return
     version = str(s.fact.version)
@@ -112,7 +135,7 @@ def write_status(s: Situation, plan: Plan, report: Report, hosts: str, setting: 
         verb="status",
         ref=s.fact.ref,
         order=REPORT,
-        reason=f"status: {report.status} {report.reason}".strip(),
+        reason=reason,
         uid=s.fact.uid,
         resource_version=version,
         body={"metadata": {"uid": s.fact.uid, "resourceVersion": version}, "status": patch},

@@ -11,9 +11,11 @@ counts, null and an empty string are as good as nothing.  In the overlay, an emp
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -35,6 +37,8 @@ Source: kserve/kserve, IngressConfig in pkg/apis/serving/v1beta1/configmap.go.
 """
 _MODES = {"Knative": "Serverless", "Standard": "RawDeployment"}
 """KServe's newer names of modes (DeploymentModeType in pkg/constants/constants.go)."""
+_MOST_NAMED = 64
+"""Fields that are named one by one where something is odd about many; what a ConfigMap costs has to have a bound."""
 _NEEDING = {"ome_ingress_gateway": ("enable_gateway_api",), "auth_service": ("auth", "auth_required")}
 """Fields that may be missing, each with those that need it."""
 
@@ -112,7 +116,7 @@ class _Reading:
         except (RecursionError, ValueError) as error:
             self.problem(key, "", f"can't be read: {error}", "correct it")
         else:
-            for name in twice:
+            for name in twice[:_MOST_NAMED]:
                 self.warn(key, name, "is there twice, and the last one counts", "keep one of the two")
             return document
         return None
@@ -130,10 +134,14 @@ class _Reading:
         given = {
             _KSERVE.get(name, name) if _KSERVE.get(name) in known else name: value for name, value in given.items()
         }
+        unknown = 0
         for given_name, value in given.items():
             shown = str(given_name)[:80]
             name = given_name if given_name in known else folded.get(shown.lower())
             if name is None:
+                unknown += 1
+                if unknown > _MOST_NAMED:
+                    continue
                 remedy = _did_you_mean(shown, key, prefix, known)
                 self.warn(key, prefix + shown, "isn't a field that doorward knows, and is ignored", remedy)
                 continue
@@ -146,22 +154,29 @@ class _Reading:
             value = _MODES.get(value, value) if field in DEPLOY_FIELDS and isinstance(value, str) else value
             self.values[field] = default if value == "" and isinstance(default, str) else value
             self.origins[field] = key, prefix + name
+        if unknown > _MOST_NAMED:
+            what = f"has {unknown - _MOST_NAMED} more fields that doorward doesn't know, and they are ignored"
+            self.warn(key, prefix.rstrip("."), what, "remove them")
 
     def checked(self) -> Settings | None:
         """The settings, if nothing was or is wrong with them."""
         try:
             settings = Settings.model_validate(self.values, strict=True)
         except ValidationError as error:
-            for each in error.errors(include_url=False):
+            found = error.errors(include_url=False)
+            for each in found[:_MOST_NAMED]:
                 field, *inner = each["loc"]
                 key, name = self.origins.get(str(field)) or self.beside(str(field))
                 reason, remedy = _explained(each["type"], each["msg"], each["input"], each.get("ctx", {}))
                 self.problem(key, name + _within(inner), reason, remedy)
+            if len(found) > _MOST_NAMED:
+                self.problem(key, "", f"{len(found) - _MOST_NAMED} more fields are wrong", "correct those first")
             return None
-        for index, domain in enumerate(settings.additional_ingress_domains):
-            if problem := domain_problem(domain):
-                key, name = self.origins["additional_ingress_domains"]
-                self.warn(key, f"{name}[{index}]", f"{quoted(domain)} {problem}; it is left out", "correct it")
+        domains = enumerate(settings.additional_ingress_domains)
+        wrong = ((index, domain, problem) for index, domain in domains if (problem := domain_problem(domain)))
+        for index, domain, problem in islice(wrong, _MOST_NAMED):
+            key, name = self.origins["additional_ingress_domains"]
+            self.warn(key, f"{name}[{index}]", f"{quoted(domain)} {problem}; it is left out", "correct it")
         return None if self.problems else settings
 
     def beside(self, missing: str) -> tuple[str, str]:
@@ -249,8 +264,7 @@ def _json(text: str, twice: list[str]) -> object:
     def pairs(given: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(given)
         if len(result) < len(given):
-            names = [name for name, _ in given]
-            twice.extend(sorted({name for name in names if names.count(name) > 1}))
+            twice.extend(sorted(name for name, count in Counter(name for name, _ in given).items() if count > 1))
         return result
 
     def constant(name: str) -> NoReturn:

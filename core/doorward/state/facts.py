@@ -117,6 +117,10 @@ class Facts:
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources.keys()
+        self._selected = {source.resource.kind: kind for kind, source in sources.items() if source.selected}
+        """By kinds some of which are services: the kind of these."""
+        self._uids: dict[str, Ref] = {}
+        """The objects of such kinds."""
         self._labels = {source.label: f"Service?{source.label}" for source in sources.values()}
         """The labels of component Services, each with the kind of its look-up."""
         self._facts: dict[str, dict[Ref, Fact]] = {}
@@ -145,6 +149,15 @@ class Facts:
     def all(self) -> Iterator[Fact]:
         for facts in self._facts.values():
             yield from facts.values()
+
+    def told(self) -> Iterator[Fact]:
+        """All but what follows from the others: which of a kind are services."""
+        selected = set(self._selected.values())
+        return (fact for kind, facts in self._facts.items() if kind not in selected for fact in facts.values())
+
+    def of_many(self, uid: str) -> Ref | None:
+        """The object with this UID, of a kind some of which are services; None where there is none."""
+        return self._uids.get(uid)
 
     def tombstones(self) -> Iterator[tuple[Ref, Tombstone]]:
         return iter(self._tombstones.items())
@@ -185,15 +198,18 @@ class Facts:
         if known and known.body == body:
             if version != known.version:
                 self._facts[kind][known.ref] = msgspec.structs.replace(known, version=version)
+                if kind in self._selected and (same := self.get(ref._replace(kind=self._selected[kind]))):
+                    self._facts[same.ref.kind][same.ref] = msgspec.structs.replace(same, version=version)
             return None
         annotations = metadata.get("annotations") or {}
+        owner = str(annotations.get(OWNER, ""))
         fact = Fact(
             known.ref if known else ref,
             uid,
             version,
             body,
             number,
-            str(annotations.get(OWNER, "")),
+            owner if owner != uid else "",  # nothing is its own
             controller_of(metadata),
             "deletionTimestamp" in metadata,
             str(annotations.get(ROUTED, "")),
@@ -237,6 +253,14 @@ class Facts:
         del self._facts[ref.kind][ref]
         return self._changed(known, None)
 
+    def withdraw(self, ref: Ref) -> Change | None:
+        """Know no more of what follows from other facts; it may follow again."""
+        known = self.get(ref)
+        if known is None:
+            return None
+        del self._facts[ref.kind][ref]
+        return self._changed(known, None)
+
     def is_gone(self, ref: Ref, version: int) -> bool:
         """Whether a list that is newer than this version of an object lacks it: it was deleted since."""
         listed = self._listed.get((ref.kind, ref.namespace)) or self._listed.get((ref.kind, ""), 0)
@@ -267,6 +291,11 @@ class Facts:
 
     def _changed(self, before: Fact | None, after: Fact | None) -> Change:
         ref = (after or before).ref  # type: ignore[union-attr]
+        if ref.kind in self._selected:
+            if before:
+                self._uids.pop(before.uid, None)
+            if after:
+                self._uids[after.uid] = ref
         old, new = before.look_up if before else None, after.look_up if after else None
         if old != new:
             _move(self._found, old, new, ref)

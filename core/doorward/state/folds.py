@@ -57,7 +57,7 @@ from doorward.state.facts import Fact, version_of
 from doorward.state.memory import FORGOTTEN, BackOff, key_of
 from doorward.state.packing import unpack
 from doorward.state.state import State
-from doorward.state.transform import canonical, mended, transform
+from doorward.state.transform import canonical, mended
 
 
 def fold(state: State, event: AnyEvent) -> list[Record]:
@@ -119,13 +119,12 @@ def _forget_strangers(state: State) -> None:
 
 
 def observed(state: State, event: Observed) -> list[Record]:
-    source = state.backends.sources.get(event.kind)
-    trimmed = transform(event.kind, event.object, source)
+    trimmed = state.trimmed(event.kind, event.object)
     known = _known_in_flight(state, event.kind, trimmed["metadata"]) if state.in_flight else None
     try:
         change = state.facts.observe(event.kind, trimmed, state.number + 1)
     except TypeError:  # what JSON can't hold
-        trimmed = mended(transform(event.kind, event.object, source))
+        trimmed = mended(state.trimmed(event.kind, event.object))
         change = state.facts.observe(event.kind, trimmed, state.number + 1)
     if change is None and (known is None or state.facts.get(known.ref) is known):
         return []
@@ -138,12 +137,13 @@ def observed(state: State, event: Observed) -> list[Record]:
 def _known_in_flight(state: State, kind: str, metadata: JsonObject) -> Fact | None:
     """What is known of an object that is being written: a newer version of the same outdates the outcome."""
     ref = Ref(kind, metadata.get("namespace", ""), metadata["name"])
-    return state.facts.get(ref) if ref in state.in_flight else None
+    service = state.served(ref)
+    return state.facts.get(ref) if ref in state.in_flight or service in state.in_flight else None
 
 
 def deleted(state: State, event: Deleted) -> list[Record]:
     change = state.facts.delete(event.ref, event.uid, event.resource_version)
-    if change is None and event.ref not in state.in_flight:
+    if change is None and event.ref not in state.in_flight and state.served(event.ref) not in state.in_flight:
         return []
     record = state.record(event, 0)
     if change:
@@ -206,16 +206,15 @@ def applied(state: State, event: Applied) -> list[Record]:
     action = state.in_flight.land(event.action)
     if action is None:
         return []
-    ref = action.ref
-    source = state.backends.sources.get(ref.kind)
+    ref = state.watched(action.ref)
     told = event.object if action.verb != "event" else None
-    returned = transform(ref.kind, told, source) if told is not None else None
+    returned = state.trimmed(ref.kind, told) if told is not None else None
     if returned and state.facts.is_gone(ref, version_of(returned["metadata"].get("resourceVersion"))):
         returned = None
     service = state.services.ref(action.service)
     already = service is None or service in state.queue
     record = state.record(Applied(at=event.at, action=event.action, object=returned), action.id)
-    before = state.facts.get(ref)
+    before = state.facts.get(action.ref)
     if returned is None:
         memory = outcome.after_success(state.services.memory(action.service), action)
         state.services.remember(action.service, memory)
@@ -238,18 +237,18 @@ def applied(state: State, event: Applied) -> list[Record]:
 
 def _returned(state: State, action: Action, before: Fact | None, returned: JsonObject, number: int) -> None:
     """What the server returned is an observation, and tells what became of our write."""
-    ref, key = action.ref, key_of(action.ref)
+    ref, key = state.watched(action.ref), key_of(action.ref)
     memory = state.services.memory(action.service)
     unknown = memory.unknown.get(key)
     memory = outcome.after_success(memory, action)
     change = state.facts.observe(ref.kind, returned, number)
     known = state.facts.get(ref)
-    watch = state.backends.watches.get(ref.kind) if ref.kind not in state.backends.sources else None
+    watch = state.backends.watches.get(ref.kind) if action.ref.kind not in state.backends.sources else None
     if watch and action.verb in ("create", "patch"):
         memory = last_applied.after_write(memory, action, before, returned, known, watch)
         memory = written.after_write(memory, key, returned["metadata"].get("uid", ""))
     elif action.verb == "status" and state.settings:
-        setting = state.backends.sources[ref.kind].condition_type(state.settings.condition_type)
+        setting = state.backends.sources[action.ref.kind].condition_type(state.settings.condition_type)
         memory = status_conflict.after_status(memory, action, returned, setting)
     elif watch and unknown:
         memory = last_applied.after_verify(memory, unknown, returned, known)

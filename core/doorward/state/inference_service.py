@@ -13,7 +13,7 @@ from doorward.model.settings import LONGEST_TIMEOUT
 from doorward.model.source import Source
 from doorward.state.facts import Fact
 from doorward.state.packing import unpack
-from doorward.state.transform import COMPONENTS
+from doorward.state.transform import COMPONENTS, HOSTS, HOSTS_WRITTEN
 
 MODE_ANNOTATIONS = ("ome.io/deployment-mode", "ome.io/deploymentMode")
 
@@ -39,6 +39,8 @@ class ComponentSpec(msgspec.Struct, frozen=True, gc=False):
     malformed: str = ""
     service: str = ""
     """The name of its Service, where a source tells it."""
+    port: int = 0
+    """The number of that Service's port; 0: the one named ``http``, else the first."""
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +58,8 @@ class Spec(msgspec.Struct, frozen=True, gc=False):
     """Why its source can't make a door of it."""
     unrouted: tuple[str, ...] = ()
     """Components that no door leads to."""
+    left: bool = False
+    """It is no service (any more), and what is left of it goes."""
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
@@ -119,6 +123,12 @@ class InferenceService(msgspec.Struct, frozen=True, gc=False):
         What can't be read neither opens nor closes a door.
         """
         return {"true": True, "false": False}.get(self.annotation(key).lower())
+
+    @property
+    def hosts(self) -> str:
+        """The claims that its status names as written for it, which its tenants can't write."""
+        condition = self.condition(HOSTS_WRITTEN) or {}
+        return self.status.annotations.get(HOSTS) or str(condition.get("message") or "")
 
     def component(self, name: str) -> ComponentSpec | None:
         return getattr(self.spec, name)  # type: ignore[no-any-return]

@@ -4,6 +4,11 @@ a change of an object --> its readers          their doors looked at it, or at i
                       --> its owner            what stands has changed
                       --> its rivals           those whose hosts it decides
 a change of a service --> itself, and whatever bears its UID
+
+Where some objects of a kind are services and others aren't, it follows from two facts which are:
+
+an object of that kind changes          --> it is selected: a service; it isn't: one that is left, or none
+what bears its UID comes, goes, changes --> the same, since what is left of a service is to go
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ from doorward.state.reads import Reads
 from doorward.state.reservations import NOBODY, Age, Reservations
 from doorward.state.reserved import Claimant, reserved
 from doorward.state.services import Services
-from doorward.state.transform import HOSTS
+from doorward.state.transform import of_many, selected, transform
 from doorward.state.work_queue import WorkQueue
 
 
@@ -81,11 +86,55 @@ class State:
             event = msgspec.structs.replace(event, at=self.now)
         return Record(self.number, cause, event)
 
+    # -- services among others of their kind ---------------------------------------------------------------------
+
+    def trimmed(self, kind: str, obj: JsonObject) -> JsonObject:
+        """The part of an object that matters."""
+        many = kind in self.backends.selecting
+        return of_many(kind, obj) if many else transform(kind, obj, self.backends.sources.get(kind))
+
+    def watched(self, ref: Ref) -> Ref:
+        """An object as it is watched: the same, unless it is one of the selected ones of its kind."""
+        kind = self.backends.watched_as(ref.kind)
+        return ref if kind == ref.kind else ref._replace(kind=kind)
+
+    def served(self, ref: Ref) -> Ref:
+        """The same as a service, where it may be one."""
+        source = self.backends.selecting.get(ref.kind)
+        return ref._replace(kind=source.kind) if source else ref
+
+    def _look_again(self, ref: Ref, *, own: bool = False) -> None:
+        """Whether an object is a service, now that it has changed, or what bears its UID has."""
+        source = self.backends.selecting[ref.kind]
+        fact, service = self.facts.get(ref), self.served(ref)
+        found: JsonObject | None = None
+        if fact is not None:
+            remains = bool(self.facts.owned_by(fact.uid, ref.namespace))
+            found = selected(fact.object(), source, remains=remains)
+        if fact is None or found is None:
+            change = self.facts.withdraw(service)
+        else:
+            found["metadata"]["resourceVersion"] = str(fact.version)
+            change = self.facts.observe(source.kind, found, fact.number)
+        if change:
+            self.changed(change, own=own)
+
+    def _look_at_owners(self, change: Change) -> None:
+        owners = dict.fromkeys(fact.owner for fact in (change.before, change.after) if fact)
+        for each in owners:
+            ref = self.facts.of_many(each)
+            if ref is not None and ref.namespace == change.ref.namespace:
+                self._look_again(ref)
+
     # -- whom a change concerns ----------------------------------------------------------------------------------
 
     def changed(self, change: Change, *, own: bool = False) -> None:
         """Tell whom a change concerns; ``own``: it is the outcome of an action, whose fold does the rest."""
         ref, before, after = change.ref, change.before, change.after
+        if ref.kind in self.backends.selecting:
+            self._look_again(ref, own=own)
+        if self.backends.selecting:
+            self._look_at_owners(change)
         for key in change.keys:
             readers = self.dependents.of(key)
             add = self.queue.add if len(readers) == 1 else self.queue.add_to_backlog
@@ -118,7 +167,7 @@ class State:
         if after is None:
             return
         if self.services.arrive(after):
-            if self.kinds.state(ref.kind) == "listed":
+            if self.kinds.state(ref.kind) == "listed":  # of no selected one, which may have had a door before
                 self.born.add(after.uid)
             for fact in self.facts.bearing(after.uid):
                 self._keep_as_observed(fact, None)
@@ -168,8 +217,7 @@ class State:
 
     def _shown(self, ref: Ref) -> frozenset[str]:
         fact = self.facts.get(ref)
-        annotations = legible(fact.object()).status.annotations if fact else {}
-        return frozenset(annotations.get(HOSTS, "").split())
+        return frozenset(legible(fact.object()).hosts.split() if fact else ())
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 
@@ -187,7 +235,7 @@ class State:
         """The server says that an object isn't there (any more); one that was seen since is another one."""
         if before is None or (before.uid != action.uid and before.number > action.id):
             return
-        change = self.facts.delete(before.ref, before.uid, before.version)
+        change = self.facts.delete(self.watched(before.ref), before.uid, before.version)
         if change:
             self.changed(change)
 

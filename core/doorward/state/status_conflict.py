@@ -9,7 +9,6 @@ from doorward.model.reference import JsonObject
 from doorward.state.facts import Fact
 from doorward.state.inference_service import InferenceService, legible
 from doorward.state.memory import NOTHING, Memory, Overwrites
-from doorward.state.transform import HOSTS
 
 INGRESS_READY = "IngressReady"
 DOOR_READY = "doorward.io/DoorReady"
@@ -66,6 +65,6 @@ def observed_values(service: InferenceService, type_: str) -> dict[str, str]:
     return {
         "url": service.status.url,
         "address": service.status.address.url,
-        "hosts": service.status.annotations.get(HOSTS, ""),
+        "hosts": service.hosts,
         "condition": f"{condition.get('status')} {condition.get('reason') or ''}" if condition else "",
     }

@@ -31,6 +31,10 @@ GUARDED = "doorward.io/guarded"
 """Annotation: an object of ours was written behind a guard, so that one which stands open is told apart."""
 HOSTS = "doorward.io/hosts"
 """Annotation in a service's status: the claims that we wrote for it, so that a restart without a journal knows."""
+HOSTS_WRITTEN = "doorward.io/Hosts"
+"""Condition that tells the same in its message, for kinds whose status has no annotations."""
+FINALIZER = "external.doorward.io/"
+"""What our finalizers begin with; the kind that they are for is behind it."""
 FIELD_MANAGER = "doorward"
 COMPONENTS = ("engine", "router", "decoder")
 READ = "$read"
@@ -64,6 +68,48 @@ def transform(kind: str, obj: JsonObject, source: Source | None = None) -> JsonO
     What has a ``source`` is a service: it comes in the one shape that all services have.
     """
     return _TRIMMERS.get(kind, _whole)(obj) if source is None else _of_source(obj, source)
+
+
+def of_many(kind: str, obj: JsonObject) -> JsonObject:
+    """The same of an object of a kind some of which are services: with what we may have put on those."""
+    trimmed = transform(kind, obj)
+    metadata = as_map(obj.get("metadata"))
+    finalizers = [each for each in as_list(metadata.get("finalizers")) if isinstance(each, str)]
+    conditions = as_list(as_map(obj.get("status")).get("conditions"))
+    ours = (*finalizers, *(str(as_map(each).get("type")) for each in conditions))
+    if OWNER in trimmed["metadata"].get("annotations", ()) and not any("doorward.io/" in each for each in ours):
+        return trimmed  # what we wrote for somebody, and others keep finalizers on
+    if finalizers:
+        trimmed["metadata"]["finalizers"] = finalizers
+    if conditions:
+        trimmed["status"] = {**trimmed.get("status", {}), "conditions": conditions}
+    return trimmed
+
+
+def selected(obj: JsonObject, source: Source, *, remains: bool) -> JsonObject | None:
+    """An object of such a kind (trimmed) as the service that it is; None where it is none.
+
+    One that isn't selected (any more) is a service that is ``left`` as long as something of ours remains of it.  What
+    we wrote ourselves for somebody is never selected.
+    """
+    assert source.selected is not None
+    metadata = obj["metadata"]
+    if OWNER not in metadata.get("annotations", ()):
+        try:
+            if source.selected(obj):
+                return _of_source(obj, source)
+        except Exception as error:
+            return _of_source(_unread(obj, source, error), source)
+    told = {each.get("type") for each in as_list(as_map(obj.get("status")).get("conditions")) if isinstance(each, dict)}
+    held = any(each.startswith(FINALIZER) for each in metadata.get("finalizers", ()))
+    if not (remains or held or told & {HOSTS_WRITTEN, source.condition}):
+        return None
+    named = {part: source.named(as_map(metadata.get(part))) for part in ("annotations", "labels")}
+    return {
+        **_inference_service({**obj, "metadata": {**metadata, **named}, "spec": {}}),
+        "spec": {"left": True},
+        READ: True,
+    }
 
 
 def mended(value: Any, depth: int = 0) -> Any:
@@ -197,8 +243,12 @@ def _of_source(obj: JsonObject, source: Source) -> JsonObject:
         if component not in source.parts:
             trimmed["spec"].pop(component, None)
             as_map(as_map(trimmed.get("status")).get("components")).pop(component, None)
-        elif isinstance(name := as_map(spec.get(component)).get("service"), str) and name:
+            continue
+        told_of = as_map(spec.get(component))
+        if isinstance(name := told_of.get("service"), str) and name:
             trimmed["spec"][component]["service"] = name[:253]
+        if isinstance(port := told_of.get("port"), int) and 0 < port < 1 << 16:
+            trimmed["spec"][component]["port"] = port
     if unrouted := [str(each)[:63] for each in as_list(spec.get("unrouted"))]:
         trimmed["spec"]["unrouted"] = unrouted
     if refused := as_map(spec.get("refused")):
@@ -216,9 +266,7 @@ def _read(obj: JsonObject, source: Source) -> JsonObject:
         refused, annotations = as_map(told.get("refused")), as_map(told.get("annotations"))
         beside = {key: told[key] for key in ("unrouted",) if key in told}
     except Exception as error:
-        message = f"source {source.resource.kind} can't read it: {type(error).__name__}: {error}"
-        spec, components, annotations, beside = {}, {}, {}, {}
-        refused = {"reason": "SourceError", "message": message}
+        return _unread(obj, source, error)
     own = as_map(metadata.get("annotations"))
     return {
         "metadata": {
@@ -228,6 +276,22 @@ def _read(obj: JsonObject, source: Source) -> JsonObject:
         },
         "spec": {**spec, **beside, **({"refused": refused} if refused else {})},
         "status": {**status, "components": components},
+        READ: True,
+    }
+
+
+def _unread(obj: JsonObject, source: Source, error: Exception) -> JsonObject:
+    """An object that its source fails to read, in the same shape."""
+    metadata = as_map(obj.get("metadata"))
+    message = f"source {source.resource.kind} can't read it: {type(error).__name__}: {error}"
+    return {
+        "metadata": {
+            **metadata,
+            "annotations": source.named(as_map(metadata.get("annotations"))),
+            "labels": source.named(as_map(metadata.get("labels"))),
+        },
+        "spec": {"refused": {"reason": "SourceError", "message": message}},
+        "status": {**as_map(obj.get("status")), "components": {}},
         READ: True,
     }
 

@@ -71,6 +71,8 @@ def _subject(config: pytest.Config, name: str) -> Subject:
     except (ImportError, AttributeError) as error:
         raise pytest.UsageError(f"--doorward-evaluator {where}: {error}") from error
     where = option(config, "kubeconfig")
+    if where and not Path(where).expanduser().is_file():
+        raise pytest.UsageError(f"--doorward-kubeconfig {where}: there is no such file")
     return Subject(
         name,
         evaluator() if isinstance(evaluator, type) else evaluator,
@@ -84,9 +86,14 @@ def _read(file: Path) -> list[JsonObject]:
     import yaml
 
     try:
-        return [each for each in yaml.safe_load_all(file.read_text()) if each]
-    except (OSError, yaml.YAMLError) as error:
+        found = [each for each in yaml.safe_load_all(file.read_text()) if each]
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise pytest.UsageError(f"--doorward-definitions {file}: {error}") from error
+    for each in found:
+        kind = each.get("kind") if isinstance(each, dict) else type(each).__name__
+        if kind != "CustomResourceDefinition":
+            raise pytest.UsageError(f"--doorward-definitions {file}: {kind} is no CustomResourceDefinition")
+    return found
 
 
 class Played:

@@ -93,7 +93,7 @@ async def alone(
         url = await stack.enter_async_context(serving(checks, address))
         stack.push_async_callback(_ended, tasks)
         for kind, where, selector in (
-            *((kind, scope, "") for kind in served for scope in scopes),
+            *((source.resource.kind, scope, "") for source in served.values() for scope in scopes),
             (CONFIG_MAP, settings_namespace, settings_selector()),
         ):
             watching = partial(

@@ -22,7 +22,7 @@ from doorward.model.settings import Settings
 from doorward.model.source import Source
 from doorward.settings.configuration import parse
 from doorward.state.inference_service import InferenceService, legible
-from doorward.state.transform import COMPONENTS, HOSTS, transform
+from doorward.state.transform import COMPONENTS, of_many, selected, transform
 
 from doorward_daemon.authz.decision import Passage
 
@@ -38,7 +38,9 @@ class WatchedDoors:
         """The Secrets that guards go by; another set only where it has changed."""
         self.problems: tuple[str, ...] = ()
         """What is wrong with the newest settings."""
-        self._unlisted = {(kind, scope) for kind in self._sources for scope in scopes}
+        self._kinds = {source.resource.kind: kind for kind, source in self._sources.items()}
+        """What services are called whose kind is watched under another name: they are some of its objects."""
+        self._unlisted = {(kind, scope) for kind in self._kinds for scope in scopes}
         self._settings: Settings | None = None
         self._services: dict[Ref, InferenceService] = {}
         self._passages: dict[Ref, Passage | None] = {}
@@ -61,25 +63,35 @@ class WatchedDoors:
         if isinstance(event, Observed) and event.kind == CONFIG_MAP:
             self._configure(event.object.get("data") or {})
         elif isinstance(event, Observed):
-            source = self._sources[event.kind]
-            trimmed = transform(event.kind, event.object, source)
-            service = legible(trimmed, source)
-            self._put(Ref(event.kind, service.namespace, service.name), service, _components(trimmed))
-        elif isinstance(event, Deleted) and event.ref.kind in self._sources:
-            self._put(event.ref, None)
-        elif isinstance(event, Synced) and event.kind in self._sources:
+            self._observe(self._kinds[event.kind], event.object)
+        elif isinstance(event, Deleted) and event.ref.kind in self._kinds:
+            self._put(event.ref._replace(kind=self._kinds[event.ref.kind]), None)
+        elif isinstance(event, Synced) and event.kind in self._kinds:
             self._sweep(event)
         elif isinstance(event, Synced) and event.state == "forbidden":
             self.problems = (f"they may not be read: {event.message}; allow list and watch",)
         elif isinstance(event, Synced) and not event.keys and self._settings is None:
             self._configure({})
 
+    def _observe(self, kind: str, obj: JsonObject) -> None:
+        source = self._sources[kind]
+        watched = source.resource.kind
+        trimmed = (
+            selected(of_many(watched, obj), source, remains=False) if source.selected else transform(kind, obj, source)
+        )
+        metadata = obj["metadata"]
+        ref = Ref(kind, metadata.get("namespace") or "", metadata["name"])
+        if trimmed is not None:
+            self._put(ref, legible(trimmed, source), _components(trimmed))
+        elif ref in self._services:
+            self._put(ref, None)
+
     def _sweep(self, event: Synced) -> None:
         if event.state == "forbidden":
             return
         self._unlisted.discard((event.kind, event.scope))
         for ref in [ref for ref in self._services if (ref.namespace, ref.name) not in event.keys]:
-            if ref.kind == event.kind and event.scope in ("", ref.namespace):
+            if ref.kind == self._kinds[event.kind] and event.scope in ("", ref.namespace):
                 self._put(ref, None)
 
     def _configure(self, data: JsonObject) -> None:
@@ -204,7 +216,7 @@ def settings_selector() -> str:
 
 
 def _claims(service: InferenceService | None) -> list[str]:
-    return service.status.annotations.get(HOSTS, "").split() if service else []
+    return service.hosts.split() if service else []
 
 
 def _components(trimmed: JsonObject) -> tuple[str, ...]:

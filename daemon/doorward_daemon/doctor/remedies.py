@@ -44,6 +44,8 @@ _REMEDIES: Mapping[str, tuple[str, ...]] = {
     "InvalidHost": ("kubectl -n {namespace} edit {service}", _SETTINGS),
     "InvalidPath": ("kubectl -n {namespace} edit {service}", _SETTINGS),
     "InvalidSpec": ("kubectl -n {namespace} edit {service}",),
+    "InvalidPort": ("kubectl -n {namespace} get {service}", _ANNOTATE + "doorward.io/port=NAME"),
+    "PartOfAnother": ("kubectl -n {namespace} label {service} doorward.io/door-",),
     "OpenedByAnother": (_SETTINGS,),
     "AuthUnsupported": (_ANNOTATE + "doorward.io/auth=none", _SETTINGS),
     "AuthSecretInvalid": ("kubectl -n {namespace} get secrets", _LOOK),

@@ -24,7 +24,11 @@ _NARROWER = frozenset({"headers", "withoutHeaders", "method", "queryParams", "so
 
 
 _FEW = 8
-"""Repetitions in somebody's expression that are tried out.  RE2 takes its time, Python's ``re`` may take for ever."""
+"""Choices in somebody's expression that are tried out.  RE2 takes its time, Python's ``re`` may take for ever."""
+_LONGEST = 1024
+"""Characters of an expression that is tried out."""
+_NEVER_TRIED = re.compile(r"[*+{\[]")
+"""Repetitions, and sets of characters, which RE2 and Python read in different ways."""
 
 
 class _Served(NamedTuple):
@@ -135,9 +139,13 @@ def _names(authority: JsonObject | None) -> Callable[[str], bool]:
 
 
 def _may_match(regex: str, host: str) -> bool:
-    if "*" in regex or "+" in regex or regex.count("?") + regex.count("{") > _FEW:
+    """Whether an expression may be for a host; where trying it out could take long, it may.
+
+    Every choice may double the time that Python's ``re`` takes, and a repetition is many of them.
+    """
+    if len(regex) > _LONGEST or _NEVER_TRIED.search(regex) or regex.count("?") + regex.count("|") > _FEW:
         return True
     try:
         return re.fullmatch(regex, host) is not None
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         return True

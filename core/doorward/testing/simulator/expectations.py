@@ -7,7 +7,7 @@ from doorward.settings.configuration import parse
 from doorward.state.facts import controller_of
 from doorward.testing.simulator import requests
 from doorward.testing.simulator.invariants import Invariants, Violation
-from doorward.testing.simulator.oracle import Ask, Host, ask
+from doorward.testing.simulator.oracle import Ask, Host, ask, is_left, is_plain
 from doorward.testing.simulator.replica import Replica
 from doorward.testing.simulator.world import NOBODYS_CLASS, SETTINGS, World, owner
 
@@ -25,7 +25,9 @@ def check(world: World, replica: Replica, invariants: Invariants) -> None:
         if "deletionTimestamp" in meta:
             continue
         objects = world.of(uid)
-        if asks[uid].state == "closed":
+        if is_left(service):
+            is_left_alone(service, objects)
+        elif asks[uid].state == "closed":
             is_closed(service, objects)
             if asks[uid].refused:
                 says_so(service)
@@ -70,6 +72,14 @@ def is_closed(service: JsonObject, objects: list[JsonObject]) -> None:
             raise Violation("closing", f"{_name(obj)} is open though {_name(service)} is closed")
 
 
+def is_left_alone(service: JsonObject, objects: list[JsonObject]) -> None:
+    """Nothing is left of a door that isn't asked for any more, and nothing tells of one."""
+    if objects:
+        raise Violation("closing", f"{_name(objects[0])} stands though {_name(service)} asks for no door")
+    if told := condition(service):
+        raise Violation("convergence", f"{_name(service)} asks for no door, and says {told}")
+
+
 def is_open(
     world: World, service: JsonObject, asks: dict[str, Ask], objects: list[JsonObject], invariants: Invariants
 ) -> None:
@@ -91,7 +101,7 @@ def is_open(
         for below, component in wanted.routes:
             path = (prefix.rstrip("/") + below.rstrip("/")) or "/"
             got = requests.reached(objects, wanted_host, path)
-            expected = f"{service['metadata']['name']}-{component}"
+            expected = service["metadata"]["name"] + ("" if is_plain(service) else f"-{component}")
             if not got or got[0] != expected:
                 raise Violation("convergence", f"{name}: {wanted_host}{path} reaches {got}, not {expected}")
             seen = below if prefix != "/" else path
@@ -133,6 +143,8 @@ def _blocked(world: World, service: JsonObject) -> bool:
             continue
         for name in names:
             obj = world.entry(kind, meta["namespace"], name)
+            if obj is not None and obj["metadata"]["uid"] == meta["uid"]:
+                continue
             ours = obj and owner(obj) == meta["uid"] and controller_of(obj["metadata"]) in ("", meta["uid"])
             if obj is not None and not ours:
                 return True

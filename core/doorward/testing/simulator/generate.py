@@ -11,7 +11,8 @@ import msgspec
 from doorward.testing.simulator import oracle
 from doorward.testing.simulator import scenario as s
 
-Sources = Literal["ome", "twin", "both"]
+Sources = Literal["ome", "twin", "both", "service", "all"]
+"""``both``: services of OME's source and of the simulator's own; ``all``: plain Services among them."""
 _DOOR_KINDS: tuple[s.DoorKind, ...] = ("Service", "VirtualService", "Ingress", "HTTPRoute")
 _CUSTOM_KINDS: tuple[s.CustomKind, ...] = ("VirtualService", "HTTPRoute")
 _MEDDLING: tuple[s.Meddling, ...] = ("edit", "strip", "delete", "status", "condition")
@@ -90,8 +91,31 @@ def generate(seed: int, sources: Sources = "ome") -> s.Scenario:
     scenario = _Day(Random(seed), seed).scenario()
     if sources == "ome":
         return scenario
-    twins = tuple(n for n in range(20) if sources == "twin" or Random(f"{seed} {n}").random() < 0.5)
+    places = range(20)
+    if sources == "service":
+        return _with_labels(msgspec.structs.replace(scenario, labelled=tuple(places)))
+    if sources == "all":
+        kinds = [Random(f"{seed} {n} of three").choice(("ome", "twin", "service", "service")) for n in places]
+        labelled = tuple(n for n in places if kinds[n] == "service")
+        twins = tuple(n for n in places if kinds[n] == "twin")
+        return _with_labels(msgspec.structs.replace(scenario, twins=twins, labelled=labelled))
+    twins = tuple(n for n in places if sources == "twin" or Random(f"{seed} {n}").random() < 0.5)
     return msgspec.structs.replace(scenario, twins=twins)
+
+
+def _with_labels(scenario: s.Scenario) -> s.Scenario:
+    """The same day, on which labels are taken off and put on again at any step, while nobody watches, too."""
+    random, steps = Random(f"labels {scenario.seed}"), list(scenario.steps)
+    made = {step.service for step in steps if isinstance(step, s.Make)} & set(scenario.labelled)
+    if not made or random.random() < 0.3:
+        return scenario
+    for _ in range(random.choice((1, 2, 4, 8))):
+        at = random.randrange(len(steps) + 1)
+        crashes = [number for number, step in enumerate(steps) if isinstance(step, s.Crash)]
+        if crashes and random.random() < 0.3:
+            at = random.choice(crashes)
+        steps.insert(at, s.Edit(random.choice(sorted(made)), "!engine", random.choice((None, None, "yes"))))
+    return msgspec.structs.replace(scenario, steps=tuple(steps))
 
 
 class _Day:

@@ -17,9 +17,9 @@ from doorward.model.event import Applied, Configured, Deleted, Observed, Synced
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.state.facts import controller_of
-from doorward.state.transform import HOSTS
+from doorward.state.transform import HOSTS, HOSTS_WRITTEN
 from doorward.testing.simulator import requests
-from doorward.testing.simulator.oracle import Ask, Host, ask, inside_door, is_forbidden
+from doorward.testing.simulator.oracle import Ask, Host, ask, inside_door, is_forbidden, is_left
 from doorward.testing.simulator.replica import Outcome, Replica, fold
 from doorward.testing.simulator.world import DOORS, World, owner
 
@@ -46,6 +46,8 @@ class View(msgspec.Struct, frozen=True):
     gone and back when it lands."""
 
     def ask(self) -> Ask | None:
+        if self.service and is_left(self.service):
+            return Ask("closed")  # by what it says itself, whatever the settings are
         return ask(self.service, self.settings) if self.service and self.settings else None
 
 
@@ -356,7 +358,7 @@ def _conditions(obj: JsonObject) -> list[JsonObject]:
 
 
 def _written(condition: JsonObject) -> bool:
-    return condition["type"] in ("IngressReady", "doorward.io/DoorReady")
+    return condition["type"] in ("IngressReady", "doorward.io/DoorReady", HOSTS_WRITTEN)
 
 
 def _name(service: JsonObject) -> str:

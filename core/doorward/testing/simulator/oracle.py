@@ -56,6 +56,8 @@ class Ask(msgspec.Struct, frozen=True):
 def ask(service: JsonObject, settings: Settings) -> Ask:
     meta, spec = service["metadata"], service.get("spec") or {}
     notes, labels = meta.get("annotations") or {}, meta.get("labels") or {}
+    if is_left(service):
+        return Ask("closed")
     kind = notes.get(TYPE) if notes.get(TYPE) in ("LoadBalancer", "NodePort") else ""
     off = _flag(notes, DISABLE, settings.disable_ingress_creation)
     homeless = not off and _has_no_host_outside(meta, notes, settings)
@@ -102,10 +104,23 @@ def ask(service: JsonObject, settings: Settings) -> Ask:
     return Ask(state, tuple(host for host in asked if host not in forbidden), forbidden, routes, url)
 
 
+def is_left(service: JsonObject) -> bool:
+    """Whether it is an object that asks for no door any more, and lives on."""
+    return bool((service.get("spec") or {}).get("left"))
+
+
+def is_plain(service: JsonObject) -> bool:
+    """Whether it is a Service itself, and its own component."""
+    engine = (service.get("spec") or {}).get("engine")
+    return isinstance(engine, dict) and "port" in engine
+
+
 def inside_door(service: JsonObject, settings: Settings) -> str:
     """The name of Service DOOR; empty where there is none to be."""
     meta = service["metadata"]
     notes = meta.get("annotations") or {}
+    if is_left(service) or is_plain(service):
+        return ""
     if (
         _flag(notes, NO_VIRTUAL, settings.disable_istio_virtual_host)
         and (notes.get(MODE) or settings.default_deployment_mode) == "Serverless"

@@ -24,7 +24,7 @@ class Run:
 
     def __init__(self, scenario: s.Scenario, world: World | None = None) -> None:
         self.scenario = scenario
-        self.world = world or World(twins=scenario.twins)
+        self.world = world or World(twins=scenario.twins, labelled=scenario.labelled)
         self.invariants = Invariants(self.world)
         self.replicas = [Replica(self.world, [])]
         self.late: list[Action] = []
@@ -81,7 +81,7 @@ class Run:
                 world.store.compact()
             case s.Forbid():
                 kinds = tuple(world.resources)
-                kind = kinds[step.kind % len(kinds)]
+                kind = world.backends.watched_as(kinds[step.kind % len(kinds)])
                 self.faults["forbidden"] += not step.allowed
                 (world.forbidden.discard if step.allowed else world.forbidden.add)(kind)
             case s.Withdraw():
@@ -256,7 +256,8 @@ class Run:
             for number in range(len(s.NAMESPACES) * len(s.NAMES)):
                 service = world.service(number)
                 for component in (service or {}).get("spec", ()):
-                    world.ready(s.Ready(number, component, "True"))
+                    if component != "left":
+                        world.ready(s.Ready(number, component, "True"))
 
     def _rest(self, what: str, bound: int) -> None:
         replica, clock = self.replicas[0], self.world.clock

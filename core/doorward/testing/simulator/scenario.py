@@ -43,7 +43,10 @@ class Make(Step, frozen=True):
 
 
 class Edit(Step, frozen=True):
-    """A user sets an annotation (None: takes it off); ``!visibility`` is the label, ``!COMPONENT`` a component."""
+    """A user sets an annotation (None: takes it off); ``!visibility`` is the label, ``!COMPONENT`` a component.
+
+    A plain Service has none but itself: there it is the label by which it asks for a door.
+    """
 
     service: int
     key: str
@@ -262,6 +265,8 @@ class Scenario(msgspec.Struct, frozen=True):
     """The seed that it was made from; -1: written by hand."""
     twins: tuple[int, ...] = ()
     """The services that are of another source than OME's."""
+    labelled: tuple[int, ...] = ()
+    """The services that are plain Services."""
     calm: bool = True
     """Whether, after the last step, every component becomes ready and the settings good, so that all doors open."""
 

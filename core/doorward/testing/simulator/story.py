@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.replica import watched
@@ -36,7 +36,7 @@ def tell(scenario: s.Scenario) -> Iterator[str]:
         count = 1
         while isinstance(step, s.Act | s.Answer) and number + count < len(steps) and steps[number + count] == step:
             count += 1
-        line = _told(step)
+        line = _told(step, scenario.labelled)
         yield f"{number + 1:4}. {line}" + (f" ({count} times)" if count > 1 else "")
         number += count
     end = "Then faults stop"
@@ -47,14 +47,19 @@ def tell(scenario: s.Scenario) -> Iterator[str]:
     )
 
 
-def _told(step: s.AnyStep) -> str:
+def _told(step: s.AnyStep, labelled: Collection[int] = ()) -> str:
     replica = getattr(step, "replica", None)
-    text = _world(step) if replica is None else _engine(step)
+    text = _world(step, labelled) if replica is None else _engine(step)
     return f"[process {replica}] {text}" if replica else text
 
 
-def _world(step: s.AnyStep) -> str:
+def _world(step: s.AnyStep, labelled: Collection[int]) -> str:
     match step:
+        case s.Make() if step.service in labelled:
+            return f"A user creates Service {_name(step.service)}-engine, which asks for a door"
+        case s.Edit(key=key) if key.startswith("!") and key != "!visibility" and step.service in labelled:
+            how = "puts the label on" if step.value else "takes the label off"
+            return f"A user {how} Service {_name(step.service)}-engine"
         case s.Make():
             notes = "".join(f", {key}: {value!r}" for key, value in step.annotations.items())
             ready = "" if step.ready else ", not ready"

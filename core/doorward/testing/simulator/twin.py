@@ -8,8 +8,6 @@ conditions   EngineReady …           MainReady …
 
 from __future__ import annotations
 
-from typing import Any
-
 from doorward.hooks import Part, Source, hookimpl
 from doorward.model.reference import JsonObject, Resource
 
@@ -67,10 +65,6 @@ def model(service: JsonObject) -> JsonObject:
 def translated(obj: JsonObject) -> JsonObject:
     """A model in the words of OME."""
     metadata, status = obj["metadata"], obj.get("status") or {}
-    notes: dict[str, Any] = {}
-    for name, value in (metadata.get("annotations") or {}).items():
-        own = name.removeprefix("doorward.io/")
-        notes[name if own in ("backend", "auth", "auth-secret") or own == name else f"ome.io/{own}"] = value
     conditions = [
         {**each, "type": f"{_ROLES[part].title()}Ready" if (part := _part(each["type"])) else each["type"]}
         for each in status.get("conditions") or ()
@@ -78,10 +72,19 @@ def translated(obj: JsonObject) -> JsonObject:
     parts = (obj.get("spec") or {}).get("parts") or {}
     return {
         **obj,
-        "metadata": {**metadata, "annotations": notes},
+        "metadata": {**metadata, "annotations": notes(metadata.get("annotations") or {})},
         "spec": {_ROLES[name]: each for name, each in parts.items()},
         "status": {**status, **({"conditions": conditions} if conditions else {})},
     }
+
+
+def notes(annotations: dict[str, str]) -> dict[str, str]:
+    """Annotations in the words of OME."""
+    found: dict[str, str] = {}
+    for name, value in annotations.items():
+        own = name.removeprefix("doorward.io/")
+        found[name if own in ("backend", "auth", "auth-secret") or own == name else f"ome.io/{own}"] = value
+    return found
 
 
 def _part(type_: str) -> str:

@@ -11,12 +11,12 @@ from doorward.backends import OME
 from doorward.cluster.embedded import Store
 from doorward.cluster.embedded.discovery import Kind
 from doorward.cluster.protocol import ApiError
-from doorward.model.reference import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, JsonObject, Resource
+from doorward.model.reference import CONFIG_MAP, ENDPOINT_SLICE, INFERENCE_SERVICE, SERVICE, JsonObject, Resource
 from doorward.model.settings import Settings
 from doorward.runtime.offline import Clock
 from doorward.settings.configuration import parse
 from doorward.state.transform import OWNER, ROUTED
-from doorward.testing.simulator import requests, twin
+from doorward.testing.simulator import plain, requests, twin
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.poison import backends
 
@@ -38,12 +38,17 @@ _FULL = {"VirtualService": VIRTUAL_SERVICE, "Ingress": INGRESS, "HTTPRoute": HTT
 class World:
     """The store, and everything that happens to it but for the engine's own writes."""
 
-    def __init__(self, store: Store | None = None, *, twins: Collection[int] = ()) -> None:
-        """``twins``: the services that are of another source, by their numbers."""
+    def __init__(
+        self, store: Store | None = None, *, twins: Collection[int] = (), labelled: Collection[int] = ()
+    ) -> None:
+        """``twins``: the services that are of another source, ``labelled``: that are Services, by their numbers."""
         self.clock = Clock()
         self.twins = frozenset(map(s.place, twins))
-        names = (OME,) if not twins else (twin.NAME,) if len(self.twins) == PLACES else (OME, twin.NAME)
-        self.backends = backends(names)
+        self.numbered = {n: (where, plain.called(name)) for n in labelled for where, name in (s.place(n),)}
+        """Where plain Services are, by their numbers."""
+        self.plain = frozenset(self.numbered.values())
+        shares = {OME: len(twins) + len(labelled) < PLACES, twin.NAME: bool(twins), plain.NAME: bool(labelled)}
+        self.backends = backends(tuple(name for name, has_some in shares.items() if has_some))
         self.resources = self.backends.resources
         served = [r for kind, r in self.resources.items() if "." in kind and not kind.endswith(".k8s.io")]
         served += [self.resources[HTTP_ROUTE], self.resources["Gateway.gateway.networking.k8s.io"]]
@@ -69,7 +74,7 @@ class World:
 
     def entry(self, kind: str, namespace: str, name: str) -> JsonObject | None:
         """An object as it stands, not to be changed."""
-        entry = self.store.entry(kind, (namespace, name))
+        entry = self.store.entry(self.backends.watched_as(kind), (namespace, name))
         return entry.object if entry else None
 
     def all(self, kind: str) -> list[JsonObject]:
@@ -109,26 +114,45 @@ class World:
 
     def kind(self, namespace: str, name: str) -> str:
         """The kind of the service of this name."""
+        if (namespace, name) in self.plain:
+            return SERVICE
         return twin.MODEL if (namespace, name) in self.twins else INFERENCE_SERVICE
+
+    def place(self, number: int) -> tuple[str, str]:
+        """Namespace and name of the service with this number."""
+        return self.numbered.get(number) or s.place(number)
 
     def service(self, number: int) -> JsonObject | None:
         """The service with this number, as an InferenceService."""
-        place = s.place(number)
+        place = self.place(number)
         found = self.entry(self.kind(*place), *place)
+        if found and place in self.plain:
+            return self._translated(found)
         return twin.translated(found) if found and place in self.twins else found
+
+    def _translated(self, obj: JsonObject) -> JsonObject:
+        meta = obj["metadata"]
+        return plain.translated(obj, self.entry(ENDPOINT_SLICE, meta["namespace"], meta["name"]))
 
     def services(self) -> dict[str, JsonObject]:
         """The services that exist, by UID, as InferenceServices."""
         found = {obj["metadata"]["uid"]: obj for obj in self.all(INFERENCE_SERVICE)}
         if self.twins:
             found.update((obj["metadata"]["uid"], twin.translated(obj)) for obj in self.all(twin.MODEL))
+        standing = (obj for place in self.numbered.values() if (obj := self.entry(SERVICE, *place)))
+        found.update((obj["metadata"]["uid"], self._translated(obj)) for obj in standing)
         return found
 
     # -- users
 
     def make(self, step: s.Make) -> None:
-        namespace, name = s.place(step.service)
+        namespace, name = self.place(step.service)
         if self.service(step.service) is not None:
+            return
+        if (namespace, name) in self.plain:
+            made = plain.service(name, namespace, dict(step.annotations))
+            self.store.create(self.resources[SERVICE], namespace, made, field_manager="user")
+            self.ready(s.Ready(step.service, "engine", "True" if step.ready else "False"))
             return
         spec: JsonObject = {component: {} for component in step.components}
         obj = {
@@ -145,28 +169,45 @@ class World:
             self.ready(s.Ready(step.service, component, "True" if step.ready else "False"))
 
     def edit(self, step: s.Edit) -> None:
-        namespace, name = s.place(step.service)
+        namespace, name = self.place(step.service)
         if self.service(step.service) is None:
             return
         if step.key == "!visibility":
             body: JsonObject = {"metadata": {"labels": {"networking.knative.dev/visibility": step.value}}}
+        elif step.key.startswith("!") and (namespace, name) in self.plain:
+            body = {"metadata": {"labels": plain.labels(selected=step.value is not None)}}
         elif step.key.startswith("!"):
             value: JsonObject | None = None if step.value is None else {}
             body = {"spec": {step.key[1:]: value}}
             if (namespace, name) in self.twins:
                 body = {"spec": {"parts": {twin.called(step.key[1:]): value}}}
         else:
-            key = twin.key(step.key) if (namespace, name) in self.twins else step.key
+            key = twin.key(step.key) if (namespace, name) in self.twins | self.plain else step.key
             body = {"metadata": {"annotations": {key: step.value}}}
         self.patch(self.kind(namespace, name), namespace, name, body)
         self.operate()
 
     def ready(self, step: s.Ready) -> None:
-        namespace, name = s.place(step.service)
+        namespace, name = self.place(step.service)
+        if (namespace, name) in self.plain:
+            if step.component == "engine":
+                self._endpoints(namespace, name, ready=step.status == "True")
+            return
         type_ = _CONDITION[step.component]
         if (namespace, name) in self.twins:
             type_ = f"{twin.called(step.component).title()}Ready"
         self._condition(namespace, name, type_, step.status)
+
+    def _endpoints(self, namespace: str, name: str, *, ready: bool) -> None:
+        service = self.entry(SERVICE, namespace, name)
+        if service is None:
+            return
+        wanted = plain.endpoints(service, ready=ready)
+        if self.entry(ENDPOINT_SLICE, namespace, name) is None:
+            self.store.create(self.resources[ENDPOINT_SLICE], namespace, wanted, field_manager="user")
+        else:
+            body = {"metadata": {"ownerReferences": wanted["metadata"]["ownerReferences"]}}
+            self.patch(ENDPOINT_SLICE, namespace, name, {**body, "endpoints": wanted["endpoints"]})
 
     def _condition(self, namespace: str, name: str, type_: str, status: str, **more: Any) -> None:
         kind = self.kind(namespace, name)
@@ -178,7 +219,7 @@ class World:
         self.patch(kind, namespace, name, {"status": {"conditions": conditions}}, subresource="status")
 
     def remove(self, step: s.Remove) -> None:
-        place = s.place(step.service)
+        place = self.place(step.service)
         self.delete(self.kind(*place), *place)
 
     def configure(self, data: dict[str, str] | None) -> None:
@@ -206,7 +247,7 @@ class World:
         for service in self.services().values():
             meta = service["metadata"]
             for component in _CONDITION:
-                if component not in service.get("spec", {}):
+                if component not in service.get("spec", {}) or service["kind"] == "Service":
                     continue
                 source = self.backends.sources[self.kind(meta["namespace"], meta["name"])]
                 labels = {source.label: meta["name"], "component": source.parts[component].called}
@@ -271,8 +312,14 @@ class World:
             services = list(self.services().values())
             if services:
                 meta = services[step.which % len(services)]["metadata"]
-                if step.how == "condition":
-                    self._condition(meta["namespace"], meta["name"], "IngressReady", "False", reason="Meddled")
+                is_plain = (meta["namespace"], meta["name"]) in self.plain
+                if is_plain and step.how == "status":
+                    self.patch(
+                        SERVICE, meta["namespace"], meta["name"], {"status": {"conditions": []}}, subresource="status"
+                    )
+                elif step.how == "condition":
+                    type_ = plain.CONDITION if is_plain else "IngressReady"
+                    self._condition(meta["namespace"], meta["name"], type_, "False", reason="Meddled")
                 else:
                     body = {"status": {"url": "http://meddled.example.com"}}
                     kind = self.kind(meta["namespace"], meta["name"])
@@ -292,7 +339,7 @@ class World:
             self.patch(kind, meta["namespace"], meta["name"], {"spec": _meddled(kind)})
 
     def occupy(self, step: s.Occupy) -> None:
-        namespace, name = s.place(step.service)
+        namespace, name = self.place(step.service)
         kind = _FULL[step.kind]
         standing = self.entry(kind, namespace, name)
         if step.gone:
