@@ -38,6 +38,7 @@ MEMBERS = (
     "doorward-kserve",
     "doorward-loadbalancer",
     "doorward-ome",
+    "doorward-service",
 )
 
 
