@@ -28,21 +28,6 @@ _WITHOUT_A_TIME = 1580601600
 """hatchling's, where nobody names one."""
 HASH = "doorward:sha256"
 MARKER = "doorward:marker"
-<<<<<<< ours
-=======
-MEMBERS = (
-    "doorward-cluster-local",
-    "doorward-core",
-    "doorward-daemon",
-    "doorward-gateway-api",
-    "doorward-istio",
-    "doorward-k8s-ingress",
-    "doorward-kserve",
-    "doorward-loadbalancer",
-    "doorward-ome",
-    "doorward-service",
-)
->>>>>>> theirs
 
 
 def bill() -> Bom:
