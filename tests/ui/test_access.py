@@ -15,7 +15,7 @@ from doorward_daemon.ui import access
 from doorward_daemon.ui.access import is_loopback
 
 from tests.patience import PATIENCE
-from tests.shell.running import Running
+from tests.shell.running import Running, until
 from tests.ui.scenery import KIND, Shown, every_sort, served
 
 
@@ -174,12 +174,20 @@ async def test_events_are_those_of_the_doors_that_are_seen(asking: Asking) -> No
         running = asking.shown.running
         running.store.delete(running.resource(KIND), "edge", "balanced")
         await asking.shown.shell.wait_for(lambda: len(asking.shown.shell.engine.services()) == 8, PATIENCE)
+        body = {"metadata": {"annotations": {"ome.io/ingress-domain": "right.example.com"}}}
+        running.store.patch(running.resource(KIND), "edge", "wrong-host", body)
+        await until(lambda: _is_ready(running, "edge", "wrong-host"))
         running.store.delete(running.resource(KIND), "chat", "mistral")
         async with asyncio.timeout(PATIENCE):
             text = ""
             while "mistral" not in text:
                 text += (await stream.content.readline()).decode()
-        assert "balanced" not in text
+        assert "edge" not in text
+
+
+def _is_ready(running: Running, namespace: str, name: str) -> bool:
+    service = running.store.get(running.resource(KIND), namespace, name)
+    return any(c["type"] == "IngressReady" and c["status"] == "True" for c in service["status"]["conditions"])
 
 
 async def test_a_right_that_is_taken_away_ends_the_stream(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:

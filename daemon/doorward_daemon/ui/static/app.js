@@ -1,7 +1,6 @@
 /** The page: which view the address asks for, and how the daemon fares. */
 
 import { keepToken } from "./api.js";
-import { DoorView } from "./door.js";
 import { h, put } from "./elements.js";
 import { List } from "./list.js";
 import { login } from "./login.js";
@@ -16,14 +15,18 @@ const notice = document.getElementById("notice");
 let view = null;
 let place = "";
 
-function route() {
-  const [path, query = ""] = location.hash.slice(1).split("?");
+async function route() {
+  const asked = location.hash;
+  const [path, query = ""] = asked.slice(1).split("?");
   const [, page = "doors", ...rest] = path.split("/");
   const parts = rest.map(decodeURIComponent);
   const now = [page, ...parts].join("/");
   if (now !== place || !view) {
+    // What draws is fetched when the first door is opened: the list doesn't wait for it.
+    const { DoorView } = page === "door" && parts.length === 3 ? await import("./door.js") : {};
+    if (location.hash !== asked) return;
     view?.close();
-    view = page === "door" && parts.length === 3 ? new DoorView(store, parts) : page === "settings" ? new SettingsView(store) : new List(store);
+    view = DoorView ? new DoorView(store, parts) : page === "settings" ? new SettingsView(store) : new List(store);
     const moved = place !== "";
     place = now;
     put(content, view.element);
