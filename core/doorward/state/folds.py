@@ -103,10 +103,10 @@ def leading(state: State, event: Leading) -> list[Record]:
 
 
 def _reserve_all(state: State, cause: int) -> None:
-    """Note anew which hosts every object serves, and for whom."""
-    for kind in state.backends.claiming:
-        for fact in state.facts.of_kind(kind):
-            state.reserve(fact.ref, cause)
+    """Note anew which hosts every object serves, and for whom; one that a forgotten write was to make serves none."""
+    standing = (fact.ref for kind in state.backends.claiming for fact in state.facts.of_kind(kind))
+    for ref in dict.fromkeys((*standing, *state.reservations.refs())):
+        state.reserve(ref, cause)
 
 
 def _forget_strangers(state: State) -> None:

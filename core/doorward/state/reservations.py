@@ -104,6 +104,10 @@ class Reservations:
             self._of.pop(ref, None)
         return affected
 
+    def refs(self) -> list[Ref]:
+        """The objects that reserve anything."""
+        return list(self._of)
+
     def want(self, service: Ref, age: Age, claims: Mapping[str, How]) -> set[Ref]:
         """The door of this service wants exactly these claims, by their keys; none while it isn't ready."""
         known = self._wanted.get(service, _NOTHING)
