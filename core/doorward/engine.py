@@ -213,6 +213,10 @@ class Engine:
         states = {kind: self._state.kinds.state(kind) for kind in self.scopes}
         return {kind: state for kind, state in states.items() if state in ("absent", "forbidden")}
 
+    def why_missing(self, kind: str) -> str:
+        """What the server said of a kind that may not be listed; empty where there is nothing to say."""
+        return self._state.kinds.message(kind)
+
     @property
     def ready(self) -> bool:
         """Whether every kind is known and there are effective settings."""

@@ -33,7 +33,9 @@ def readiness(shell: Shell, candidate: Candidate | None = None) -> tuple[bool, l
         said.append("settings: none are in force")
     for kind, state in engine.missing.items():
         what = "isn't served by this cluster" if state == "absent" else "may not be listed"
-        said.append(f"{kind} {what}")
+        said.append(": ".join(filter(None, (f"{kind} {what}", engine.why_missing(kind)))))
+    for (kind, _), why in shell.unwatched.items():
+        said.append(f"{kind} may not be watched, and is listed again and again: {why}")
     if shell.journal_problem:
         said.append(shell.journal_problem)
     return engine.ready and not (candidate and candidate.problem), said

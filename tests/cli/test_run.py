@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from types import SimpleNamespace
 
 import aiohttp
@@ -29,6 +30,7 @@ from doorward_daemon.metrics import Metrics
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
+from tests.backends.gateways import gateway, http
 from tests.patience import PATIENCE
 from tests.shell.running import Running, until
 
@@ -206,10 +208,32 @@ async def test_doors_that_were_restored_are_counted() -> None:
 
 async def test_a_kind_that_may_not_be_listed_is_told_by_readiness() -> None:
     running = Running()
-    running.fail("list", ApiError(403, "Forbidden", "no"), times=1000, kind="Gateway.gateway.networking.k8s.io")
+    error = ApiError(403, "Forbidden", 'cannot list resource "gateways"')
+    running.fail("list", error, times=1000, kind="Gateway.gateway.networking.k8s.io")
     async with running.shell() as shell:
         await shell.once(PATIENCE)
-        assert readiness(shell) == (True, ["Gateway.gateway.networking.k8s.io may not be listed"])
+        said = 'Gateway.gateway.networking.k8s.io may not be listed: cannot list resource "gateways"'
+        assert readiness(shell) == (True, [said])
+
+
+async def test_a_kind_that_may_be_listed_and_not_watched_is_told_by_readiness_until_it_may() -> None:
+    running = Running()
+    error = ApiError(403, "Forbidden", 'cannot watch resource "gateways"')
+    denied = running.fail("watch", error, times=4, kind="Gateway.gateway.networking.k8s.io")
+    async with running.shell() as shell:
+        await until(lambda: bool(shell.unwatched))
+        said = 'may not be watched, and is listed again and again: cannot watch resource "gateways"'
+        assert readiness(shell) == (True, [f"Gateway.gateway.networking.k8s.io {said}"])
+        await until(lambda: len(denied) == 4)
+        running.create(gateway(http()))
+
+        def told() -> bool:
+            """An event, by which a watch shows that it works: it may begin after any of these."""
+            resource, label = running.resource("Gateway.gateway.networking.k8s.io"), {"n": token_hex(2)}
+            running.store.patch(resource, "ingress", "ome", {"metadata": {"labels": label}})
+            return not shell.unwatched
+
+        await until(told)
 
 
 async def test_every_write_is_logged_with_its_reason() -> None:

@@ -96,3 +96,23 @@ def test_a_pause_that_the_server_asks_for_is_kept() -> None:
     outcome = outcome_of(action("create"), 429, b"", at=1.0, retry_after=4.0)
     assert isinstance(outcome, Refused)
     assert outcome.retry_after == 4.0
+
+
+OWNED = {"metadata": {"ownerReferences": [{"kind": "InferenceService", "name": "m", "uid": "u"}]}}
+
+
+@pytest.mark.parametrize(
+    ("said", "allow"),
+    [
+        (
+            "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: ",
+            "allow verb update on the subresource finalizers of InferenceService",
+        ),
+        ("cannot set an ownerRef on a resource you can't delete: , <nil>", f"allow verb delete on {ROUTE.kind}"),
+    ],
+)
+def test_a_refusal_that_speaks_of_owners_names_the_right_that_is_missing(said: str, allow: str) -> None:
+    status = {"kind": "Status", "reason": "Forbidden", "message": said, "code": 403}
+    outcome = outcome_of(action("create", body=OWNED), 403, orjson.dumps(status), at=1.0)
+    assert isinstance(outcome, Refused)
+    assert outcome.message == f"{said}; {allow}"

@@ -62,8 +62,7 @@ class Candidate:
         self.namespace, self.name = namespace, name
         self.deposed = asyncio.Event()
         """Set once somebody else has the Lease that this one had."""
-        self.problem = ""
-        """Why the Lease couldn't be asked for or renewed, last time; empty where it could."""
+        self._failure = self._unlisted = self._unwatched = ""
         self._cluster = cluster
         self._election = Election(identity, terms or Terms())
         self.changed: Callable[[], None] = lambda: None
@@ -87,6 +86,11 @@ class Candidate:
     def term(self) -> int:
         """Which leader it is, or would be: one more than the one before."""
         return self._election.term
+
+    @property
+    def problem(self) -> str:
+        """Why the Lease couldn't be asked for or renewed, last time, or may not be watched; empty where all is well."""
+        return self._failure or self._unlisted or self._unwatched
 
     def seconds(self) -> float:
         """For how long this process may go on writing, unless it renews its Lease; 0: it may not, now."""
@@ -116,11 +120,14 @@ class Candidate:
             self.namespace,
             clock=self._wall,
             emit=self._see,
+            unwatched=self._note_unwatched,
             field_selector=f"metadata.name={self.name}",
         )
 
     def _see(self, event: AnyEvent) -> None:
         """What a watch tells may be old; it only says that it is time to look."""
+        if isinstance(event, Synced):
+            self._unlisted = event.message
         if isinstance(event, Observed | Deleted | Synced):
             self._news.set()
 
@@ -153,7 +160,7 @@ class Candidate:
             try:
                 async with asyncio.timeout(self._election.terms.deadline / 2):
                     await self._try()
-                self.problem = ""
+                self._failure = ""
             except (ApiError, TimeoutError) as error:
                 self._note(str(error) or "no answer in time")
             except Exception:
@@ -162,9 +169,12 @@ class Candidate:
             await self._pause()
 
     def _note(self, problem: str) -> None:
-        if problem != self.problem:
+        if problem != self._failure:
             _log.warning("the lease can't be had", lease=f"{self.namespace}/{self.name}", problem=problem)
-        self.problem = problem
+        self._failure = problem
+
+    def _note_unwatched(self, problem: str) -> None:
+        self._unwatched = problem
 
     async def _try(self) -> None:
         """Look, and bid where that may be; a leader looks only where somebody else has written the Lease."""

@@ -81,7 +81,7 @@ class Collection(msgspec.Struct, frozen=True):
     def unlisted(self, state: Literal["absent", "forbidden"], at: float, message: str = "") -> list[AnyEvent]:
         """There is no list: the API server doesn't serve the kind, or doesn't allow this program to read it."""
         if self._secret:
-            return [self._unusable("0", f"it may not be read: {message}; allow get, list and watch of it", at)]
+            return [self._unusable("0", f"it may not be read: {message}; allow list and watch of it", at)]
         return [Synced(at=at, kind=self.resource.kind, scope=self.namespace, state=state, message=message)]
 
     @property

@@ -64,9 +64,24 @@ def failed(action: Action, error: ApiError, at: float) -> Outcome:
         action=action.id,
         status=error.status,
         reason=error.reason,
-        message=error.message,
+        message=error.message + _missing_right(action, error.message),
         retry_after=error.retry_after,
     )
+
+
+def _missing_right(action: Action, message: str) -> str:
+    """The right that a refusal is about, where its own words don't name it; empty for every other.
+
+    Source: the admission plugin OwnerReferencesPermissionEnforcement, kubernetes/kubernetes,
+    plugin/pkg/admission/gc/gc_admission.go.
+    """
+    if "cannot set blockOwnerDeletion" in message:
+        owners = ((action.body or {}).get("metadata") or {}).get("ownerReferences") or ()
+        kinds = sorted({str(owner.get("kind")) for owner in owners})
+        return f"; allow verb update on the subresource finalizers of {' and '.join(kinds)}"
+    if "cannot set an ownerRef on a resource you can't delete" in message:
+        return f"; allow verb delete on {action.ref.kind}"
+    return ""
 
 
 async def perform(cluster: Cluster, action: Action, resource: Resource) -> JsonObject | None:

@@ -34,7 +34,8 @@ GRACE = 10.0
 class Secrets:
     """Follows as many Secrets as there are guards.
 
-    ``emit`` takes the engine's events; ``supervise`` makes a task of a watch, which begins again when it fails.
+    ``emit`` takes the engine's events; ``supervise`` makes a task of a watch, which begins again when it fails;
+    ``unwatched`` is told of a Secret that may be listed and not watched, as in :func:`watch_kind`.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Secrets:
         emit: Callable[[AnyEvent], Awaitable[None] | None],
         pauses: wait_base,
         supervise: Callable[[Callable[[], Coroutine[Any, Any, None]], str], asyncio.Task[None]],
+        unwatched: Callable[[Ref, str], None] = lambda *_: None,
     ) -> None:
         self.takers: list[Taker] = []
         self._cluster = cluster
@@ -52,6 +54,7 @@ class Secrets:
         self._emit = emit
         self._pauses = pauses
         self._supervise = supervise
+        self._unwatched = unwatched
         self._wanted: Collection[Ref] = ()
         self._tasks: dict[Ref, asyncio.Task[None]] = {}
         self._read: set[Ref] = set()
@@ -65,6 +68,7 @@ class Secrets:
         self._wanted = wanted
         for ref in [ref for ref in self._tasks if ref not in wanted]:
             self._tasks.pop(ref).cancel()
+            self._unwatched(ref, "")
             self._calm(ref)
             self._read.discard(ref)
             self._hand(ref, None)
@@ -90,6 +94,7 @@ class Secrets:
             emit=lambda event: self._take(ref, event),
             field_selector=f"metadata.name={ref.name}",
             pauses=self._pauses,
+            unwatched=lambda why: self._unwatched(ref, why),
         )
 
     def _take(self, ref: Ref, event: AnyEvent) -> Awaitable[None] | None:
@@ -103,7 +108,7 @@ class Secrets:
         if isinstance(event, Deleted):
             return self._miss(ref, event.resource_version, ABSENT)
         if isinstance(event, Synced) and event.state == "forbidden":
-            why = f"it may not be read: {event.message}; allow get, list and watch of it"
+            why = f"it may not be read: {event.message}; allow list and watch of it"
             if ref not in self._read:
                 return self._miss(ref, 0, why)
             self._calm(ref)

@@ -126,6 +126,9 @@ class Shell:
         """How many times a task or the engine failed unexpectedly; each is in the log."""
         self.counts: Counter[tuple[str, str]] = Counter()
         """Actions by verb and outcome: ``Applied``, ``Refused``, ``Unknown``, ``Planned``."""
+        self.unwatched: dict[tuple[str, str], str] = {}
+        """By kind (a Secret by its name) and namespace, what the server said of those that may be listed and not
+        watched: what changes there is seen by the next list, half a minute later at most."""
         self._keeper = Keeper(engine, journal, self.clock) if journal is not None else None
         if leadership and not engine.stands_by:
             raise ValueError("an engine that waits until it leads is made with stands_by=True")
@@ -136,7 +139,14 @@ class Shell:
         self._external_every = external_every
         resources, backends = engine.backends.resources, engine.backends.external
         self._external = {kind: External(each, resources[kind], self.clock) for kind, each in backends.items()}
-        self.secrets = Secrets(cluster, clock=self.clock, emit=self._emit, pauses=pauses, supervise=self._supervised)
+        self.secrets = Secrets(
+            cluster,
+            clock=self.clock,
+            emit=self._emit,
+            pauses=pauses,
+            supervise=self._supervised,
+            unwatched=lambda ref, why: self._note_unwatched(str(ref), "", why),
+        )
         """The Secrets that guards go by, for those who compare keys."""
         self._events: deque[AnyEvent] = deque()
         self._woken = asyncio.Event()
@@ -432,9 +442,16 @@ class Shell:
                 field_selector=selector,
                 pauses=self._pauses,
                 attempts=None if resource.kind in self.engine.backends.base_kinds else LIST_ATTEMPTS,
+                unwatched=lambda why: self._note_unwatched(resource.kind, scope, why),
             )
 
         return watch
+
+    def _note_unwatched(self, what: str, scope: str, why: str) -> None:
+        if why:
+            self.unwatched[what, scope] = why
+        else:
+            self.unwatched.pop((what, scope), None)
 
     def _emit(self, event: AnyEvent) -> Awaitable[None] | None:
         self._put(event)

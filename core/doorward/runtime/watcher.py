@@ -40,6 +40,8 @@ LONGEST_PAUSE = 300.0
 """Seconds beyond which a server's Retry-After isn't believed."""
 SHORTEST_WATCH = 1.0
 """Seconds; a watch that ends sooner, and without an event, calls for a pause like one that failed."""
+FORBIDDEN = 3
+"""So many watches in a row that may not be are told of; an API server that has just started forbids one or two."""
 
 T = TypeVar("T")
 Emit = Callable[[AnyEvent], Awaitable[None] | None]
@@ -59,17 +61,20 @@ async def watch_kind(
     page: int = PAGE,
     pauses: wait_base = PAUSES,
     attempts: int | None = None,
+    unwatched: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Give ``emit`` one kind's Observed, Deleted and Synced, in order, until cancelled.
 
     ``namespace`` is the scope of the list; empty means all, and is all there is for a cluster-scoped kind.  ``clock``
     gives the time that events are stamped with, in seconds since the epoch.  Raises what ``emit`` raises; nothing that
     the cluster does ends it.  A kind whose first list the server fails to give so many ``attempts`` in a row is told as
-    one that can't be listed, so that what doesn't depend on it can go on; None: it is waited for.
+    one that can't be listed, so that what doesn't depend on it can go on; None: it is waited for.  A kind that may be
+    listed and not watched is listed again and again: ``unwatched`` is told what the server said, and an empty text once
+    a watch works.
     """
     scope = namespace if resource.namespaced else ""
     watcher = _Watcher(
-        cluster, resource, scope, field_selector, label_selector, clock, emit, page, Pauses(pauses), attempts
+        cluster, resource, scope, field_selector, label_selector, clock, emit, page, Pauses(pauses), attempts, unwatched
     )
     await watcher.run()
 
@@ -103,6 +108,7 @@ class _Watcher:
         page: int,
         pauses: Pauses,
         attempts: int | None,
+        unwatched: Callable[[str], None],
     ) -> None:
         self._cluster = cluster
         self._resource = resource
@@ -115,6 +121,9 @@ class _Watcher:
         self._pauses = pauses
         self._attempts = attempts
         """How often the first list may still fail; None: as often as it likes, or it was given."""
+        self._unwatched = unwatched
+        self._forbidden = 0
+        """How many watches in a row weren't allowed."""
         self._known: dict[tuple[str, str], tuple[str, str]] = {}
         """What was told last: the uid and resourceVersion of each object that exists."""
         self._halt: tuple[str, str] = ("", "")
@@ -199,16 +208,31 @@ class _Watcher:
                     async for event in stream:
                         alive = True
                         self._pauses.reset()
+                        self._allowed()
                         await self._take(event, version)
             except ApiError as error:
+                if error.status == 403:
+                    self._forbid(error)
                 if error.status in {403, 404, 410}:
                     raise
                 self._log.info("watch failed", status=error.status, error=str(error))
                 retry_after = error.retry_after
             else:
+                self._allowed()
                 if alive or loop.time() - began >= SHORTEST_WATCH:
                     continue
             await self._pauses.take(retry_after)
+
+    def _forbid(self, error: ApiError) -> None:
+        self._forbidden += 1
+        if self._forbidden == FORBIDDEN:
+            self._log.warning("may not be watched; it is listed again and again", error=error.message)
+            self._unwatched(error.message)
+
+    def _allowed(self) -> None:
+        if self._forbidden >= FORBIDDEN:
+            self._unwatched("")
+        self._forbidden = 0
 
     def _open(self, version: str) -> AsyncIterator[WatchEvent]:
         return self._cluster.watch(

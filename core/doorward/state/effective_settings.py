@@ -27,7 +27,7 @@ def effective_settings(
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     if kinds.state(CONFIG_MAP) == "forbidden":
-        problems = (f"{ref} may not be read: {kinds.message(CONFIG_MAP)}; allow get, list and watch",)
+        problems = (f"{ref} may not be read: {kinds.message(CONFIG_MAP)}; allow list and watch",)
     elif fact is not None:
         data = {key: str(value) for key, value in fact.object()["data"].items()}
         parsed = parse(data)
