@@ -40,7 +40,7 @@ def commented() -> list[JsonObject]:
 def test_it_reads_services_and_the_named_secrets_and_writes_nothing() -> None:
     own, secrets = (role["rules"] for role in documents("ClusterRole"))
     assert allowed(own) == {("ome.io", "inferenceservices", "list"), ("ome.io", "inferenceservices", "watch")}
-    assert allowed(secrets) == {("", "secrets", verb, "doorward-keys") for verb in ("get", "list", "watch")}
+    assert allowed(secrets) == {("", "secrets", verb, "doorward-keys") for verb in ("list", "watch")}
 
 
 def test_the_daemon_reads_secrets_only_where_guards_are_wanted() -> None:
