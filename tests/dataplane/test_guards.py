@@ -59,7 +59,7 @@ PATHS = {"engine": "/v1/models", "decoder": "/v1/decoder/x"}
 def _places(planes: Planes) -> Iterator[Places]:
     """For each way a door that Alice may use, one that Bob may, and one that is open to everybody."""
     plane = planes("istio")
-    with place(plane.kubeconfig, INGRESS, *SEEN, doorward=GUARDED) as made:
+    with place(plane.kubeconfig, INGRESS, *SEEN, secrets=("alices", "bobs"), doorward=GUARDED) as made:
         try:
             apart(_populate(plane, made))
             yield lambda _: made

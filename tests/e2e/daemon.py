@@ -12,12 +12,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
 
 from tests.controlplane.server import die_with
+from tests.e2e.rights import account, documents
 from tests.patience import PATIENCE
 
 START_TIME = 60.0
@@ -38,11 +41,23 @@ class Daemon:
         with Daemon(kubeconfig, ["team-a"], journal=path) as daemon:
             ...
 
-    It has listed everything when the block begins; its end is a SIGTERM, which must end it with status 0.
+    It has listed everything when the block begins; its end is a SIGTERM, which must end it with status 0.  It runs as
+    the ServiceAccount of ``deploy/doorward.yaml``, with the rights that are there, and not as ``kubeconfig``'s user;
+    ``secrets`` are names of further Secrets that it may read.
     """
 
-    def __init__(self, kubeconfig: Path, namespaces: Sequence[str], *more: str, journal: Path | None = None) -> None:
-        self.arguments = ["--kubeconfig", str(kubeconfig), *more]
+    def __init__(
+        self,
+        kubeconfig: Path,
+        namespaces: Sequence[str],
+        *more: str,
+        journal: Path | str | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self.kubeconfig = kubeconfig
+        self.namespace = namespaces[0]
+        self.rights = documents(self.namespace, secrets)
+        self.arguments = list(more)
         for namespace in namespaces:
             self.arguments += ["--namespace", namespace]
         if journal is not None:
@@ -62,7 +77,17 @@ class Daemon:
 
     def start(self) -> None:
         """Begin, and return once everything is listed."""
-        command = [sys.executable, "-m", "doorward_daemon", "run", "--listen", "127.0.0.1:0", *self.arguments]
+        with TemporaryDirectory(prefix="doorward-") as folder:
+            kubeconfig = Path(folder, "kubeconfig")
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, account(self.kubeconfig, self.rights, kubeconfig)).result()
+            self.launch(kubeconfig)
+            self.wait_until_listed()
+
+    def launch(self, kubeconfig: Path) -> None:
+        """Begin, as whom ``kubeconfig`` says.  To be called in the main thread: it dies with the thread that did."""
+        command = [sys.executable, "-m", "doorward_daemon", "run", "--kubeconfig", str(kubeconfig)]
+        command += ["--listen", "127.0.0.1:0", *self.arguments]
         parent = os.getpid()
         self._process = subprocess.Popen(
             command,
@@ -74,6 +99,9 @@ class Daemon:
         )
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
+
+    def wait_until_listed(self) -> None:
+        """Return once everything is listed."""
         try:
             self.url = str(self.wait_for_line(lambda line: line["event"] == "listening", START_TIME)["url"])
             self.wait_for_line(lambda line: line["event"] == "everything is listed", START_TIME)

@@ -15,6 +15,7 @@ from doorward.cluster.kube import KubeCluster
 from doorward.model.reference import JsonObject
 
 from tests.e2e.daemon import Daemon
+from tests.e2e.rights import withdrawn
 from tests.e2e.world import make_namespaces, remove_namespaces, resources, settings
 
 T = TypeVar("T")
@@ -36,20 +37,25 @@ def place(
     *arguments: str,
     names: tuple[str, ...] = (),
     serve: bool = True,
+    secrets: tuple[str, ...] = (),
     **keys: str,
 ) -> Iterator[Place]:
-    """A namespace of its own, and those of ``names`` besides; ``arguments`` are the daemon's, ``keys`` as settings."""
+    """A namespace of its own, and those of ``names`` besides; ``arguments`` are the daemon's, ``keys`` as settings.
+
+    ``secrets`` are names of Secrets that it may read beside those of ``deploy/authz.yaml``.
+    """
     namespaces = (f"e2e-{token_hex(4)}", *names)
     apart(make_namespaces(kubeconfig, *namespaces))
     apart(_configure(kubeconfig, settings(namespaces[0], ingress, **keys)))
     try:
         if serve:
-            with Daemon(kubeconfig, namespaces, *arguments) as daemon:
+            with Daemon(kubeconfig, namespaces, *arguments, secrets=secrets) as daemon:
                 yield Place(kubeconfig, namespaces, daemon)
         else:
             yield Place(kubeconfig, namespaces, None)
     finally:
         apart(remove_namespaces(kubeconfig, *namespaces))
+        apart(withdrawn(kubeconfig, namespaces[0]))
 
 
 def apart(work: Coroutine[Any, Any, T]) -> T:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import DOORS, INGRESS
 from tests.e2e.place import place
+from tests.e2e.rights import account, documents
 from tests.e2e.world import World, world_of
 from tests.patience import PATIENCE
 
@@ -31,10 +32,11 @@ async def run(kubeconfig: Path, world: World, *options: str) -> tuple[int, str]:
     return process.returncode, out.decode()
 
 
-async def test_a_dry_run_writes_nothing_and_a_single_pass_everything(api_server: ApiServer) -> None:
-    kubeconfig = api_server.kubeconfig
-    with place(kubeconfig, INGRESS, serve=False, doorward="overlapSeconds: 1") as made:
-        async with world_of(kubeconfig, made.namespaces) as world:
+async def test_a_dry_run_writes_nothing_and_a_single_pass_everything(api_server: ApiServer, tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    with place(api_server.kubeconfig, INGRESS, serve=False, doorward="overlapSeconds: 1") as made:
+        async with world_of(api_server.kubeconfig, made.namespaces) as world:
+            await account(api_server.kubeconfig, documents(world.namespaces[0]), kubeconfig)
             for door, wanted in DOORS.items():
                 await world.add(f"m-{door.replace('_', '-')}", wanted.annotations, labels=wanted.labels)
             await world.create(

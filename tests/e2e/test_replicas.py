@@ -138,5 +138,6 @@ async def test_a_lease_reads_like_any_other(kubeconfig: Path) -> None:
 @pytest.mark.parametrize("option", ["1.5", "0"])
 def test_a_lease_that_cannot_be_is_refused(kubeconfig: Path, option: str) -> None:
     daemon = Daemon(kubeconfig, ["ome"], "--leader-elect", "--lease-duration", option)
+    daemon.launch(kubeconfig)
     with pytest.raises(AssertionError, match="lease-duration"):
-        daemon.start()
+        daemon.wait_until_listed()
