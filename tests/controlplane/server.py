@@ -47,10 +47,11 @@ def control_plane(binaries: Binaries, folder: Path, port: int = 0) -> Iterator[P
 
 
 class ControlPlane:
-    """One that runs, with the kubeconfig of an administrator."""
+    """One that runs, with the kubeconfig of an administrator, and all that it keeps in ``folder``."""
 
     def __init__(self, kubeconfig: Path, processes: Processes) -> None:
         self.kubeconfig = kubeconfig
+        self.folder = kubeconfig.parent
         self._processes = processes
 
     def restart_api_server(self) -> None:
@@ -61,28 +62,38 @@ class ControlPlane:
         self._processes.restart("kube-apiserver")
         _wait_ready(self.kubeconfig, self._processes)
 
+    def end(self, *programs: str) -> None:
+        """End these as a crash does."""
+        for program in programs:
+            self._processes.end(program)
+
+    def begin(self, *programs: str) -> None:
+        """Start these anew where they were; nobody waits until they are ready.  To be called in the main thread."""
+        for program in programs:
+            self._processes.begin(program)
+
 
 @contextmanager
-def running(binaries: Binaries, folder: Path, port: int = 0) -> Iterator[ControlPlane]:
-    """The same, for a test that has more to do with it."""
+def running(binaries: Binaries, folder: Path, port: int = 0, *options: str) -> Iterator[ControlPlane]:
+    """The same, for a test that has more to do with it; ``options`` are further ones of the API server."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     processes = Processes(folder)
     try:
         try:
-            kubeconfig = _start(binaries, folder, port or free_port(), processes)
+            kubeconfig = _start(binaries, folder, port or free_port(), processes, options)
         except StartError:
             if port:
                 raise
             # Somebody may have taken the free port meanwhile.
             processes.kill()
-            kubeconfig = _start(binaries, folder, free_port(), processes)
+            kubeconfig = _start(binaries, folder, free_port(), processes, options)
         yield ControlPlane(kubeconfig, processes)
     finally:
         processes.kill()
 
 
-def _start(binaries: Binaries, folder: Path, port: int, processes: Processes) -> Path:
+def _start(binaries: Binaries, folder: Path, port: int, processes: Processes, options: Sequence[str]) -> Path:
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
     kubeconfig = _write_kubeconfig(folder, port, token)
@@ -110,12 +121,15 @@ def _start(binaries: Binaries, folder: Path, port: int, processes: Processes) ->
         "--service-cluster-ip-range=10.96.0.0/16",
         "--token-auth-file=tokens.csv",
         "--authorization-mode=RBAC",
+        # As in OpenShift: objects that block the deletion of their owner need a right.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         "--enable-priority-and-fairness=false",
         "--service-account-issuer=https://kubernetes.default.svc",
         # The key that it makes for its own certificate, before it reads this one.
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
         "--allow-privileged",
+        *options,
     )
     _wait_ready(kubeconfig, processes)
     if binaries.path("kube-controller-manager"):
@@ -229,8 +243,17 @@ class Processes:
 
     def restart(self, program: str) -> None:
         """End a process as a crash does, and start it anew."""
-        self._running[program].kill()
-        self._running[program].wait()
+        self.end(program)
+        self.begin(program)
+
+    def end(self, program: str) -> None:
+        """End a process as a crash does."""
+        process = self._running.pop(program)
+        process.kill()
+        process.wait()
+
+    def begin(self, program: str) -> None:
+        """Start a process anew that was ended, as it was."""
         self._again[program]()
 
     def check(self) -> None:
