@@ -66,6 +66,15 @@ async def test_a_cluster_that_does_not_tell_its_uid_needs_a_name(url: str, monke
         await reconcile(running.cluster, Options(once=True, journal=url))
 
 
+def terms(url: str) -> list[int]:
+    """Under which it was led, as the journal has it."""
+    reader = opened(url, read_only=True)
+    try:
+        return [each.event.term for each in reader.replay() if isinstance(each.event, Leading)]
+    finally:
+        reader.close()
+
+
 async def test_a_leader_writes_under_the_term_of_its_lease_and_leaves_it_to_the_next(url: str) -> None:
     running = cluster()
     for term in (0, 1):
@@ -73,11 +82,10 @@ async def test_a_leader_writes_under_the_term_of_its_lease_and_leaves_it_to_the_
         daemon = asyncio.create_task(reconcile(running.cluster, options))
         await until(lambda term=term: bool(clusters_of(url)) and clusters_of(url)[0].term == term)  # type: ignore[misc]
         await until(lambda: running.ready("m"))
+        await until(lambda term=term: term in terms(url))  # type: ignore[misc]
         os.kill(os.getpid(), signal.SIGTERM)
         assert await asyncio.wait_for(daemon, PATIENCE) == 0
-    reader = opened(url, read_only=True)
-    assert [each.event.term for each in reader.replay() if isinstance(each.event, Leading)] == [0, 1]
-    reader.close()
+    assert terms(url) == [0, 1]
     assert clusters(url)[0].lease == "ome/doorward"
 
 

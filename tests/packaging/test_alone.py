@@ -84,8 +84,14 @@ import asyncio
 import doorward
 from doorward import EmbeddedCluster, Engine, MemoryJournal, Shell
 
-for name in doorward.__all__:
+for name in set(doorward.__all__) - {"PostgresqlJournal"}:
     getattr(doorward, name)
+try:
+    doorward.PostgresqlJournal
+except ModuleNotFoundError as error:
+    assert error.name == "psycopg"
+else:
+    raise AssertionError("psycopg is there, and nobody asked for it")
 """
 
 
