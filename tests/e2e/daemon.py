@@ -89,6 +89,7 @@ class Daemon:
         command = [sys.executable, "-m", "doorward_daemon", "run", "--kubeconfig", str(kubeconfig)]
         command += ["--listen", "127.0.0.1:0", *self.arguments]
         parent = os.getpid()
+        self._began = len(self.lines)
         self._process = subprocess.Popen(
             command,
             env=self.environ,
@@ -103,8 +104,9 @@ class Daemon:
     def wait_until_listed(self) -> None:
         """Return once everything is listed."""
         try:
-            self.url = str(self.wait_for_line(lambda line: line["event"] == "listening", START_TIME)["url"])
-            self.wait_for_line(lambda line: line["event"] == "everything is listed", START_TIME)
+            said = self._began  # what a process before it said doesn't count
+            self.url = str(self.wait_for_line(lambda line: line["event"] == "listening", START_TIME, said)["url"])
+            self.wait_for_line(lambda line: line["event"] == "everything is listed", START_TIME, said)
         except BaseException:
             self.kill()
             raise
@@ -144,10 +146,13 @@ class Daemon:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def wait_for_line(self, wanted: Callable[[Line], bool], within: float = PATIENCE) -> Line:
-        """The first line of the log, new or old, that is so.  Raises AssertionError with the end of the log."""
+    def wait_for_line(self, wanted: Callable[[Line], bool], within: float = PATIENCE, since: int = 0) -> Line:
+        """The first line of the log, new or old, that is so, of those after the first ``since``.
+
+        Raises AssertionError with the end of the log.
+        """
         deadline = time.monotonic() + within
-        looked = 0
+        looked = since
         with self._heard:
             while True:
                 for line in self.lines[looked:]:
