@@ -552,10 +552,9 @@ class Engine:
         closes = any(write.order == CLOSE for write in decision.writes)
         return not closes and self._state.reservations.takes(fact.ref, fact.uid)
 
-    def _take_up(self, fact: Fact, decision: Decision, due: Due, *, first: bool) -> list[Record]:
-        """Note what a decision depends on and remembers, tell whom it concerns, and queue its writes."""
-        state, ref, cause = self._state, fact.ref, due.cause
-        before, now = state.services.memory(fact.uid), decision.memory
+    def _depend(self, ref: Ref, decision: Decision, cause: int) -> None:
+        """Note what a decision depends on, and tell whom it concerns."""
+        state = self._state
         state.dependents.record(ref, decision.keys)
         if decision.waiting_for:
             state.queue.wait_for(decision.waiting_for, ref)
@@ -566,6 +565,12 @@ class Engine:
         for other in sorted(decision.affected):
             if other != ref:
                 state.queue.add_to_backlog(other, cause)
+
+    def _take_up(self, fact: Fact, decision: Decision, due: Due, *, first: bool) -> list[Record]:
+        """Note what a decision depends on and remembers, tell whom it concerns, and queue its writes."""
+        state, ref, cause = self._state, fact.ref, due.cause
+        before, now = state.services.memory(fact.uid), decision.memory
+        self._depend(ref, decision, cause)
         records = []
         if error := decision.error:
             failed = Failed(at=state.now, uid=fact.uid, plugin=error.plugin, hook=error.hook, traceback=error.traceback)

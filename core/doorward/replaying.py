@@ -174,16 +174,7 @@ class Replay(ExplainingEngine):
         self.decisions[ref] = decision
         if before is not None:
             self._since[ref] = state.now
-        state.dependents.record(ref, decision.keys)
-        if decision.waiting_for:
-            state.queue.wait_for(decision.waiting_for, ref)
-        else:
-            state.reads.note(ref, decision.read)
-            self._note_unlisted(ref)
-        state.queue.timers.set(ref, decision.wake)
-        for other in sorted(decision.affected):
-            if other != ref:
-                state.queue.add_to_backlog(other, state.number)
+        self._depend(ref, decision, state.number)
 
 
 def _same(write: Write, action: Action) -> bool:
