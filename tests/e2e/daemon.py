@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -56,7 +57,8 @@ class Daemon:
     ) -> None:
         self.kubeconfig = kubeconfig
         self.namespace = namespaces[0]
-        self.rights = documents(self.namespace, secrets)
+        sources = [value for option, value in pairwise(more) if option == "--source"]
+        self.rights = documents(self.namespace, secrets, sources)
         self.arguments = list(more)
         for namespace in namespaces:
             self.arguments += ["--namespace", namespace]

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from doorward.backends import Backends
 from doorward.cluster.kube import KubeCluster, kubeconfig
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import CONFIG_MAP, SERVICE, JsonObject, Resource
+from doorward.runtime.permissions import cluster_rules
 
 from tests.patience import PATIENCE
 
@@ -28,9 +30,10 @@ RIGHTS = {
 TOKEN = Resource("TokenRequest", f"serviceaccounts/{ACCOUNT}/token")
 
 
-def documents(namespace: str, secrets: Sequence[str] = ()) -> list[JsonObject]:
+def documents(namespace: str, secrets: Sequence[str] = (), sources: Sequence[str] = ()) -> list[JsonObject]:
     """What the files allow a daemon whose settings are in ``namespace``; what belongs to no namespace is named for it.
 
+    ``sources`` are those of ``--source``, for which the ClusterRole is generated; none: OME's, as the file has it.
     ``secrets`` are names of further Secrets, put where the file says.  The authorization service has rights of its own,
     which a daemon that answers checks itself doesn't need.
     """
@@ -47,6 +50,8 @@ def documents(namespace: str, secrets: Sequence[str] = ()) -> list[JsonObject]:
             doc["subjects"] = [s | {"namespace": namespace} for s in doc["subjects"] if s["name"] == ACCOUNT]
             if doc["roleRef"]["kind"] == "ClusterRole":
                 doc["roleRef"]["name"] = f"{doc['roleRef']['name']}-{namespace}"
+        if sources and doc["kind"] == "ClusterRole" and metadata["name"] == f"{ACCOUNT}-{namespace}":
+            doc["rules"] = cluster_rules(Backends(sources=tuple(sources)))
         for rule in doc.get("rules", ()):
             if rule["resources"] == ["secrets"]:
                 rule["resourceNames"] += secrets
