@@ -60,7 +60,10 @@ SCHEMES = st.sampled_from(("http", "https"))
 
 
 def make(components: tuple[str, ...] = ("engine",), **changes: Any) -> Door:
-    """A door of service ``a/m`` with these components: RawDeployment by an Ingress of class nginx, if not told."""
+    """A door of service ``a/m`` with these components: RawDeployment by an Ingress of class nginx, if not told.
+
+    ``changes`` are fields of :class:`Door`, and ``timeouts``, seconds by component: ``{"engine": 600}``.
+    """
     namespace, name = changes.get("namespace", "a"), changes.get("name", "m")
     entry = "router" if "router" in components else "engine"
     routes = [Route("/v1/router", "router")] if "router" in components else []
