@@ -53,6 +53,8 @@ LABELS = st.one_of(
     st.sampled_from(_OFTEN),
 )
 DOMAINS = st.sampled_from(("example.com", "your-cluster.com", "ml.corp.test", "a.b-c.example.org"))
+LONGEST_HOST = ".".join(["h" * 63] * 3 + ["h" * 49, "example.com"])
+"""A host of 253 characters, as many as DNS allows."""
 SEGMENTS = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=8).filter(
     lambda text: text.strip(".") == text and ".." not in text
 )
