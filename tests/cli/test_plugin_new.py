@@ -47,13 +47,23 @@ def _installed(written: Path) -> Path:
 
 def test_it_keeps_every_promise_as_it_is(installed: Path) -> None:
     report = installed.parent / "report.json"
-    done = in_process(installed, "pytest", "--doorward-examples", "20", "--doorward-report", str(report))
+    report.touch()
+    done = in_process(installed, "pytest", "--doorward-examples=20", f"--doorward-report={report}")
     assert done.returncode == 0, done.stdout
     assert f"{NAME} keeps 29 of 29 promises; 2 weren't tried" in done.stdout
-    assert "there is no API server; name one: --doorward-kubeconfig FILE" in done.stdout
+    assert "there is no API server; name one: --doorward-kubeconfig=FILE" in done.stdout
     findings = orjson.loads(report.read_bytes())["findings"]
     assert {each["outcome"] for each in findings} == {"kept", "doesn't apply", "not tried"}
     assert orjson.loads(report.with_suffix(".badge.json").read_bytes())["message"] == "29/29"
+
+
+def test_a_file_that_leads_pytest_past_the_configuration_is_named(installed: Path) -> None:
+    elsewhere = installed.parent / "crds.yaml"
+    elsewhere.touch()
+    done = in_process(installed, "pytest", "--doorward-definitions", str(elsewhere))
+    assert done.returncode == 4, done.stdout
+    assert "no backend is named: add --doorward-backend NAME" in done.stderr
+    assert "write --doorward-definitions=… with =" in done.stderr
 
 
 def test_what_it_writes_is_typed_and_clean(installed: Path) -> None:
@@ -78,7 +88,7 @@ def test_a_promise_that_is_broken_is_shown_by_the_smallest_door(installed: Path)
 def test_what_an_author_has_to_change_is_marked(written: Path) -> None:
     texts = [path for path in written.rglob("*") if path.suffix in (".py", ".toml", ".md")]
     marked = [path for path in texts if "CHANGE" in path.read_text()]
-    assert {path.name for path in marked} >= {"__init__.py", "evaluator.py", "pyproject.toml"}
+    assert {path.name for path in marked} >= {"__init__.py", "evaluator.py", "test_backend.py", "pyproject.toml"}
 
 
 @pytest.mark.parametrize("name", ["", "My", "istio", "a b", "-x", "x" * 41, "../x"])
@@ -86,6 +96,10 @@ def test_a_name_that_no_backend_can_have_is_refused(name: str, tmp_path: Path) -
     result = run("--into", str(tmp_path / "x"), "--", name)
     assert result.exit_code == 2
     assert not (tmp_path / "x").exists()
+
+
+def test_a_name_that_is_refused_is_told_what_may_stand_between() -> None:
+    assert "one - or _ may stand between" in " ".join(run("my.gateway").output.replace("│", " ").split())
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_without_an_api_server_it_is_not_tried_and_not_kept(rule: Rule) -> None:
     finding = try_rule(rule, Subject("greeting", GreetingEvaluator(), Greeting()))
     assert (finding.outcome, finding.what) == (
         "not tried",
-        "there is no API server; name one: --doorward-kubeconfig FILE",
+        "there is no API server; name one: --doorward-kubeconfig=FILE",
     )
     report = Report(backend="greeting", findings=(finding,))
     assert report.kept == (0, 0)

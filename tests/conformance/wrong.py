@@ -176,6 +176,18 @@ class NamesTooLong(Greeting):
         return f"{door.name}.{'.'.join(door.all_hosts)}.{'x' * 240}"
 
 
+@breaks("names", "m-n-c.example.com is rendered for two services")
+class JoinsServiceAndHost(Greeting):
+    def name(self, door: Door) -> str:
+        return f"{door.name}-{door.all_hosts[-1]}"[:253]
+
+
+@breaks("manifests", "no server takes")
+class CutsNoHost(Greeting):
+    def name(self, door: Door) -> str:
+        return f"{door.all_hosts[0]}-{door.hhhhh}"
+
+
 @breaks("refuses in words", "is to open")
 class RefusesWhatItSaysItOpens(Greeting):
     @hookimpl

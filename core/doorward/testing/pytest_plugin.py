@@ -1,6 +1,6 @@
-"""``pytest --doorward-backend NAME``: the kit as a plugin of pytest.
+"""``pytest --doorward-backend=NAME``: the kit as a plugin of pytest.
 
-It does nothing without that option; what it needs beyond pytest is imported with it.
+It does nothing without its options; what it needs beyond pytest is imported with it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _OPTIONS = {
     "kubeconfig": "the kubeconfig of a real API server, for the promises that need one",
     "report": "a file for the report, as JSON; beside it NAME.badge.json, for a badge",
 }
+_EXAMPLES = 100
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,8 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"doorward_{name}", help, default="")
     files = "a file of CustomResourceDefinitions that the API server is to have; may be given again"
     group.addoption("--doorward-definitions", metavar="FILE", action="append", default=[], help=files)
-    count = "on how many doors each promise is tried (default: 100)"
-    group.addoption("--doorward-examples", metavar="N", type=int, default=100, help=count)
+    count = f"on how many doors each promise is tried (default: {_EXAMPLES})"
+    group.addoption("--doorward-examples", metavar="N", type=int, help=count)
 
 
 def option(config: pytest.Config, name: str) -> str:
@@ -46,6 +47,7 @@ def option(config: pytest.Config, name: str) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     name = option(config, "backend")
     if not name:
+        _refuse_to_do_nothing(config)
         return
     if not find_spec("hypothesis"):
         raise pytest.UsageError("--doorward-backend needs hypothesis: install doorward-core[testing]")
@@ -54,6 +56,21 @@ def pytest_configure(config: pytest.Config) -> None:
     assert suite is not None
     assert suite.origin is not None
     config.args.append(suite.origin)
+
+
+def _refuse_to_do_nothing(config: pytest.Config) -> None:
+    """Nobody gives an option for no backend: what names one hasn't been read, and without it all would be green.
+
+    pytest looks for its configuration beside the arguments that are there, and takes an option's value for one of them
+    unless ``=`` stands between (``_pytest/config/findpaths.py``).
+    """
+    given = [name for name in (*_OPTIONS, "definitions", "examples") if config.getoption(f"doorward_{name}")]
+    if given:
+        raise pytest.UsageError(
+            f"--doorward-{given[0]} is given, and no backend is named: add --doorward-backend NAME; where pytest's "
+            f"configuration names it, write --doorward-{given[0]}=… with =, since pytest takes a file after a blank "
+            "for a path of tests, and looks for its configuration there"
+        )
 
 
 def _subject(config: pytest.Config, name: str) -> Subject:
@@ -76,7 +93,7 @@ def _subject(config: pytest.Config, name: str) -> Subject:
     return Subject(
         name,
         evaluator() if isinstance(evaluator, type) else evaluator,
-        examples=config.getoption("doorward_examples"),
+        examples=config.getoption("doorward_examples") or _EXAMPLES,
         kubeconfig=Path(where).expanduser() if where else None,
         definitions=[each for file in config.getoption("doorward_definitions") for each in _read(Path(file))],
     )

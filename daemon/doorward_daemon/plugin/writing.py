@@ -26,7 +26,10 @@ def write(name: str, into: Path | None = None) -> tuple[Path, list[PurePosixPath
     Raises ValueError for a name that no backend can have, Unwritable where the folder isn't empty.
     """
     if not _NAME.fullmatch(name) or len(name) > 40:
-        raise ValueError(f"{name!r} is no name for a backend: up to 40 lower-case letters and digits, as in my_gateway")
+        raise ValueError(
+            f"{name!r} is no name for a backend: a lower-case letter, then lower-case letters and digits, up to 40 in "
+            "all; one - or _ may stand between, as in my_gateway"
+        )
     if name in _TAKEN:
         raise ValueError(f"{name} is a backend that comes with doorward; take another name")
     folder = into or Path(f"doorward-{name.replace('_', '-')}")

@@ -1,6 +1,6 @@
 """The conformance kit: what every backend promises, tried on somebody's own.
 
-    pytest --doorward-backend NAME --doorward-evaluator MODULE:CLASS
+    pytest --doorward-backend=NAME --doorward-evaluator=MODULE:CLASS
 
 plays every rule on the backend NAME as its entry point gives it; both options have a setting of the same name in
 pytest's configuration (``doorward_backend``).  The evaluator tells how requests travel by the backend's objects:

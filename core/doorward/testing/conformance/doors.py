@@ -53,6 +53,8 @@ LABELS = st.one_of(
     st.sampled_from(_OFTEN),
 )
 DOMAINS = st.sampled_from(("example.com", "your-cluster.com", "ml.corp.test", "a.b-c.example.org"))
+LONGEST_HOST = ".".join(["h" * 63] * 3 + ["h" * 49, "example.com"])
+"""A host of 253 characters, as many as DNS allows."""
 SEGMENTS = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=8).filter(
     lambda text: text.strip(".") == text and ".." not in text
 )
@@ -60,7 +62,10 @@ SCHEMES = st.sampled_from(("http", "https"))
 
 
 def make(components: tuple[str, ...] = ("engine",), **changes: Any) -> Door:
-    """A door of service ``a/m`` with these components: RawDeployment by an Ingress of class nginx, if not told."""
+    """A door of service ``a/m`` with these components: RawDeployment by an Ingress of class nginx, if not told.
+
+    ``changes`` are fields of :class:`Door`, and ``timeouts``, seconds by component: ``{"engine": 600}``.
+    """
     namespace, name = changes.get("namespace", "a"), changes.get("name", "m")
     entry = "router" if "router" in components else "engine"
     routes = [Route("/v1/router", "router")] if "router" in components else []

@@ -22,7 +22,7 @@ class Answer(NamedTuple):
 
 
 class Evaluator:
-    """A backend as its users meet it.  Subclass it, and name it to pytest: ``--doorward-evaluator MODULE:CLASS``.
+    """A backend as its users meet it.  Subclass it, and name it to pytest: ``--doorward-evaluator=MODULE:CLASS``.
 
     :meth:`route` is all that most backends need.
     """

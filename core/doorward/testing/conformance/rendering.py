@@ -21,7 +21,7 @@ from doorward.model.hosts import segment_prefix
 from doorward.model.merge import merge
 from doorward.model.reference import CORE_RESOURCES, JsonObject, Resource, kind_of
 from doorward.testing.conformance.breach import Breach, told
-from doorward.testing.conformance.doors import PATHS, expected
+from doorward.testing.conformance.doors import LONGEST_HOST, PATHS, expected
 from doorward.testing.conformance.rule import Rules, with_hosts
 from doorward.testing.conformance.subject import Subject, owned
 
@@ -69,7 +69,10 @@ def answers(subject: Subject) -> None:
 
 @RULES.rule("manifests")
 def manifests(subject: Subject) -> None:
-    """What it renders are manifests of kinds that `watches` names as written, with names that a server takes."""
+    """What it renders are manifests of kinds that `watches` names as written, with names that a server takes.
+
+    A host may be as long as DNS allows, so that a name with a host in it has to be cut.
+    """
     written = subject.kinds
 
     def check(door: Door) -> None:
@@ -87,11 +90,15 @@ def manifests(subject: Subject) -> None:
                 raise Breach(f"{kind} {name} can't be written as JSON: {error}", door) from error
 
     subject.for_doors(check)
+    check(subject.door("m", LONGEST_HOST))
 
 
 @RULES.rule("names")
 def names(subject: Subject) -> None:
-    """Objects of two services never have one name."""
+    """Objects of two services never have one name.
+
+    Joined by `-`, service `m` with host `n-c.example.com` and service `m-n` with host `c.example.com` are one.
+    """
 
     def check(one: Door, other: Door) -> None:
         if one.name == other.name:
@@ -104,6 +111,7 @@ def names(subject: Subject) -> None:
             raise Breach(f"{kind} {name} is rendered for two services of one namespace", [one, other])
 
     subject.for_all(check, subject.doors(), subject.doors())
+    check(subject.door("m", "m.a.example.com", "n-c.example.com"), subject.door("m-n", "c.example.com"))
 
 
 @RULES.rule("pure")

@@ -102,7 +102,7 @@ def try_rule(rule: Rule, subject: Subject) -> Finding:
         if not rule.applies(subject):
             return msgspec.structs.replace(told, outcome="doesn't apply")
         if rule.served and subject.kubeconfig is None:
-            raise NotTried("there is no API server; name one: --doorward-kubeconfig FILE")
+            raise NotTried("there is no API server; name one: --doorward-kubeconfig=FILE")
         rule.check(subject)
     except Breach as breach:
         return msgspec.structs.replace(told, outcome="broken", what=str(breach))

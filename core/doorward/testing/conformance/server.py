@@ -93,7 +93,7 @@ class Place:
     def unserved(self, kinds: Sequence[str]) -> NotTried:
         return NotTried(
             f"the API server doesn't serve {', '.join(kinds)}; name a file of CustomResourceDefinitions: "
-            "--doorward-definitions FILE"
+            "--doorward-definitions=FILE"
         )
 
     async def grant(self) -> None:

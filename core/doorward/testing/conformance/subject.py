@@ -22,7 +22,7 @@ from doorward.model.settings import Settings
 from doorward.settings.configuration import parse
 from doorward.state.transform import OWNER
 from doorward.testing.conformance.breach import Breach
-from doorward.testing.conformance.doors import doors
+from doorward.testing.conformance.doors import doors, make
 from doorward.testing.conformance.evaluator import Answer, Evaluator
 
 
@@ -89,8 +89,17 @@ class Subject:
 
     def doors(self) -> SearchStrategy[Door]:
         """Doors that it is to open, or that are closed."""
-        fixed = {"settings": self.settings, **self.evaluator.door}
-        return doors(backend=self.name, modes=self.evaluator.modes, fixed=fixed)
+        return doors(backend=self.name, modes=self.evaluator.modes, fixed=self._fixed)
+
+    def door(self, name: str, *hosts: str) -> Door:
+        """An open door of this service with these hosts, in the first of its modes."""
+        changes = {"name": name, "backend": self.name, "mode": self.evaluator.modes[0], "hosts": hosts}
+        return make(**{**changes, **self._fixed})
+
+    @property
+    def _fixed(self) -> dict[str, Any]:
+        """What each of its doors has."""
+        return {"settings": self.settings, **self.evaluator.door}
 
     def for_all(self, check: Callable[..., None], *what: SearchStrategy[Any], examples: int = 0) -> None:
         """Try a check on many values; the smallest that fails is the one that is told."""
