@@ -45,3 +45,45 @@ async def test_a_runtime_that_brings_no_engine_is_named(spec: object, named: str
     world.create(inference_service("m", annotations=RAW, spec=BROUGHT))
     findings = [finding.reason for finding in (await told(world)).findings]
     assert findings == [named or "EngineNotReady"]
+
+
+async def look(world: Running, *names: str, namespaces: tuple[str, ...] = ()) -> Told:
+    asked = Consultation(names=names, namespaces=namespaces)
+    return await look_into(world.cluster, asked, Wanted(named=bool(names), look_up=None))
+
+
+async def test_a_host_of_another_namespace_is_no_work_that_nobody_does() -> None:
+    world = Running(EmbeddedCluster())
+    world.settings({"domainTemplate": "one.example.com"})
+    for namespace in ("a", "b"):
+        world.create(component_service("m", "engine", namespace))
+        world.create(inference_service("m", namespace, annotations=RAW, ready=("engine",)))
+    async with world.shell() as shell:
+        await shell.once()
+    for namespaces in ((), ("b",)):
+        reasons = [f.reason for f in (await look(world, namespaces=namespaces)).findings if "b/m" in f.about]
+        assert reasons[0] == "HostConflict"
+        told = await look(world, namespaces=namespaces)
+        assert "NotRunning" not in [finding.reason for finding in told.findings]
+
+
+async def test_a_service_is_named_with_its_namespace() -> None:
+    world = Running(EmbeddedCluster())
+    world.settings()
+    for namespace in ("a", "b"):
+        world.create(inference_service("m", namespace, annotations=RAW))
+    assert (await look(world, "m")).services == 2
+    told = await look(world, "b/m")
+    assert {finding.about for finding in told.findings if finding.about != "cluster"} == {"InferenceService b/m"}
+    assert told.services == 1
+
+
+async def test_who_looks_in_the_wrong_namespace_is_told_the_right_one() -> None:
+    world = Running(EmbeddedCluster())
+    world.settings()
+    world.create(inference_service("m", "b", annotations=RAW))
+    for names, namespaces in ((("m",), ("a",)), (("a/m",), ())):
+        with pytest.raises(LookupError, match="no InferenceService m in namespace a; there is one in b: -n b"):
+            await look(world, *names, namespaces=namespaces)
+    with pytest.raises(LookupError, match="no InferenceService n in namespace a$"):
+        await look(world, "n", namespaces=("a",))
