@@ -20,6 +20,7 @@ from doorward.model.source import Source
 from doorward.runtime.offline import Clock, Offline
 from doorward.settings.configuration import parse as parse_settings
 
+from doorward_daemon import allotted
 from doorward_daemon.healthy import Healthy
 from doorward_daemon.manifests import Document, is_service
 from doorward_daemon.served import as_served
@@ -85,13 +86,14 @@ class World(Offline):
         namespace = (given.get("namespace") or "default") if resource.namespaced else ""
         name = given["name"]
         metadata = {k: v for k, v in given.items() if k not in ("resourceVersion", "managedFields")}
-        body = {**obj, "metadata": {**metadata, "namespace": namespace}}
+        body = {**allotted.without(obj), "metadata": {**metadata, "namespace": namespace}}
         self.store.create(resource, namespace, body, version=version)
 
         def complete(stored: JsonObject) -> None:
             kept = ("uid", "creationTimestamp", "deletionTimestamp", "generation")
             stored["metadata"]["uid"] = _uid(kind, namespace, name)
             stored["metadata"].update({key: given[key] for key in kept if given.get(key)})
+            allotted.put_back(stored, obj)
             if obj.get("status"):
                 stored["status"] = obj["status"]
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from doorward.backends import Backends
+from doorward.engine import Engine
+from doorward.model.reference import SERVICE
+from doorward_daemon.manifests import read
+from doorward_daemon.rendering import play
 
 from tests.cli.rendering import from_text, render, service
 
@@ -135,3 +141,27 @@ def test_without_a_file_the_usage_is_told() -> None:
     printed = render()
     assert printed.code == 2
     assert "--file" in printed.err
+
+
+def test_services_come_with_the_addresses_and_ports_of_their_cluster(tmp_path: Path) -> None:
+    services = [
+        ("kubernetes", {"clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"], "ports": [{"port": 443}]}),
+        ("m-engine", {"clusterIP": "172.20.0.10", "clusterIPs": ["172.20.0.10", "fd00::10"], "ports": [{"port": 80}]}),
+        ("same", {"type": "NodePort", "clusterIP": "172.20.0.11", "ports": [{"port": 80, "nodePort": 80}]}),
+        ("other", {"type": "NodePort", "clusterIP": "172.20.0.12", "ports": [{"port": 80, "nodePort": 80}]}),
+        ("headless", {"clusterIP": "None", "clusterIPs": ["None"], "ports": [{"port": 80}]}),
+    ]
+    text = service("m", **{"ome.io/deployment-mode": "RawDeployment"})
+    for name, spec in services:
+        dual = {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack"}
+        body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {**dual, **spec}}
+        text += yaml.safe_dump(body) + "---\n"
+    printed = from_text(text, "--simulate")
+    assert (printed.code, printed.condition("m").get("status")) == (0, "True"), printed.err
+    file = tmp_path / "all.yaml"
+    file.write_text(text)
+    world, *_ = play(read([str(file)]), Engine(Backends(), use_defaults=True), "ome", simulate=False)
+    stood = {each["metadata"]["name"]: each["spec"] for each in world.of_kind(SERVICE)}
+    for name, spec in services:
+        assert stood[name]["clusterIP"] == spec["clusterIP"]
+        assert [port.get("nodePort") for port in stood[name]["ports"]] == [p.get("nodePort") for p in spec["ports"]]

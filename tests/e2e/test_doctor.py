@@ -367,7 +367,7 @@ async def test_the_command_says_that_nothing_is_wrong(world: World, place: Place
 async def test_a_name_that_no_service_has_is_told(place: Place) -> None:
     status, out, err = await command(place, "nobody")
     assert (status, out) == (2, "")
-    assert err == f"error: no InferenceService nobody in {place.namespaces[0]}\n"
+    assert err == f"error: no InferenceService nobody in namespace {place.namespaces[0]}\n"
 
 
 async def test_a_request_is_followed_as_far_as_it_comes(world: World, place: Place) -> None:

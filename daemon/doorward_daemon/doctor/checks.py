@@ -44,7 +44,7 @@ async def findings(examination: Examination, wanted: Wanted) -> list[Finding]:
     found = [
         *await running.of_cluster(examination, wanted.lease),
         *await clocks.of_cluster(examination, wanted.lease),
-        *reported.of_settings(examination),
+        *await reported.of_settings(examination),
         *await rights.of_account(examination, wanted.account),
     ]
     gate = asyncio.Semaphore(AT_A_TIME)

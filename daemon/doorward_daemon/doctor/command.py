@@ -21,7 +21,8 @@ class Format(StrEnum):
 
 def command(
     name: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Services; all of them where none is named.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Services, NAME or NAMESPACE/NAME; all where none is named."),
     ] = None,
     namespace: Annotated[
         list[str] | None,
@@ -62,7 +63,7 @@ def command(
 
         doorward doctor
 
-        doorward doctor llama -n chat --request
+        doorward doctor chat/llama --request
 
     Exit status: 0 when nothing is wrong; 1 when something is; 2 when the cluster can't be looked at.
     """

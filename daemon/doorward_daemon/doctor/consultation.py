@@ -14,6 +14,7 @@ from doorward.backends import OME, NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 
+from doorward_daemon.asking.failing import Unanswered
 from doorward_daemon.doctor import names
 from doorward_daemon.doctor.checks import Wanted, findings
 from doorward_daemon.doctor.examination import examining
@@ -66,7 +67,7 @@ async def consult(kubeconfig: Path | None, context: str | None, asked: Consultat
         told = await look_into(cluster, asked)
     except TimeoutError:
         return _failed(f"{cluster.server} doesn't answer in time")
-    except (ApiError, LookupError, NoSource) as error:
+    except (ApiError, LookupError, NoSource, Unanswered) as error:
         return _failed(str(error))
     finally:
         await cluster.close()
@@ -75,7 +76,11 @@ async def consult(kubeconfig: Path | None, context: str | None, asked: Consultat
 
 
 async def look_into(cluster: Cluster, asked: Consultation, wanted: Wanted | None = None) -> Told:
-    """Look at a cluster.  Raises ApiError, TimeoutError, NoSource, and LookupError for a name that no service has."""
+    """Look at a cluster.
+
+    Raises ApiError, TimeoutError, NoSource, LookupError for a name that no service has, and Unanswered for what can't
+    be one.
+    """
     wanted = wanted or Wanted(
         named=bool(asked.names),
         lease=asked.lease,

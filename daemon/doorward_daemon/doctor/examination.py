@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 from doorward.backends import Backends
@@ -17,11 +17,15 @@ from doorward.report.remedies import ending
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell
 
+from doorward_daemon.asking.services import About
+
 __all__ = ["Examination", "Patient", "examining"]
 
 REST = 60.0
 """Seconds within which everything has to be listed and decided."""
 PAGE = 500
+ELSEWHERE = "HostConflict"
+"""A reason that may lie in a namespace which isn't looked at."""
 
 
 class Patient(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +39,9 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     """As the API server has it, whole."""
     condition_type: str
     condition: JsonObject
-    """As it is, or as it would be written now; empty where neither says anything."""
+    """As it is, or as it would be written now; empty where neither says anything.
+
+    Who looks at some namespaces can't see why a host is refused, and goes by what is reported."""
     warnings: tuple[tuple[str, str], ...]
     """Reason and message of the Warning events that are due."""
     pending: tuple[str, ...]
@@ -115,26 +121,27 @@ async def examining(
     sources: Sequence[str],
     names: Sequence[str] = (),
 ) -> AsyncIterator[Examination]:
-    """Look at the services of some namespaces (empty: all), or at those with one of these names alone.
+    """Look at the services of some namespaces (empty: all), or at those alone that are named: NAME or NAMESPACE/NAME.
 
-    Raises ApiError where the cluster doesn't answer, TimeoutError where it doesn't within :data:`REST` seconds, and
-    LookupError for a name that no service has.
+    Raises ApiError where the cluster doesn't answer, TimeoutError where it doesn't within :data:`REST` seconds,
+    LookupError for a name that no service has, and Unanswered for what can't be one.
     """
+    about = _about(names, namespaces)
     engine = Engine(
-        Backends(sources=tuple(sources)), settings_namespace=settings_namespace, namespaces=tuple(namespaces)
+        Backends(sources=tuple(sources)), settings_namespace=settings_namespace, namespaces=about.namespaces
     )
     noted = _Noted()
     async with Shell(engine, cluster, dry_run=True, listeners=[noted]) as shell:
         await shell.once(REST)
-        found = [
-            await _patient(cluster, engine, Ref(kind, metadata["namespace"], metadata["name"]), noted)
+        refs = [
+            Ref(kind, service["metadata"]["namespace"], service["metadata"]["name"])
             for kind in engine.backends.sources
-            for metadata in (service["metadata"] for service in engine.services(kind))
-            if not names or metadata["name"] in names
+            for service in engine.services(kind)
         ]
-        if missing := set(names) - {each.ref.name for each in found if each}:
-            where = f" in {', '.join(namespaces)}" if namespaces else ""
-            raise LookupError(f"no InferenceService {', '.join(sorted(missing))}{where}")
+        partly = bool(about.namespaces)
+        found = [await _patient(cluster, engine, ref, noted, partly=partly) for ref in refs if about.has(ref)]
+        if missing := about.missing([each.ref for each in found if each]):
+            raise LookupError("; ".join([await _nobody(cluster, engine, about, name) for name in missing]))
         yield Examination(
             cluster=cluster,
             engine=engine,
@@ -144,7 +151,34 @@ async def examining(
         )
 
 
-async def _patient(cluster: Cluster, engine: Engine, ref: Ref, noted: _Noted) -> Patient | None:
+def _about(names: Sequence[str], namespaces: Sequence[str]) -> About:
+    """A name without a namespace may be in any of those that are looked at."""
+    about = About.of(names, "", everywhere=True)
+    if not namespaces:
+        return about
+    own = (where for where, _ in about.names if where)
+    return About(tuple(dict.fromkeys((*namespaces, *own))), about.names)
+
+
+async def _nobody(cluster: Cluster, engine: Engine, about: About, asked: str) -> str:
+    """That there is no such service, and where there is one of that name, as far as that may be listed."""
+    own, _, name = asked.rpartition("/")
+    where = own or ", ".join(about.namespaces)
+    if not where:
+        return f"no InferenceService {name}"
+    found: set[str] = set()
+    for source in engine.backends.sources.values():
+        with suppress(ApiError):
+            page = await cluster.list(source.resource, field_selector=f"metadata.name={name}", limit=PAGE)
+            found |= {each["metadata"]["namespace"] for each in page.items}
+    told = f"no InferenceService {name} in namespace {where}"
+    if not found:
+        return told
+    first = min(found)
+    return f"{told}; there is one in {', '.join(sorted(found))}: -n {first}"
+
+
+async def _patient(cluster: Cluster, engine: Engine, ref: Ref, noted: _Noted, *, partly: bool) -> Patient | None:
     source = engine.backends.sources[ref.kind]
     try:
         obj = await cluster.get(source.resource, ref.namespace, ref.name)
@@ -157,6 +191,8 @@ async def _patient(cluster: Cluster, engine: Engine, ref: Ref, noted: _Noted) ->
     type_ = source.condition_type(setting)
     actions = noted.actions.get(uid, [])
     conditions = (obj.get("status") or {}).get("conditions") or ()
+    if partly and any(each.get("type") == type_ and each.get("reason") == ELSEWHERE for each in conditions):
+        actions = []
     for action in actions:
         if action.verb == "status" and action.body:
             conditions = (action.body.get("status") or {}).get("conditions") or conditions

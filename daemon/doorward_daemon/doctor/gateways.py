@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from doorward.engine import SETTINGS_NAME
 from doorward.model.reference import JsonObject, Resource
 
 from doorward_daemon.doctor.examination import Examination, Patient
@@ -12,6 +13,8 @@ from doorward_daemon.doctor.finding import Finding, kubectl
 __all__ = ["of_service"]
 
 INGRESS_CLASSES = Resource("IngressClass.networking.k8s.io", "ingressclasses", namespaced=False)
+CLASS = "ome.io/ingress-class"
+"""As the engine calls it, whatever a kind has in its place."""
 GATEWAYS = Resource("Gateway.gateway.networking.k8s.io", "gateways", ("v1", "v1beta1"))
 ISTIO_GATEWAYS = Resource("Gateway.networking.istio.io", "gateways", ("v1", "v1beta1", "v1alpha3"))
 
@@ -25,17 +28,31 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
                 continue
             called = f"{namespace}/{name}" if namespace else name
             kind = f"{resource.plural}.{resource.group}"
-            settings = kubectl(examination.settings_namespace, "edit", "configmap", "inferenceservice-config")
+            listed = kubectl("", "get", kind, *(("-A",) if resource.namespaced else ()))
+            annotation = _annotation(examination, patient, name) if resource == INGRESS_CLASSES else ""
+            evidence = (f"{ref}: {field} is {called}", *((f"annotation {annotation} says so",) if annotation else ()))
+            if annotation:
+                where = patient.ref.namespace
+                change = kubectl(where, "annotate", patient.kubectl, "--overwrite", f"{annotation}=NAME")
+            else:
+                change = kubectl(examination.settings_namespace, "edit", "configmap", SETTINGS_NAME)
             found.append(
                 Finding(
                     about=patient.name,
                     reason=f"{resource.name}Missing",
-                    cause=f"there is no {resource.name} {called}: nobody serves what names it",
-                    evidence=(f"{ref}: {field} is {called}",),
-                    remedy=(kubectl("", "get", kind, *(("-A",) if resource.namespaced else ())), settings),
+                    cause=f"there is no {resource.name} {called}: nobody serves what names it; create it, or change it",
+                    evidence=evidence,
+                    remedy=(listed, change),
                 )
             )
     return list(dict.fromkeys(found))
+
+
+def _annotation(examination: Examination, patient: Patient, name: str) -> str:
+    """The service's annotation that names this class, as its kind spells it; empty where a setting does."""
+    source = examination.engine.backends.sources[patient.ref.kind]
+    own = source.named(patient.object["metadata"].get("annotations") or {})
+    return source.words(CLASS) if own.get(CLASS) == name else ""
 
 
 async def _is_there(examination: Examination, resource: Resource, namespace: str, name: str) -> bool:

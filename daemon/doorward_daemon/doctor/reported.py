@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from doorward.cluster.protocol import ApiError
 from doorward.engine import SETTINGS_NAME
+from doorward.model.reference import CONFIG_MAP
 
 from doorward_daemon.doctor.examination import Examination, Patient
 from doorward_daemon.doctor.finding import Finding, kubectl
@@ -14,6 +16,7 @@ __all__ = ["of_service", "of_settings", "on_purpose"]
 
 ON_PURPOSE = ("IngressDisabled", "ClusterLocal")
 """Why a door is closed that nobody wants open."""
+_IN_FORCE = "the last good settings stay in force in a doorward that runs"
 
 
 def of_service(examination: Examination, patient: Patient, explained: Iterable[Finding]) -> list[Finding]:
@@ -38,28 +41,49 @@ def on_purpose(examination: Examination, patient: Patient) -> list[Finding]:
     return [_finding(examination, patient, patient.reason, message, (_said(patient),))]
 
 
-def of_settings(examination: Examination) -> list[Finding]:
+async def of_settings(examination: Examination) -> list[Finding]:
     """What is wrong with the ConfigMap, and kinds that may not be listed."""
     namespace = examination.settings_namespace
     about = f"ConfigMap {namespace}/{SETTINGS_NAME}"
     edit = (kubectl(namespace, "edit", "configmap", SETTINGS_NAME),)
-    found = [
-        Finding(about=about, reason="InvalidSettings", cause=problem, remedy=edit)
-        for problem in examination.engine.problems
-    ]
-    if examination.engine.settings is None and not examination.engine.problems:
-        cause = "there is no ConfigMap with settings, and doors stand: nothing is changed before there is one"
-        command = kubectl(namespace, "create", "configmap", SETTINGS_NAME, "--from-literal=ingress='{}'")
-        found.append(
-            Finding(about=about, reason="NoSettings", cause=cause, remedy=(command, "doorward run --defaults"))
-        )
-    known = set(examination.engine.problems)
+    problems = examination.engine.problems
+    found = []
+    if examination.engine.settings is None and await _is_absent(examination, namespace):
+        found.append(_none(about, namespace))
+    else:
+        found += [
+            Finding(about=about, reason="InvalidSettings", cause=f"{problem}; {_IN_FORCE}", remedy=edit)
+            for problem in problems
+        ]
     found += [
         Finding(about=about, reason=reason, cause=message, remedy=edit)
         for reason, message in examination.settings_warnings
-        if message not in known
+        if message not in problems
     ]
     return found
+
+
+async def _is_absent(examination: Examination, namespace: str) -> bool:
+    """Whether there is no ConfigMap; one that may not be read may be there."""
+    try:
+        await examination.cluster.get(examination.engine.backends.resources[CONFIG_MAP], namespace, SETTINGS_NAME)
+    except ApiError as error:
+        return error.status == 404
+    return False
+
+
+def _none(about: str, namespace: str) -> Finding:
+    ingress = """--from-literal=ingress='{"ingressDomain": "models.example.org"}'"""
+    return Finding(
+        about=about,
+        reason="NoSettings",
+        cause="there is no ConfigMap with settings, and doors stand: nothing is changed before there is one",
+        remedy=(
+            kubectl("", "create", "namespace", namespace),
+            kubectl(namespace, "create", "configmap", SETTINGS_NAME, ingress),
+            "doorward run --defaults",
+        ),
+    )
 
 
 def _said(patient: Patient) -> str:
