@@ -40,7 +40,7 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
                 Finding(
                     about=patient.name,
                     reason=f"{resource.name}Missing",
-                    cause=f"there is no {resource.name} {called}: nobody serves what names it; create it, or change it",
+                    cause=f"there is no {resource.name} {called}: nobody serves what names it; add it or name another",
                     evidence=evidence,
                     remedy=(listed, change),
                 )
