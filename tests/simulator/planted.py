@@ -214,7 +214,14 @@ def what_is_remembered_is_not_journalled(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_restart_forgets_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
+    """And what it reserved stays: a restart lets go of that by itself, and then forgetting does no harm."""
+
+    def reserve_what_stands(state: State, cause: int) -> None:
+        for fact in [fact for kind in state.backends.claiming for fact in state.facts.of_kind(kind)]:
+            state.reserve(fact.ref, cause)
+
     patch.setattr(State, "unknown_outcome", lambda state, action: state.in_flight.land(action.id))
+    patch.setattr(folds, "reserve_all", reserve_what_stands)
 
 
 @planted
