@@ -63,7 +63,7 @@ class Parsed(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     origins: Mapping[str, tuple[str, str]] = {}
-    """The key, and the field within it, that gave each setting which isn't its default, by the setting's name."""
+    """The key, and the field within it, that gave each setting which was given, by the setting's name."""
 
 
 def parse(data: Mapping[str, str]) -> Parsed:
@@ -86,7 +86,7 @@ def _parse(texts: tuple[tuple[str, str], ...]) -> Parsed:
     else:
         reading.section("doorward", "", own, DOORWARD_FIELDS)
     settings = reading.checked()
-    origins = {spelling(field): origin for field, origin in reading.origins.items()}
+    origins = {spelling(field): origin for field, origin in reading.origins.items() if field in reading.given}
     return Parsed(settings, tuple(reading.problems), tuple(reading.warnings), origins)
 
 
@@ -99,6 +99,8 @@ class _Reading:
         self.values: dict[str, object] = {}
         self.origins: dict[str, tuple[str, str]] = {}
         """Field of Settings to the key, and the field's name within it, that gave its value."""
+        self.given: set[str] = set()
+        """Those whose value counts: null and empty text are as good as nothing."""
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -157,6 +159,7 @@ class _Reading:
             value = _MODES.get(value, value) if field in DEPLOY_FIELDS and isinstance(value, str) else value
             self.values[field] = default if value == "" and isinstance(default, str) else value
             self.origins[field] = key, prefix + name
+            (self.given.discard if value == "" else self.given.add)(field)
         if unknown > _MOST_NAMED:
             what = f"has {unknown - _MOST_NAMED} more fields that doorward doesn't know, and they are ignored"
             self.warn(key, prefix.rstrip("."), what, "remove them")
