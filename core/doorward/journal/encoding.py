@@ -6,16 +6,20 @@ JSON, so that a journal can be read with nothing but ``sqlite3``.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from doorward.journal.errors import JournalError
 from doorward.model.event import AnyEvent, Applied, Issued, Observed, Record
 from doorward.model.reference import JsonObject
 
 _SECRET = "Secret"
 _CONTENTS = ("data", "stringData")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+Unreadable = Callable[[str, Exception], JournalError]
+"""What to raise for a part of a journal (``record 7``) that isn't understood, and why it isn't."""
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Record).decode
@@ -25,6 +29,22 @@ decode_all = msgspec.json.Decoder(list[Record]).decode
 def checksum(number: int, body: bytes) -> int:
     """CRC-32 of a body, and of the number under which it is kept, so that no body passes under another number."""
     return zlib.crc32(body, number & 0xFFFFFFFF)
+
+
+def read_record(body: bytes, number: int, unreadable: Unreadable) -> Record:
+    """A record as it was kept.  Raises what ``unreadable`` makes of one that isn't understood."""
+    try:
+        return decode(body)
+    except msgspec.MsgspecError as error:
+        raise unreadable(f"record {number}", error) from error
+
+
+def read_snapshot(body: bytes, through: int, unreadable: Unreadable) -> list[Record]:
+    """The records of a snapshot, alike."""
+    try:
+        return decode_all(body)
+    except msgspec.MsgspecError as error:
+        raise unreadable(f"snapshot through {through}", error) from error
 
 
 def without_secrets(records: Iterable[Record]) -> list[Record]:

@@ -14,7 +14,7 @@ from typing import Any, Final, LiteralString
 import msgspec
 import structlog
 
-from doorward.journal.encoding import checksum, decode, decode_all, encode, without_secrets
+from doorward.journal.encoding import checksum, encode, read_record, read_snapshot, without_secrets
 from doorward.journal.errors import JournalAway, JournalError, JournalGap, NotAJournal
 from doorward.journal.fence import Fence
 from doorward.journal.location import shown
@@ -153,7 +153,7 @@ class PostgresqlJournal:
                 if (expected and number != expected) or not _intact(number, crc, body):
                     self._warn("the journal is damaged here", record=expected or number)
                     return
-                yield self._decoded(number, body)
+                yield read_record(body, number, self._unreadable)
                 start, expected = number, number + 1
 
     def snapshot(self, records: Sequence[Record], through: int) -> None:
@@ -190,7 +190,7 @@ class PostgresqlJournal:
             ) or [None]
             if row is not None and _intact(*row):
                 start = number
-                yield from self._decoded_all(number, row[2])
+                yield from read_snapshot(row[2], number, self._unreadable)
                 break
             self._warn("a snapshot is damaged", through=number)
         if through is not None:
@@ -214,7 +214,7 @@ class PostgresqlJournal:
             if not _intact(*rows[0]):
                 self._warn("the journal is damaged here", record=number)
                 break
-            record = self._decoded(number, rows[0][2])
+            record = read_record(rows[0][2], number, self._unreadable)
             links.append(record)
             if not 0 < record.cause < number:
                 break
@@ -334,7 +334,7 @@ class PostgresqlJournal:
         for record in self._rows(
             "SELECT body FROM doorward_records WHERE journal = %(id)s AND number = %(number)s", number=number
         ):
-            return self._decoded(number, record[0]).event.at
+            return read_record(record[0], number, self._unreadable).event.at
         for (at,) in self._rows(
             "SELECT at FROM doorward_snapshots WHERE journal = %(id)s AND through <= %(number)s "
             "ORDER BY through DESC LIMIT 1",
@@ -352,18 +352,6 @@ class PostgresqlJournal:
         return self._session.run(ask)
 
     # -- what was read -----------------------------------------------------------------------------------------------
-
-    def _decoded(self, number: int, body: bytes) -> Record:
-        try:
-            return decode(body)
-        except msgspec.MsgspecError as error:
-            raise self._unreadable(f"record {number}", error) from error
-
-    def _decoded_all(self, through: int, body: bytes) -> list[Record]:
-        try:
-            return decode_all(body)
-        except msgspec.MsgspecError as error:
-            raise self._unreadable(f"snapshot through {through}", error) from error
 
     def _unreadable(self, what: str, error: Exception) -> JournalError:
         return JournalError(

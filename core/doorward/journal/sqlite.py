@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
-from doorward.journal.encoding import checksum, decode, decode_all, encode, without_secrets
+from doorward.journal.encoding import checksum, encode, read_record, read_snapshot, without_secrets
 from doorward.journal.errors import JournalError
 from doorward.journal.file import READING_ERRORS, VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
 from doorward.journal.lock import Lock
@@ -109,7 +108,7 @@ class SqliteJournal:
                 if (expected and number != expected) or not intact(number, crc, body):
                     log.warning("the journal is damaged here", file=str(self.path), record=expected or number)
                     return
-                yield self._decoded(number, body)
+                yield read_record(body, number, self._unreadable)
                 start, expected = number, number + 1
 
     def snapshot(self, records: Sequence[Record], through: int) -> None:
@@ -132,7 +131,7 @@ class SqliteJournal:
             row = self._row("SELECT through, crc, body FROM snapshots WHERE through = ?", number)
             if row is not None and intact(*row):
                 start = number
-                yield from self._decoded_all(number, row[2])
+                yield from read_snapshot(row[2], number, self._unreadable)
                 break
             log.warning("a snapshot is damaged", file=str(self.path), through=number)
         if through is not None:
@@ -155,7 +154,7 @@ class SqliteJournal:
             if row[0] != number or not intact(*row):
                 log.warning("the journal is damaged here", file=str(self.path), record=number)
                 break
-            record = self._decoded(number, row[2])
+            record = read_record(row[2], number, self._unreadable)
             links.append(record)
             if not 0 < record.cause < number:
                 break
@@ -234,7 +233,7 @@ class SqliteJournal:
         """When that record was; where it is gone, when the snapshot was that stands for it."""
         row = self._row("SELECT number, crc, body FROM records WHERE number = ?", number)
         if row is not None:
-            return self._decoded(number, row[2]).event.at
+            return read_record(row[2], number, self._unreadable).event.at
         found = self._row("SELECT at FROM snapshots WHERE through <= ? ORDER BY through DESC", number)
         return float(found[0]) if found is not None else 0.0
 
@@ -283,18 +282,6 @@ class SqliteJournal:
 
     def _row(self, query: str, *arguments: object) -> Any:
         return next(iter(self._rows(query, *arguments)), None)
-
-    def _decoded(self, number: int, body: bytes) -> Record:
-        try:
-            return decode(body)
-        except msgspec.MsgspecError as error:
-            raise self._unreadable(f"record {number}", error) from error
-
-    def _decoded_all(self, through: int, body: bytes) -> list[Record]:
-        try:
-            return decode_all(body)
-        except msgspec.MsgspecError as error:
-            raise self._unreadable(f"snapshot through {through}", error) from error
 
     def _unreadable(self, what: str, error: Exception) -> JournalError:
         return JournalError(
