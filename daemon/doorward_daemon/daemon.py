@@ -22,7 +22,7 @@ from doorward.engine import Engine
 from doorward.journal import Journal, JournalError
 from doorward.lease import Candidate, Terms
 from doorward.model.action import Action
-from doorward.model.reference import CORE_RESOURCES, SERVICE, JsonObject
+from doorward.model.reference import CORE_RESOURCES, SERVICE
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
@@ -34,6 +34,9 @@ from doorward_daemon.interrupt import interrupted
 from doorward_daemon.journaling import cluster_name, file_of, journal_of, known_to
 from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metrics import Metrics
+from doorward_daemon.reaching import reached
+from doorward_daemon.reported import condition_in, condition_type
+from doorward_daemon.saying import say_error
 from doorward_daemon.tracing import NoTracing, Traces, exporting
 from doorward_daemon.ui.access import is_loopback
 from doorward_daemon.ui.page import Page
@@ -76,15 +79,14 @@ def start(kubeconfig: Path | None, context: str | None, options: Options) -> int
     try:
         return asyncio.run(_connected(kubeconfig, context, options))
     except (AccessError, AddressError, JournalError, NoSource, NoTracing, ApiError, OSError) as error:
-        typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-        typer.echo(str(error), err=True)
+        say_error(error)
         return 1
 
 
 async def _connected(kubeconfig: Path | None, context: str | None, options: Options) -> int:
     for address in filter(None, (options.listen, options.authz)):
         parse_address(address)
-    cluster = _cluster(kubeconfig, context)
+    cluster = reached(kubeconfig, context)
     try:
         _log.info("starting", server=cluster.server, settings=options.settings_namespace)
         if options.once:
@@ -92,12 +94,6 @@ async def _connected(kubeconfig: Path | None, context: str | None, options: Opti
         return await reconcile(cluster, options)
     finally:
         await cluster.close()
-
-
-def _cluster(kubeconfig: Path | None, context: str | None) -> KubeCluster:
-    if kubeconfig is not None:
-        return KubeCluster.from_kubeconfig(kubeconfig, context)
-    return KubeCluster.connect(context)
 
 
 async def _reach(cluster: KubeCluster) -> None:
@@ -280,13 +276,10 @@ _VERBS = {"create": "creations", "patch": "updates", "status": "statuses", "dele
 
 def _doors(shell: Shell) -> tuple[int, list[str]]:
     """How many doors stand, and a line for each of the others."""
-    settings = shell.engine.settings
-    setting = settings.condition_type if settings else "IngressReady"
-    standing, other = 0, []
-    sources = shell.engine.backends.sources
-    known = [(source, each) for kind, source in sources.items() for each in shell.engine.services(kind)]
-    for source, service in known:
-        condition = _condition(service, source.condition_type(setting))
+    standing, other, engine = 0, [], shell.engine
+    known = [(kind, each) for kind in engine.backends.sources for each in engine.services(kind)]
+    for kind, service in known:
+        condition = condition_in((service.get("status") or {}).get("conditions"), condition_type(engine, kind))
         if condition.get("status") == "True":
             standing += 1
         else:
@@ -294,12 +287,6 @@ def _doors(shell: Shell) -> tuple[int, list[str]]:
             why = f"{condition['reason']}: {condition.get('message', '')}" if condition.get("reason") else "no door yet"
             other.append(f"{metadata['namespace']}/{metadata['name']}: {why}")
     return standing, sorted(other)
-
-
-def _condition(service: JsonObject, type_: str) -> JsonObject:
-    conditions = (service.get("status") or {}).get("conditions")
-    known = [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []
-    return next((c for c in known if c.get("type") == type_), {})
 
 
 class _Planned(Listener):

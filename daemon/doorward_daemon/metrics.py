@@ -11,7 +11,6 @@ import platform
 import re
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,11 @@ from doorward.model.action import Action
 from doorward.model.certificates import CERTIFICATE
 from doorward.model.event import Applied, Configured, Deleted, Observed, Record
 from doorward.model.reference import JsonObject, Ref
+from doorward.model.timestamp import seconds
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
+from doorward.state.status_conflict import DOOR_READY, INGRESS_READY
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -161,17 +162,17 @@ class Metrics(Listener, Collector):
         yield _gauge("doorward_backlog", "Events that wait for the engine.", self._shell.backlog)
         depth = GaugeMetricFamily("doorward_queue_depth", "How much waits.", labels=["queue"])
         age = GaugeMetricFamily("doorward_queue_age_seconds", "For how long something has waited.", labels=["queue"])
-        for name, (waiting, seconds) in self._shell.queues.items():
+        for name, (waiting, oldest) in self._shell.queues.items():
             depth.add_metric([name], waiting)
-            age.add_metric([name], seconds)
+            age.add_metric([name], oldest)
         yield depth
         yield age
         silence = GaugeMetricFamily(
             "doorward_watch_silence_seconds", "Since a watch last told anything.", labels=["kind"]
         )
-        for kind, seconds in sorted(self._requests.silence().items() if self._requests else ()):
+        for kind, since in sorted(self._requests.silence().items() if self._requests else ()):
             if kind not in engine.missing:
-                silence.add_metric([kind], seconds)
+                silence.add_metric([kind], since)
         yield silence
         yield from self._certificates()
         yield CounterMetricFamily("doorward_errors", "Unexpected failures; see the log.", value=self._shell.errors)
@@ -201,14 +202,14 @@ class Metrics(Listener, Collector):
 
     def _doors(self) -> Tally[tuple[str, str]]:
         settings = self._shell.engine.settings
-        setting = settings.condition_type if settings else "IngressReady"
+        setting = settings.condition_type if settings else INGRESS_READY
         states: Tally[tuple[str, str]] = Tally()
         known = [(self._sources[ref.kind], conditions) for ref, conditions in self._conditions.items()]
         for source in self._selected:
             known += [(source, _conditions(each)) for each in self._shell.engine.services(source.kind)]
         for source, conditions in known:
             type_ = source.condition_type(setting)
-            mine = next((c for c in conditions if c.get("type") in (type_, "doorward.io/DoorReady")), None)
+            mine = next((c for c in conditions if c.get("type") in (type_, DOOR_READY)), None)
             states[_state(mine)] += 1
         if len(states) > MOST_STATES:
             for state in sorted(states, key=lambda state: (-states[state], state))[MOST_STATES - 1 :]:
@@ -230,11 +231,7 @@ def _state(condition: dict[str, Any] | None) -> tuple[str, str]:
 
 def _expiry(certificate: JsonObject) -> float | None:
     """When a Certificate's newest expires, in seconds since the epoch; None where cert-manager doesn't say."""
-    told = (certificate.get("status") or {}).get("notAfter")
-    try:
-        return datetime.fromisoformat(told).timestamp() if isinstance(told, str) else None
-    except ValueError:
-        return None
+    return seconds((certificate.get("status") or {}).get("notAfter"))
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from doorward.model.quoting import visible
+
+from doorward_daemon.saying import say, say_error
 
 __all__ = ["command"]
 
@@ -54,6 +55,7 @@ def command(
     are printed all the same); 2 when the input can't be read.
     """
     from doorward.backends import Backends, installed_sources
+    from doorward.model.quoting import visible
 
     from doorward_daemon import manifests, printing
     from doorward_daemon.rendering import render
@@ -64,16 +66,11 @@ def command(
         namespace = os.environ.get("POD_NAMESPACE") or "ome"
         rendered = render(documents, backends, settings_namespace=namespace, simulate=simulate)
     except manifests.InputError as error:
-        _say("error", typer.colors.RED, str(error))
+        say_error(visible(str(error)))
         raise typer.Exit(2) from None
     typer.echo(printing.text(rendered, output.value), nl=False)
     for finding in rendered.warnings:
-        _say("warning", typer.colors.YELLOW, str(finding))
+        say("warning", typer.colors.YELLOW, visible(str(finding)))
     for finding in rendered.refused:
-        _say("error", typer.colors.RED, str(finding))
+        say_error(visible(str(finding)))
     raise typer.Exit(1 if rendered.refused else 0)
-
-
-def _say(what: str, color: str, message: str) -> None:
-    typer.secho(f"{what}: ", fg=color, bold=True, nl=False, err=True)
-    typer.echo(visible(message), err=True)

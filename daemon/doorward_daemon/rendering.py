@@ -23,6 +23,7 @@ from doorward.settings.configuration import parse as parse_settings
 from doorward_daemon import allotted
 from doorward_daemon.healthy import Healthy
 from doorward_daemon.manifests import Document, is_service
+from doorward_daemon.reported import condition_type
 from doorward_daemon.served import as_served
 
 __all__ = ["Finding", "Rendered", "World", "play", "render"]
@@ -126,8 +127,7 @@ def render(
     world, given, warnings = play(documents, engine, settings_namespace, simulate=simulate)
     labels = [source.label for source in backends.sources.values()]
     services = _sorted([each for source in backends.sources.values() for each in world.services(source)], labels)
-    setting = world.engine.settings.condition_type if world.engine.settings else "IngressReady"
-    types = {source.resource.kind: source.condition_type(setting) for source in backends.sources.values()}
+    types = {source.resource.kind: condition_type(engine, kind) for kind, source in backends.sources.items()}
     return Rendered(
         objects=_sorted([obj for obj in world.written() if _is_ours(obj)], labels),
         services=services,

@@ -6,7 +6,8 @@ import io
 import sys
 
 import pytest
-from doorward_daemon.asking.printing import WIDEST, age, echo, plain, styled, table
+from doorward.model.quoting import visible
+from doorward_daemon.asking.printing import WIDEST, age, echo, styled, table
 
 
 class Terminal(io.StringIO):
@@ -45,7 +46,7 @@ def test_a_table_that_goes_on_keeps_its_columns_and_has_one_head() -> None:
 
 
 def test_what_a_terminal_would_obey_is_shown() -> None:
-    assert plain("m\x1b[2J\n\u202eé模") == r"m\x1b[2J\n\u202eé模"
+    assert visible("m\x1b[2J\n\u202eé模") == r"m\x1b[2J\n\u202eé模"
 
 
 @pytest.mark.parametrize(

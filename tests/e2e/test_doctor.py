@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from secrets import token_hex
 
 import orjson
@@ -17,7 +18,7 @@ from doorward.lease import LEASE
 from doorward.model.reference import Resource
 from doorward_daemon.doctor import certificates, clocks
 from doorward_daemon.doctor.checks import Wanted
-from doorward_daemon.doctor.examination import examining
+from doorward_daemon.doctor.examination import examined
 
 from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import INGRESS
@@ -249,7 +250,7 @@ async def tls_server(certificate: trustme.LeafCert) -> AsyncIterator[int]:
 
 async def test_a_certificate_is_judged_by_a_handshake() -> None:
     authority = trustme.CA()
-    past = clocks.datetime(2020, 1, 1, tzinfo=clocks.UTC)
+    past = datetime(2020, 1, 1, tzinfo=UTC)
     for certificate, expected in (
         (authority.issue_cert("m.example.com"), ""),
         (authority.issue_cert("other.example.com"), "is for another host"),
@@ -290,12 +291,12 @@ async def test_clocks_that_differ_are_named(world: World) -> None:
     spec = {"holderIdentity": "pod-a", "leaseDurationSeconds": 15, "renewTime": stamp}
     body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "fast"}, "spec": spec}
     await world.cluster.create(LEASE, namespace, body)
-    async with examining(
+    examination = await examined(
         world.cluster, settings_namespace=namespace, namespaces=world.namespaces, sources=("ome",)
-    ) as examination:
-        assert await clocks.of_cluster(examination, "none") == []
-        (here,) = await clocks.of_cluster(examination, "none", clock=lambda: time.time() - 60)
-        (there,) = await clocks.of_cluster(examination, "fast")
+    )
+    assert await clocks.of_cluster(examination, "none") == []
+    (here,) = await clocks.of_cluster(examination, "none", clock=lambda: time.time() - 60)
+    (there,) = await clocks.of_cluster(examination, "fast")
     assert "this machine is 60 s behind" in here.cause or "this machine is 59 s behind" in here.cause
     assert "the machine of pod-a is 600 s ahead of" in there.cause or "599 s ahead of" in there.cause
 

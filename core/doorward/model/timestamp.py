@@ -11,6 +11,14 @@ def rfc3339(seconds: float) -> str:
     return _written(int(seconds))
 
 
+def seconds(stamp: object) -> float | None:
+    """The same, read: seconds since the epoch of a time with its zone; None for what is none."""
+    try:
+        return datetime.fromisoformat(stamp).timestamp() if isinstance(stamp, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 @lru_cache(maxsize=16)
 def _written(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,6 +15,7 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
 from doorward.model.door import Claim
+from doorward.model.quoting import visible
 from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Ref, Resource, kind_of, ref_of
 from doorward.settings.configuration import parse as parse_settings
 
@@ -23,9 +24,9 @@ from doorward_daemon.asking import looking
 from doorward_daemon.asking.applying import LAST_APPLIED, applied
 from doorward_daemon.asking.copying import Copy, is_ours
 from doorward_daemon.asking.doors import Row, row
-from doorward_daemon.asking.failing import say
-from doorward_daemon.asking.printing import echo, filled, plain, structured, styled
+from doorward_daemon.asking.printing import echo, filled, structured, styled
 from doorward_daemon.manifests import Document
+from doorward_daemon.saying import say
 
 __all__ = ["Question", "diff"]
 
@@ -87,7 +88,7 @@ def diff(kubeconfig: Path | None, context: str | None, question: Question) -> in
     else:
         echo(structured(_plain(outcome), question.format), nl=False)
     for ref, row_ in outcome.refused:
-        say("warning", typer.colors.YELLOW, f"{ref}: {row_.reason}: {plain(row_.message)}")
+        say("warning", typer.colors.YELLOW, f"{ref}: {row_.reason}: {visible(row_.message)}")
     return 1 if outcome.changes or outcome.moved else 0
 
 
@@ -319,7 +320,7 @@ def _print(outcome: Outcome) -> None:
     for ref, (before, after) in outcome.changes.items():
         for line in _lines(ref, before, after):
             bold = line.startswith(("---", "+++"))
-            echo(styled(plain(line), "bold" if bold else _COLORS.get(line[:1], "")))
+            echo(styled(visible(line), "bold" if bold else _COLORS.get(line[:1], "")))
     moved = [each for each in outcome.moved if each.before]
     opened = [each for each in outcome.moved if not each.before]
     _print_doors(f"{len(moved)} of {outcome.doors} doors would move:", moved)
@@ -330,7 +331,7 @@ def _print_doors(head: str, doors: Sequence[Moved]) -> None:
     if doors:
         echo(styled(head, "bold"))
     for each in doors[:MOST_NAMED]:
-        echo(f"  {plain(str(each))}")
+        echo(f"  {visible(str(each))}")
     if len(doors) > MOST_NAMED:
         echo(f"  and {len(doors) - MOST_NAMED} more; -o json names all")
 

@@ -7,21 +7,20 @@ no object: it is what the engine chooses, here as in the daemon.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import msgspec
 from doorward.explaining import ExplainingEngine
 from doorward.model.reference import JsonObject, Ref
-from doorward.model.timestamp import rfc3339
+from doorward.model.timestamp import rfc3339, seconds
+from doorward.state.status_conflict import DOOR_READY, INGRESS_READY
 
 from doorward_daemon.asking.printing import Cell, age, filled
 from doorward_daemon.asking.services import About
+from doorward_daemon.reported import condition_in, condition_type
 
 __all__ = ["COLUMNS", "Row", "row", "rows"]
 
 COLUMNS = ("NAMESPACE", "SERVICE", "BACKEND", "URL", "READY", "REASON", "AGE")
-DOOR_READY = "doorward.io/DoorReady"
-INGRESS_READY = "IngressReady"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,9 +73,8 @@ def row(engine: ExplainingEngine, ref: Ref, *, then: bool = False) -> Row | None
     if service is None or "left" in service["spec"]:
         return None
     status = service.get("status") or {}
-    setting = engine.settings.condition_type if engine.settings else INGRESS_READY
-    type_ = engine.backends.sources[ref.kind].condition_type(setting)
-    condition = _condition(status.get("conditions"), type_)
+    # Where the one that doors are reported in isn't there, another takes its place.
+    condition = condition_in(status.get("conditions"), condition_type(engine, ref.kind), DOOR_READY)
     shared = condition.get("type") == INGRESS_READY
     url = (status.get("url") or "") if shared or not condition else _url_in(str(condition.get("message") or ""))
     return Row(
@@ -87,7 +85,7 @@ def row(engine: ExplainingEngine, ref: Ref, *, then: bool = False) -> Row | None
         ready=str(condition.get("status") or ""),
         reason=str(condition.get("reason") or ""),
         message=str(condition.get("message") or ""),
-        created=_seconds(service["metadata"].get("creationTimestamp")),
+        created=seconds(service["metadata"].get("creationTimestamp")),
     )
 
 
@@ -117,24 +115,7 @@ def _writers(engine: ExplainingEngine, kinds: Iterable[str]) -> list[str]:
     ]
 
 
-def _condition(conditions: object, type_: str) -> JsonObject:
-    """The condition that doors are reported in; where it isn't there, the one that takes its place."""
-    known = [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
-    for wanted in (type_, DOOR_READY):
-        for each in known:
-            if each.get("type") == wanted:
-                return each
-    return {}
-
-
 def _url_in(message: str) -> str:
     """The URL that a condition's message begins with, where the status has no place for it."""
     first = message.partition(": ")[0]
     return first if first.startswith(("http://", "https://")) and " " not in first else ""
-
-
-def _seconds(stamp: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(stamp)).timestamp()
-    except ValueError:
-        return None

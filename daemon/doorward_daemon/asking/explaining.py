@@ -12,16 +12,17 @@ from doorward.backends import OME, Backends
 from doorward.door.causes import Part
 from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
+from doorward.model.quoting import visible
 from doorward.model.reference import CONFIG_MAP, SERVICE, JsonObject, Ref, kind_of
 from doorward.plan.write import Write
 
 from doorward_daemon import manifests
 from doorward_daemon.asking.doors import Row, row
-from doorward_daemon.asking.failing import say
 from doorward_daemon.asking.places import Place, Places, last_changed
-from doorward_daemon.asking.printing import Cell, echo, filled, plain, structured, styled, table
+from doorward_daemon.asking.printing import Cell, echo, filled, structured, styled, table
 from doorward_daemon.asking.services import About
 from doorward_daemon.manifests import Document
+from doorward_daemon.saying import say, say_error
 
 __all__ = ["Question", "explain"]
 
@@ -76,7 +77,7 @@ def explain(kubeconfig: Path | None, context: str | None, question: Question) ->
     ref = engine.called(*known.where)
     shown = row(engine, ref) if ref else None
     if ref is None or shown is None:
-        say("error", typer.colors.RED, f"there is no service {'/'.join(known.where)}")
+        say_error(f"there is no service {'/'.join(known.where)}")
         return 1
     parts = engine.parts(ref)
     watched = ref._replace(kind=engine.backends.watched_as(ref.kind))
@@ -204,19 +205,19 @@ def _print(
 ) -> None:
     reported = " ".join(filter(None, (shown.ready or "not reported yet", shown.reason)))
     color = {"True": "green", "False": "red"}.get(shown.ready, "yellow")
-    head = f"{shown.ref}  {plain(shown.url)}  ".replace("    ", "  ")
-    echo(styled(head, "bold") + styled(plain(reported), color))
+    head = f"{shown.ref}  {visible(shown.url)}  ".replace("    ", "  ")
+    echo(styled(head, "bold") + styled(visible(reported), color))
     if shown.message:
-        echo(f"  {plain(shown.message)}")
+        echo(f"  {visible(shown.message)}")
     echo()
     told = [[part.name, part.value, "; ".join(str(places.of(each)) for each in part.causes)] for part in parts]
     _section(("PART", "VALUE", "BECAUSE"), told)
     _section(("OBJECT", "BACKEND", "STATE"), [[str(each.ref), each.backend, each.state] for each in objects])
     colors = {"refused": "red", "denied": "red", "waits": "yellow", "warning": "yellow"}
     for each in obstacles:
-        echo(styled(f"{each.sort}: {plain(each.reason)}: ", colors[each.sort]) + plain(each.message))
+        echo(styled(f"{each.sort}: {visible(each.reason)}: ", colors[each.sort]) + visible(each.message))
         for place in each.places:
-            echo(f"  {plain(str(place))}")
+            echo(f"  {visible(str(place))}")
 
 
 def _section(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import typer
 
-__all__ = ["Unanswered", "answering", "say", "warn_beside"]
+from doorward_daemon.saying import say_error
+
+__all__ = ["Unanswered", "answering", "warn_beside"]
 
 NO_ANSWER = 2
 _EXPECTED = (
@@ -36,7 +38,7 @@ def answering() -> Iterator[None]:
         known = [getattr(sys.modules[module], name) for module, name in _EXPECTED if module in sys.modules]
         if not isinstance(error, (Unanswered, OSError, *known)):
             raise
-        say("error", typer.colors.RED, str(error))
+        say_error(error)
         raise typer.Exit(NO_ANSWER) from None
 
 
@@ -49,9 +51,3 @@ def warn_beside() -> None:
         wrapper_class=structlog.make_filtering_bound_logger("warning"),
         cache_logger_on_first_use=False,
     )
-
-
-def say(what: str, color: str, message: str) -> None:
-    """A word to people, beside what is printed."""
-    typer.secho(f"{what}: ", fg=color, bold=True, nl=False, err=True)
-    typer.echo(message, err=True)

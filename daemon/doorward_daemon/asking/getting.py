@@ -18,10 +18,11 @@ from doorward.runtime.listener import Listener
 
 from doorward_daemon.asking import looking
 from doorward_daemon.asking.doors import COLUMNS, Row, row, rows
-from doorward_daemon.asking.failing import say, warn_beside
+from doorward_daemon.asking.failing import warn_beside
 from doorward_daemon.asking.printing import echo, line, structured, table
 from doorward_daemon.asking.services import About
 from doorward_daemon.interrupt import interrupted
+from doorward_daemon.saying import say_error
 
 __all__ = ["Question", "get"]
 
@@ -77,7 +78,7 @@ async def asked(kubeconfig: Path | None, context: str | None, question: Question
 def _missing(about: About, found: Sequence[Row]) -> int:
     missing = about.missing([each.ref for each in found])
     for name in missing:
-        say("error", typer.colors.RED, f"there is no service {name}")
+        say_error(f"there is no service {name}")
     if not found and not missing:
         where = f"namespace {', '.join(about.namespaces)}" if about.namespaces else "the cluster"
         typer.echo(f"no services in {where}", err=True)

@@ -16,7 +16,6 @@ from typing import Literal, NamedTuple
 
 import msgspec
 from doorward.backends import OME, Backends
-from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME, Engine
 from doorward.model.event import AnyEvent, Elapsed, Observed, Started
@@ -24,6 +23,7 @@ from doorward.model.reference import CONFIG_MAP, SECRETS, JsonObject, Ref
 from doorward.runtime.collection import Collection
 
 from doorward_daemon.manifests import is_service
+from doorward_daemon.reaching import reached
 
 __all__ = ["Listed", "Reached", "connect", "look", "look_at", "names_of_services"]
 
@@ -40,10 +40,7 @@ class Reached(NamedTuple):
 
 def connect(kubeconfig: Path | None, context: str | None) -> Reached:
     """The cluster that kubectl would ask.  Raises AccessError."""
-    if kubeconfig is not None:
-        cluster = KubeCluster.from_kubeconfig(kubeconfig, context)
-    else:
-        cluster = KubeCluster.connect(context)
+    cluster = reached(kubeconfig, context)
     return Reached(cluster, cluster.namespace or "default")
 
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 import orjson
 import typer
 import yaml
+from doorward.model.quoting import visible
 from doorward.model.reference import JsonObject
 
-__all__ = ["Cell", "age", "echo", "filled", "line", "plain", "structured", "styled", "table"]
+__all__ = ["Cell", "age", "echo", "filled", "line", "structured", "styled", "table"]
 
 Cell = str | tuple[str, str]
 """Text, or text and the color that it has on a terminal."""
@@ -23,11 +24,6 @@ WIDEST = 64
 GAP = "   "
 NONE = "-"
 """What a table shows for nothing."""
-
-
-def plain(text: str) -> str:
-    """``text`` in one line, with escapes for what a terminal would obey."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, widths: list[int] | None = None) -> list[str]:
@@ -91,7 +87,7 @@ def age(seconds: float) -> str:
 
 def _cell(cell: Cell) -> tuple[str, str]:
     text, style = (cell, "") if isinstance(cell, str) else cell
-    return plain(text) or NONE, style
+    return visible(text) or NONE, style
 
 
 def _line(cells: Sequence[tuple[str, str]], widths: Sequence[int]) -> str:

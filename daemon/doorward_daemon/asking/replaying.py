@@ -7,6 +7,7 @@ import typer
 from doorward.backends import BackendError, Backends, installed_sources
 from doorward.journal import Journal
 from doorward.model.event import Issued
+from doorward.model.quoting import visible
 from doorward.model.reference import JsonObject
 from doorward.model.timestamp import rfc3339
 from doorward.replaying import Difference, Replay
@@ -16,7 +17,7 @@ from doorward_daemon.asking.differences import differences, named
 from doorward_daemon.asking.doors import COLUMNS, rows
 from doorward_daemon.asking.failing import Unanswered
 from doorward_daemon.asking.loading import loaded
-from doorward_daemon.asking.printing import echo, filled, plain, structured, styled, table
+from doorward_daemon.asking.printing import echo, filled, structured, styled, table
 from doorward_daemon.asking.services import About
 
 __all__ = ["Question", "replay"]
@@ -90,11 +91,11 @@ def _print(engine: Replay, about: About, found: list[Difference], moment: JsonOb
     typer.echo(f"as of record {at}; {engine.compared} writes compared", err=True)
     for each in found:
         number = f"record {each.number}, {rfc3339(each.at)}"
-        echo(styled(f"{plain(str(each.service))}, {number}", "bold"))
-        echo(f"  then: {plain(each.then) or 'nothing'}")
-        echo(styled(f"  now:  {plain(each.now) or 'nothing'}", "yellow"))
+        echo(styled(f"{visible(str(each.service))}, {number}", "bold"))
+        echo(f"  then: {visible(each.then) or 'nothing'}")
+        echo(styled(f"  now:  {visible(each.now) or 'nothing'}", "yellow"))
         for what in _how(each):
-            echo(f"        {plain(what)}")
+            echo(f"        {visible(what)}")
 
 
 def _plain(each: Difference) -> JsonObject:

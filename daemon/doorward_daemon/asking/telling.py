@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import typer
 from doorward.backends import Backends, installed_sources
 
 from doorward_daemon.asking import journals
-from doorward_daemon.asking.failing import say
 from doorward_daemon.asking.printing import echo, structured, table
 from doorward_daemon.asking.services import About
 from doorward_daemon.asking.story import COLUMNS, tell
+from doorward_daemon.saying import say_error
 
 __all__ = ["log"]
 
@@ -23,7 +22,7 @@ def log(where: str, service: str, namespace: str, since: str, format: str, clust
         lines = list(tell(journal, namespace, name, kinds, journals.beginning(journal)))
     told = [line for line in lines if line.at >= earliest]
     if not lines:
-        say("error", typer.colors.RED, f"the journal knows no service {namespace}/{name}")
+        say_error(f"the journal knows no service {namespace}/{name}")
         return 1
     if format != "table":
         echo(structured([line.plain() for line in told], format), nl=False)

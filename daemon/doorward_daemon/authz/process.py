@@ -6,14 +6,15 @@ import asyncio
 from pathlib import Path
 
 import structlog
-import typer
 from doorward.backends import NoSource
-from doorward.cluster.kube import AccessError, KubeCluster
+from doorward.cluster.kube import AccessError
 from doorward.cluster.protocol import ApiError
 
 from doorward_daemon.authz.service import alone
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.listening import AddressError, parse_address
+from doorward_daemon.reaching import reached
+from doorward_daemon.saying import say_error
 
 __all__ = ["start"]
 
@@ -34,8 +35,7 @@ def start(
         parse_address(listen)
         asyncio.run(_run(kubeconfig, context, listen, settings_namespace, namespaces, sources))
     except (AccessError, AddressError, NoSource, ApiError, OSError) as error:
-        typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-        typer.echo(str(error), err=True)
+        say_error(error)
         return 1
     return 0
 
@@ -48,10 +48,7 @@ async def _run(
     namespaces: tuple[str, ...],
     sources: tuple[str, ...],
 ) -> None:
-    if kubeconfig is not None:
-        cluster = KubeCluster.from_kubeconfig(kubeconfig, context)
-    else:
-        cluster = KubeCluster.connect(context)
+    cluster = reached(kubeconfig, context)
     stop = interrupted()
     try:
         _log.info("starting", server=cluster.server, settings=settings_namespace)

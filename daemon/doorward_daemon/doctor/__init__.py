@@ -1,6 +1,6 @@
 """``doorward doctor``: what keeps requests from arriving, how one sees that, and what to do.
 
-    examination   the engine before the cluster, as ``doorward run --dry-run``, and what it would report and write
+    examination   the engine before the cluster as it stands, and what it would report and write
        |
     checks        one file for each place where things go wrong: the report, components, gateways, rights, names,
        |          certificates, writers, who runs, clocks; each reads, and none writes

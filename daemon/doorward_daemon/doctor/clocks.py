@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from doorward.cluster.protocol import ApiError
 from doorward.lease import LEASE
 from doorward.model.reference import JsonObject, Resource
+from doorward.model.timestamp import seconds
 
 from doorward_daemon.doctor.examination import Examination
 from doorward_daemon.doctor.finding import Finding, kubectl
 
-__all__ = ["of_cluster", "seconds"]
+__all__ = ["of_cluster"]
 
 SELF = Resource("SelfSubjectReview.authentication.k8s.io", "selfsubjectreviews", namespaced=False)
 MOST = 5.0
@@ -54,14 +54,6 @@ async def _review(examination: Examination) -> JsonObject:
         if error.status in (403, 404):
             return {}
         raise
-
-
-def seconds(stamp: object) -> float:
-    """Seconds since the epoch of a time as Kubernetes writes it; 0 where there is none."""
-    try:
-        return datetime.fromisoformat(str(stamp)).astimezone(UTC).timestamp() if stamp else 0.0
-    except ValueError:
-        return 0.0
 
 
 def _finding(who: str, skew: float, evidence: str) -> Finding:

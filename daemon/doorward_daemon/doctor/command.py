@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from doorward_daemon.access_options import Context, Kubeconfig, Source
+from doorward_daemon.asking.options import Format, Output
 
 __all__ = ["command"]
-
-
-class Format(StrEnum):
-    table = "table"
-    json = "json"
-    yaml = "yaml"
 
 
 def command(
@@ -52,7 +46,7 @@ def command(
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="The ServiceAccount of `doorward run`.")
     ] = "doorward",
-    output: Annotated[Format, typer.Option("--output", "-o", help="How to print.")] = Format.table,
+    output: Output = Format.table,
 ) -> None:
     """Say why requests don't arrive: cause, evidence, and the commands that help.
 

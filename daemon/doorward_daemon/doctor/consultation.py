@@ -6,20 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import orjson
 import structlog
 import typer
-import yaml
 from doorward.backends import OME, NoSource
-from doorward.cluster.kube import AccessError, KubeCluster
+from doorward.cluster.kube import AccessError
 from doorward.cluster.protocol import ApiError, Cluster
+from doorward.model.quoting import visible
 
-from doorward_daemon.asking.failing import Unanswered
+from doorward_daemon.asking.failing import NO_ANSWER, Unanswered
+from doorward_daemon.asking.printing import echo, structured
 from doorward_daemon.doctor import names
 from doorward_daemon.doctor.checks import Wanted, findings
-from doorward_daemon.doctor.examination import examining
+from doorward_daemon.doctor.examination import examined
 from doorward_daemon.doctor.finding import Finding
 from doorward_daemon.doctor.request import Step, travel
+from doorward_daemon.reaching import reached
+from doorward_daemon.saying import say_error
 
 __all__ = ["Consultation", "Told", "consult", "look_into"]
 
@@ -58,15 +60,11 @@ async def consult(kubeconfig: Path | None, context: str | None, asked: Consultat
     """Look at a real cluster and print what was found; gives the exit status."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # findings are what is printed
     try:
-        cluster = (
-            KubeCluster.connect(context) if kubeconfig is None else KubeCluster.from_kubeconfig(kubeconfig, context)
-        )
+        cluster = reached(kubeconfig, context)
     except AccessError as error:
         return _failed(str(error))
     try:
         told = await look_into(cluster, asked)
-    except TimeoutError:
-        return _failed(f"{cluster.server} doesn't answer in time")
     except (ApiError, LookupError, NoSource, Unanswered) as error:
         return _failed(str(error))
     finally:
@@ -78,7 +76,7 @@ async def consult(kubeconfig: Path | None, context: str | None, asked: Consultat
 async def look_into(cluster: Cluster, asked: Consultation, wanted: Wanted | None = None) -> Told:
     """Look at a cluster.
 
-    Raises ApiError, TimeoutError, NoSource, LookupError for a name that no service has, and Unanswered for what can't
+    Raises ApiError, NoSource, LookupError for a name that no service has, and Unanswered for what can't
     be one.
     """
     wanted = wanted or Wanted(
@@ -87,36 +85,33 @@ async def look_into(cluster: Cluster, asked: Consultation, wanted: Wanted | None
         account=asked.account,
         look_up=names.resolve if asked.network else None,
     )
-    async with examining(
+    examination = await examined(
         cluster,
         settings_namespace=asked.settings_namespace,
         namespaces=asked.namespaces,
         sources=asked.sources or (OME,),
         names=asked.names,
-    ) as examination:
-        found = await findings(examination, wanted)
-        look_up = wanted.look_up or names.resolve
-        travelled = {
-            patient.name: tuple(await travel(patient, asked.path, asked.to, look_up))
-            for patient in examination.patients
-            if asked.request
-        }
-        return Told(services=len(examination.patients), findings=tuple(found), requests=travelled)
+    )
+    found = await findings(examination, wanted)
+    look_up = wanted.look_up or names.resolve
+    travelled = {
+        patient.name: tuple(await travel(patient, asked.path, asked.to, look_up))
+        for patient in examination.patients
+        if asked.request
+    }
+    return Told(services=len(examination.patients), findings=tuple(found), requests=travelled)
 
 
 def _failed(message: str) -> int:
-    typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
-    return 2
+    say_error(message)
+    return NO_ANSWER
 
 
 def _print(told: Told, output: str) -> None:
-    if output == "json":
-        typer.echo(orjson.dumps(msgspec.to_builtins(told), option=orjson.OPT_INDENT_2).decode())
-    elif output == "yaml":
-        typer.echo(yaml.safe_dump(msgspec.to_builtins(told), sort_keys=False, allow_unicode=True, width=120), nl=False)
-    else:
+    if output == "table":
         _print_table(told)
+    else:
+        echo(structured(msgspec.to_builtins(told), output), nl=False)
 
 
 def _print_table(told: Told) -> None:
@@ -131,7 +126,7 @@ def _print_table(told: Told) -> None:
         typer.secho(f"{service}: a request", bold=True)
         for step in steps:
             typer.secho(f"  {'ok' if step.well else 'FAILED':<8}", fg=_color(step.well), nl=False)
-            typer.echo(f"{step.name:<8} {step.said}")
+            typer.echo(f"{step.name:<8} {visible(step.said)}")
         typer.echo()
     many = len(told.findings)
     what = f"{many} finding{'s' if many != 1 else ''}" if many else "nothing is wrong"
@@ -145,4 +140,4 @@ def _color(well: bool) -> str:
 
 def _print_lines(title: str, lines: Sequence[str]) -> None:
     for number, line in enumerate(lines):
-        typer.echo(f"  {title if not number else '':<7}{line}")
+        typer.echo(f"  {title if not number else '':<7}{visible(line)}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 from doorward.backends import Backends
@@ -11,18 +11,16 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.door import Door
-from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.reference import JsonObject, Ref, Resource, ref_of
 from doorward.model.refusal import Refusal
 from doorward.report.remedies import ending
-from doorward.runtime.listener import Listener
-from doorward.runtime.shell import Shell
 
+from doorward_daemon.asking.looking import look
 from doorward_daemon.asking.services import About
+from doorward_daemon.reported import condition_in, condition_type
 
-__all__ = ["Examination", "Patient", "examining"]
+__all__ = ["Examination", "Patient", "examined"]
 
-REST = 60.0
-"""Seconds within which everything has to be listed and decided."""
 PAGE = 500
 ELSEWHERE = "HostConflict"
 """A reason that may lie in a namespace which isn't looked at."""
@@ -102,53 +100,44 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
             raise
 
 
-class _Noted(Listener):
-    """What would be written, by service."""
-
-    def __init__(self) -> None:
-        self.actions: dict[str, list[Action]] = {}
-
-    def planned(self, action: Action) -> None:
-        self.actions.setdefault(action.service, []).append(action)
-
-
-@asynccontextmanager
-async def examining(
+async def examined(
     cluster: Cluster,
     *,
     settings_namespace: str,
     namespaces: Sequence[str],
     sources: Sequence[str],
     names: Sequence[str] = (),
-) -> AsyncIterator[Examination]:
+) -> Examination:
     """Look at the services of some namespaces (empty: all), or at those alone that are named: NAME or NAMESPACE/NAME.
 
-    Raises ApiError where the cluster doesn't answer, TimeoutError where it doesn't within :data:`REST` seconds,
-    LookupError for a name that no service has, and Unanswered for what can't be one.
+    Raises ApiError where the cluster doesn't answer, LookupError for a name that no service has, and Unanswered for
+    what can't be one.
     """
     about = _about(names, namespaces)
     engine = Engine(
         Backends(sources=tuple(sources)), settings_namespace=settings_namespace, namespaces=about.namespaces
     )
-    noted = _Noted()
-    async with Shell(engine, cluster, dry_run=True, listeners=[noted]) as shell:
-        await shell.once(REST)
-        refs = [
-            Ref(kind, service["metadata"]["namespace"], service["metadata"]["name"])
-            for kind in engine.backends.sources
-            for service in engine.services(kind)
-        ]
-        partly = bool(about.namespaces)
-        found = [await _patient(cluster, engine, ref, noted, partly=partly) for ref in refs if about.has(ref)]
-        if missing := about.missing([each.ref for each in found if each]):
-            raise LookupError("; ".join([await _nobody(cluster, engine, about, name) for name in missing]))
-        yield Examination(
-            cluster=cluster,
-            engine=engine,
-            settings_namespace=settings_namespace,
-            patients=tuple(sorted((each for each in found if each), key=lambda each: each.ref)),
-            settings_warnings=_told(noted.actions.get("", ())),
-        )
+    objects = {ref_of(each): each for listed in await look(cluster, engine) for each in listed.items}
+    actions: dict[str, list[Action]] = {}
+    for action in engine.actions():
+        actions.setdefault(action.service, []).append(action)
+    partly = bool(about.namespaces)
+    found = [
+        _patient(engine, ref, obj, actions, partly=partly)
+        for kind in engine.backends.sources
+        for service in engine.services(kind)
+        if about.has(ref := Ref(kind, service["metadata"]["namespace"], service["metadata"]["name"]))
+        and (obj := objects.get(ref._replace(kind=engine.backends.watched_as(kind))))
+    ]
+    if missing := about.missing([each.ref for each in found]):
+        raise LookupError("; ".join([await _nobody(cluster, engine, about, name) for name in missing]))
+    return Examination(
+        cluster=cluster,
+        engine=engine,
+        settings_namespace=settings_namespace,
+        patients=tuple(sorted(found, key=lambda each: each.ref)),
+        settings_warnings=_told(actions.get("", ())),
+    )
 
 
 def _about(names: Sequence[str], namespaces: Sequence[str]) -> About:
@@ -178,19 +167,13 @@ async def _nobody(cluster: Cluster, engine: Engine, about: About, asked: str) ->
     return f"{told}; there is one in {', '.join(sorted(found))}: -n {first}"
 
 
-async def _patient(cluster: Cluster, engine: Engine, ref: Ref, noted: _Noted, *, partly: bool) -> Patient | None:
-    source = engine.backends.sources[ref.kind]
-    try:
-        obj = await cluster.get(source.resource, ref.namespace, ref.name)
-    except ApiError as error:
-        if error.status == 404:
-            return None
-        raise
-    uid = obj["metadata"]["uid"]
-    setting = engine.settings.condition_type if engine.settings else "IngressReady"
-    type_ = source.condition_type(setting)
-    actions = noted.actions.get(uid, [])
-    conditions = (obj.get("status") or {}).get("conditions") or ()
+def _patient(
+    engine: Engine, ref: Ref, obj: JsonObject, planned: Mapping[str, list[Action]], *, partly: bool
+) -> Patient:
+    source, uid = engine.backends.sources[ref.kind], obj["metadata"]["uid"]
+    type_ = condition_type(engine, ref.kind)
+    actions = planned.get(uid, [])
+    conditions = (obj.get("status") or {}).get("conditions") or []
     if partly and any(each.get("type") == type_ and each.get("reason") == ELSEWHERE for each in conditions):
         actions = []
     for action in actions:
@@ -206,7 +189,7 @@ async def _patient(cluster: Cluster, engine: Engine, ref: Ref, noted: _Noted, *,
         label=source.label,
         object=obj,
         condition_type=type_,
-        condition=next((each for each in conditions if each.get("type") == type_), {}),
+        condition=condition_in(conditions, type_),
         warnings=_told(actions),
         pending=tuple(
             f"{action.verb} {action.ref}: {action.reason}"

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from doorward.lease import LEASE
+from doorward.model.timestamp import seconds
 
-from doorward_daemon.doctor.clocks import seconds
 from doorward_daemon.doctor.examination import Examination
 from doorward_daemon.doctor.finding import Finding, kubectl
 
@@ -21,7 +21,7 @@ async def of_cluster(
     namespace = examination.settings_namespace
     lease = await examination.get(LEASE, namespace, lease_name)
     spec = (lease or {}).get("spec") or {}
-    left = seconds(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0) - clock()
+    left = (seconds(spec.get("renewTime")) or 0.0) + float(spec.get("leaseDurationSeconds") or 0) - clock()
     pending = [each for patient in examination.patients for each in patient.pending]
     pods = kubectl(namespace, "get", "pods", "-l", "app.kubernetes.io/name=doorward")
     logs = kubectl(namespace, "logs", "deployment/doorward", "--tail=50")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from doorward.model.reference import CORE_RESOURCES, EVENT, JsonObject
+from doorward.state.status_conflict import INGRESS_READY
 from doorward.state.transform import FIELD_MANAGER
 
 from doorward_daemon.doctor.examination import Examination, Patient
@@ -24,7 +25,7 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
     """
     found = []
     settings = examination.engine.settings
-    shared = patient.condition_type == "IngressReady"
+    shared = patient.condition_type == INGRESS_READY
     if shared and settings and (others := _writers_of_status(patient.object)):
         who = ", ".join(others)
         found.append(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from doorward_daemon.access_options import Context, Kubeconfig, Source
+from doorward_daemon.saying import say_error
 
 if TYPE_CHECKING:
     from doorward.cluster.protocol import Cluster
@@ -107,15 +108,14 @@ def _on_cluster(kubeconfig: Path | None, context: str | None, work: Callable[[Cl
     """Do something with the cluster that the options name; what keeps it from being done is told."""
     import asyncio
 
-    from doorward.cluster.kube import AccessError, KubeCluster
+    from doorward.cluster.kube import AccessError
     from doorward.cluster.protocol import ApiError
 
     from doorward_daemon.install.installing import Foreign
+    from doorward_daemon.reaching import reached
 
     async def connected() -> None:
-        cluster = (
-            KubeCluster.from_kubeconfig(kubeconfig, context) if kubeconfig is not None else KubeCluster.connect(context)
-        )
+        cluster = reached(kubeconfig, context)
         try:
             await work(cluster)
         finally:
@@ -124,6 +124,5 @@ def _on_cluster(kubeconfig: Path | None, context: str | None, work: Callable[[Cl
     try:
         asyncio.run(connected())
     except (AccessError, ApiError, Foreign, OSError) as error:
-        typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-        typer.echo(str(error), err=True)
+        say_error(error)
         raise typer.Exit(1) from error

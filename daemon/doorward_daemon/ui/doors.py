@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 import msgspec
 from doorward.backends import Backends
 from doorward.model.event import Applied, Configured, Deleted, Issued, Leading, Observed, Record, Synced
 from doorward.model.reference import SERVICE, JsonObject, Ref
+from doorward.model.timestamp import seconds
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell
+from doorward.state.status_conflict import DOOR_READY
 from doorward.state.transform import OWNER
+
+from doorward_daemon.reported import condition_in, condition_type
 
 __all__ = ["COLUMNS", "Doors", "Row"]
 
-DOOR_READY = "doorward.io/DoorReady"
 LONGEST = 300
 """Characters of a message in the list; the door's own view has all of it."""
 SLICE = 100
@@ -182,7 +184,7 @@ class Doors(Listener):
 
     def _row(self, ref: Ref, service: JsonObject, number: int) -> Row:
         metadata, status = service["metadata"], service.get("status") or {}
-        condition = condition_of(service, self._types(ref.kind))
+        condition = condition_in(status.get("conditions"), DOOR_READY, condition_type(self._engine, ref.kind))
         url = status.get("url")
         return Row(
             kind=ref.kind,
@@ -194,15 +196,10 @@ class Doors(Listener):
             state=state_of(condition),
             url=url if isinstance(url, str) else "",
             backend=self._backend(str(metadata.get("uid", ""))),
-            created=seconds(metadata.get("creationTimestamp")),
-            since=seconds(condition.get("lastTransitionTime")),
+            created=seconds(metadata.get("creationTimestamp")) or 0.0,
+            since=seconds(condition.get("lastTransitionTime")) or 0.0,
             number=number,
         )
-
-    def _types(self, kind: str) -> tuple[str, str]:
-        settings = self._engine.settings
-        setting = settings.condition_type if settings else "IngressReady"
-        return self._sources[kind].condition_type(setting), DOOR_READY
 
     def _backend(self, uid: str) -> str:
         return backend_of(self._engine.objects(uid), self._engine.backends)
@@ -220,24 +217,9 @@ def backend_of(objects: Iterable[tuple[Ref, JsonObject]], backends: Backends) ->
     return typed
 
 
-def condition_of(service: JsonObject, types: tuple[str, ...]) -> JsonObject:
-    """The condition in which a door is reported: the last of these types that is there; empty where none is."""
-    conditions = (service.get("status") or {}).get("conditions")
-    known = [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []
-    return next((c for type_ in reversed(types) for c in known if c.get("type") == type_), {})
-
-
 def state_of(condition: JsonObject) -> str:
     """How a door fares, by its condition: ``ready``, ``waiting`` for what comes by itself, or ``broken``."""
     status, reason = condition.get("status"), str(condition.get("reason") or "")
     if status == "True":
         return "ready"
     return "waiting" if status != "False" or reason in WAITING or reason.endswith("NotReady") else "broken"
-
-
-def seconds(text: object) -> float:
-    """A time as Kubernetes writes it, in seconds since the epoch; 0 where it can't be read."""
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0

@@ -13,10 +13,12 @@ from doorward.backends import Backends
 from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
+from doorward.state.status_conflict import DOOR_READY, INGRESS_READY
 from doorward.state.transform import as_list, as_map
 
+from doorward_daemon.reported import condition_in
 from doorward_daemon.ui.causes import Cause, Causes
-from doorward_daemon.ui.doors import DOOR_READY, condition_of, state_of
+from doorward_daemon.ui.doors import state_of
 from doorward_daemon.ui.rules import Leads, leads
 from doorward_daemon.ui.scene import Scene
 
@@ -80,9 +82,9 @@ class _Drawing:
         self.causes = Causes(scene.service, scene.settings)
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str], Edge] = {}
-        setting = scene.settings.condition_type if scene.settings else "IngressReady"
-        types = (scene.service.source.condition_type(setting), DOOR_READY)
-        self.condition = condition_of({"status": {"conditions": scene.service.status.conditions}}, types)
+        setting = scene.settings.condition_type if scene.settings else INGRESS_READY
+        type_ = scene.service.source.condition_type(setting)
+        self.condition = condition_in(scene.service.status.conditions, DOOR_READY, type_)
         self.status = str(self.condition.get("status") or "")
         self.whole: State = state_of(self.condition)  # type: ignore[assignment]
         self.door = scene.asked.door if scene.asked else None

@@ -10,10 +10,10 @@ from doorward.model.event import Applied, Configured, Deleted, Failed, Issued, O
 from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings, spelling
+from doorward.model.timestamp import seconds
 from doorward.settings.configuration import parse
 
 from doorward_daemon.ui.changes import fields
-from doorward_daemon.ui.doors import seconds
 from doorward_daemon.ui.past import Told
 
 __all__ = ["Moment", "Story", "story"]
@@ -60,7 +60,7 @@ class Story(msgspec.Struct):
         changed = {ref for state in self.states.values() for ref in state}
         there: dict[Ref, JsonObject] = {ref: obj for ref, obj in self.known.items() if ref not in changed}
         when = max((moment.at for moment in self.moments if moment.number <= number), default=0.0)
-        there = {ref: obj for ref, obj in there.items() if seconds(_created(obj)) <= when + 1.0}
+        there = {ref: obj for ref, obj in there.items() if (seconds(_created(obj)) or 0.0) <= when + 1.0}
         for at, state in sorted(self.states.items()):
             if at > number:
                 break
@@ -164,7 +164,7 @@ def _see(whole: Story, record: Record, ref: Ref, obj: JsonObject, before: dict[R
     before[ref] = obj
     whole.states[record.number] = {ref: obj}
     if old is None:
-        new = record.event.at - seconds(_created(obj)) < 5.0
+        new = record.event.at - (seconds(_created(obj)) or 0.0) < 5.0
         _add(
             whole,
             record,
