@@ -10,6 +10,7 @@ import pytest
 from tests.controlplane import providers
 from tests.controlplane.binaries import Binaries
 from tests.killing.trial import Plan, server, trial
+from tests.postgresql.server import Postgresql
 
 pytestmark = pytest.mark.cluster
 
@@ -39,11 +40,12 @@ async def test_killed_leaders_and_an_outage_leave_what_is_rendered_and_no_host_w
     assert report.writes
 
 
-async def test_what_a_deposed_leader_had_sent_does_no_harm_when_it_arrives_late(
-    binaries: Binaries, tmp_path: Path
+async def test_what_a_deposed_leader_had_sent_does_no_harm_when_it_arrives_late_and_the_journal_stays_whole(
+    binaries: Binaries, tmp_path: Path, own_postgresql: Postgresql
 ) -> None:
-    stops = 4
+    plan = Plan(services=20, kills=0, stops=4, crashes=1, rate=20.0, pause=1.0)
     with server(binaries, tmp_path) as plane:
-        report = await trial(Plan(services=20, kills=0, stops=stops, rate=20.0, pause=1.0), plane, tell)
-    assert report.deposed >= stops
+        report = await trial(plan, plane, tell, own_postgresql)
+    assert report.deposed >= plan.stops
     assert report.held
+    assert report.records

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 import yaml
+from doorward.journal import opened
+from doorward.model.event import Leading
 
 from tests.controlplane.binaries import Binaries
 from tests.controlplane.definitions import default_files, install
@@ -22,11 +24,14 @@ from tests.killing.onlooker import Doubling, Onlooker
 from tests.killing.outcome import differences, run_once
 from tests.killing.replicas import DEPOSED, LONG, Replica, Replicas
 from tests.killing.users import Users
+from tests.postgresql.server import Postgresql
 
 QUIET = 3.0
 """Seconds without a change after which the cluster counts as settled: longer than an overlap."""
 STANDBY = 0.3
 """How likely the standby dies with the leader."""
+WITHOUT = 0.5
+"""How likely the leader dies while the database is away."""
 HELD = 0.5
 """How likely a leader that is stopped has requests on their way, which arrive when somebody else leads."""
 
@@ -51,6 +56,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     pause: float = 2.0
     """Seconds, at most, from when somebody leads to what happens next."""
     seed: int = 0
+    crashes: int = 0
+    """How often the database that both replicas keep their journal in is killed (SIGKILL), and started again."""
     journal: str = ""
     """A URL that both replicas keep their journal at; empty: a file for each."""
 
@@ -68,6 +75,10 @@ class Report(msgspec.Struct, kw_only=True):
     """Processes that ended since somebody else led."""
     held: int = 0
     """Stops with requests on their way."""
+    crashes: int = 0
+    """Ends of the database."""
+    records: int = 0
+    """Those of the journal in the database, without a gap."""
     settled: float = 0.0
     """Seconds from the last edit until all was as it should be."""
     objects: int = 0
@@ -85,6 +96,7 @@ class Report(msgspec.Struct, kw_only=True):
                 f"{len(self.takeovers)} leaders ended, with {self.standbys} standbys; another led after "
                 f"{takeovers[len(takeovers) // 2]:.1f} s (median), {takeovers[-1]:.1f} s at most",
                 f"{self.deposed} deposed, {self.held} with requests on their way",
+                *([f"{self.crashes} ends of the database, {self.records} records in it"] if self.crashes else ()),
                 f"as rendered {self.settled:.1f} s after the last edit: {self.objects} objects",
                 f"hosts in objects of two services: {len(self.doublings)}, and {len(self.late)} by late requests",
                 *(f"  {each}" for each in (*self.doublings, *self.late)),
@@ -100,15 +112,31 @@ def server(binaries: Binaries, folder: Path) -> Iterator[ControlPlane]:
         yield plane
 
 
-async def trial(plan: Plan, plane: ControlPlane, tell: Tell = lambda _: None) -> Report:
-    """Let it all happen, and see that all is right in the end.  Raises AssertionError where something isn't."""
+async def trial(
+    plan: Plan, plane: ControlPlane, tell: Tell = lambda _: None, database: Postgresql | None = None
+) -> Report:
+    """Let it all happen, and see that all is right in the end.  Raises AssertionError where something isn't.
+
+    With a database both replicas keep their journal there.
+    """
+    if database is not None:
+        plan = msgspec.structs.replace(plan, journal=database.url())
     async with Client(plane.kubeconfig) as client, Onlooker(plane.folder / "etcd-client:0") as onlooker:
-        return await Trial(plan, plane, client, onlooker, tell).run()
+        return await Trial(plan, plane, client, onlooker, tell, database).run()
 
 
 class Trial:
-    def __init__(self, plan: Plan, plane: ControlPlane, client: Client, onlooker: Onlooker, tell: Tell) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        plane: ControlPlane,
+        client: Client,
+        onlooker: Onlooker,
+        tell: Tell,
+        database: Postgresql | None = None,
+    ) -> None:
         self._plan = plan
+        self._database = database
         self._plane = plane
         self._client = client
         self._onlooker = onlooker
@@ -144,6 +172,8 @@ class Trial:
             await self._bad_times()
             await self._settle()
             await self._replicas.stop()
+        if self._database:
+            self._read_journal()
         await self._still()
 
     def _told(self, began: float) -> Report:
@@ -162,6 +192,7 @@ class Trial:
 
     async def _bad_times(self) -> None:
         happenings = [self._kill] * self._plan.kills + [self._stop] * self._plan.stops
+        happenings += [self._crash] * self._plan.crashes
         self._random.shuffle(happenings)
         if self._plan.outage:
             happenings.insert(len(happenings) // 2, self._outage)
@@ -222,6 +253,16 @@ class Trial:
         self._plane.begin("kube-controller-manager")
         return f"etcd and the API server were away for {self._plan.outage:g} s"
 
+    async def _crash(self, leader: Replica, other: Replica) -> str:
+        """The database ends, and now and then whoever leads while it is away, with the records that wait for it."""
+        assert self._database, "no database"
+        self._database.kill()
+        self._report.crashes += 1
+        await asyncio.sleep(self._random.uniform(0, self._plan.pause))
+        also = await self._kill(leader, other) if self._random.random() < WITHOUT else ""
+        self._database.start()
+        return f"the database was killed{f'; {also}' if also else ''}"
+
     def _took(self, since: float) -> str:
         self._report.takeovers.append(time.monotonic() - since)
         return f"another leads after {self._report.takeovers[-1]:.1f} s"
@@ -246,6 +287,17 @@ class Trial:
             await self._onlooker.until(lambda last=last: self._onlooker.changed_at > last, left, said)
         self._report.settled = last - began
         self._report.objects = len(self._onlooker.standing)
+
+    def _read_journal(self) -> None:
+        """What is kept in the database is whole: numbered without a gap, and of one leader after the other."""
+        reader = opened(self._plan.journal, read_only=True)
+        records = list(reader.replay())
+        reader.close()
+        numbers = [record.number for record in records]
+        assert numbers == list(range(1, len(numbers) + 1)), "the journal has a gap"
+        terms = [record.event.term for record in records if isinstance(record.event, Leading)]
+        assert terms == sorted(set(terms)), f"who led, by the journal: {terms}"
+        self._report.records = len(records)
 
     async def _still(self) -> None:
         """Another process has nothing to do."""
