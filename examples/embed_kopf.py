@@ -1,6 +1,6 @@
 """doorward inside a kopf operator: the shell is one more task of its event loop.
 
-To try it: ``pip install doorward kopf``, and ``kopf run --all-namespaces embed_kopf.py``.
+To try it: ``pip install kopf`` beside doorward, and ``kopf run --all-namespaces embed_kopf.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """doorward in a program without an event loop: a thread watches each kind, and one turns the engine.
 
-To try it: ``pip install doorward kubernetes``, and run this file.
+To try it: ``pip install kubernetes`` beside doorward, and run this file.
 """
 
 from __future__ import annotations

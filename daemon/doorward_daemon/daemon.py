@@ -7,7 +7,7 @@ import gc
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from doorward.engine import Engine
 from doorward.journal import Journal, JournalError
 from doorward.lease import Candidate, Terms
 from doorward.model.action import Action
+from doorward.model.counting import counted
 from doorward.model.reference import CORE_RESOURCES, SERVICE
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
@@ -263,15 +264,23 @@ def _told(summary: Summary, shell: Shell) -> str:
     """What ``--once`` prints at its end."""
     standing, other = _doors(shell)
     verb = "would be written" if shell.dry_run else "written"
-    writes = ", ".join(f"{count} {_VERBS[name]}" for name, count in summary.writes.items()) or "nothing"
-    lines = [f"{summary.services} services, {standing} with a door that stands"]
+    writes = ", ".join(counted(count, *_VERBS[name]) for name, count in summary.writes.items()) or "nothing"
+    lines = [f"{counted(summary.services, 'service')}, {standing} with a door that stands"]
     lines += [f"  {line}" for line in other]
-    lines.append(f"{verb}: {writes}" + (f"; {summary.refused} requests failed on the way" if summary.refused else ""))
+    lines.append(
+        f"{verb}: {writes}" + (f"; {counted(summary.refused, 'request')} failed on the way" if summary.refused else "")
+    )
     lines += readiness(shell)[1]
     return "\n".join([*lines, f"{summary.seconds:.1f} s"])
 
 
-_VERBS = {"create": "creations", "patch": "updates", "status": "statuses", "delete": "deletions", "event": "events"}
+_VERBS: Mapping[str, tuple[str, ...]] = {
+    "create": ("creation",),
+    "patch": ("update",),
+    "status": ("status", "statuses"),
+    "delete": ("deletion",),
+    "event": ("event",),
+}
 
 
 def _doors(shell: Shell) -> tuple[int, list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import typer
+from doorward.model.counting import counted
 from doorward.testing.simulator import Failure, Scenario, Tally, dump, failure, generate, load, shrink, sweep, tell
 
 __all__ = ["play", "play_file"]
@@ -49,7 +50,7 @@ def _tell_failure(seed: int, found: Failure, save: Path | None) -> None:
     typer.echo(f"seed {seed} fails: {found.message}")
     shortest = shrink(generate(seed), found.what)
     again = failure(shortest)
-    typer.echo(f"the shortest scenario that fails so, {len(shortest.steps)} steps:")
+    typer.echo(f"the shortest scenario that fails so, {counted(len(shortest.steps), 'step')}:")
     _lines(tell(shortest))
     typer.echo(f"      {again.message if again else 'which fails no more'}")
     if save is not None:
@@ -63,7 +64,8 @@ def _tell_failure(seed: int, found: Failure, save: Path | None) -> None:
 def _summary(total: Tally, seconds: float) -> None:
     faults = sum(total.faults.values())
     typer.echo(
-        f"{total.seeds} seeds, {total.steps} steps, {total.writes} writes, {faults} faults injected, "
+        f"{counted(total.seeds, 'seed')}, {counted(total.steps, 'step')}, {counted(total.writes, 'write')}, "
+        f"{counted(faults, 'fault')} injected, "
         f"{len(total.failures)} failed; {total.seeds / max(seconds, 1e-9):.1f} seeds a second"
     )
     for fault, count in sorted(total.faults.items()):

@@ -10,10 +10,11 @@ from doorward.cluster.protocol import ApiError
 from doorward.model.reference import SECRETS, JsonObject
 
 from tests.cli.asking import Asked, ask, settled
-from tests.engine.stage import inference_service, settings
+from tests.engine.stage import component_service, inference_service, settings
 from tests.shell.running import RAW, SERVICE, Running
 
 GATEWAY_API = {"enableGatewayAPI": True, "omeIngressGateway": "gateways/public"}
+TYPED = {"ome.io/service-type": "NodePort", "ome.io/disable-ingress": "true"}
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -164,3 +165,32 @@ def test_one_namespace_is_looked_at_alone(doors: Running) -> None:
 def test_a_file_that_is_not_there_is_an_error(doors: Running, tmp_path: Path) -> None:
     printed = ask(doors, "diff", "-f", tmp_path / "none.yaml")
     assert (printed.code, "none.yaml: can't be read" in printed.err) == (2, True)
+
+
+def test_services_have_the_addresses_and_ports_of_their_own_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the ranges of that cluster are, one that changes keeps what it was allotted."""
+    doors = Running()
+    doors.settings({})
+    doors.create(component_service("m", "engine"))
+    doors.create(inference_service("m", annotations={**RAW, **TYPED}, ready=("engine",)))
+    settled(doors)
+    for name in ("m", "m-engine"):
+        resource = doors.resource("Service")
+        standing = doors.store.get(resource, "a", name)
+        spec = {**standing["spec"], "clusterIP": "172.20.5.6", "clusterIPs": ["172.20.5.6"]}
+        spec["ports"] = [{**port, "nodePort": 20080} for port in spec["ports"]] if name == "m" else spec["ports"]
+        doors.store.put(resource, {**standing, "spec": spec})
+    settled(doors)
+    capsys.readouterr()
+    engine = doors.store.get(doors.resource("Service"), "a", "m-engine")
+    assert diff(doors, engine).code == 0
+    ports = [{**port, "targetPort": 9090} for port in engine["spec"]["ports"]]
+    printed = diff(doors, {**engine, "spec": {**engine["spec"], "ports": ports}})
+    assert "+++ Service a/m (then)" in printed.out.splitlines()
+    assert (printed.code, printed.err) == (1, "")
+
+
+def test_one_door_is_told_as_one(doors: Running) -> None:
+    doors.delete(SERVICE, "n")
+    settled(doors)
+    assert "1 of 1 door would move:" in diff(doors, settings({"ingressDomain": "example.org"})).out.splitlines()

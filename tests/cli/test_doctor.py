@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import time
+from datetime import UTC, datetime
+
 import pytest
+from doorward.backends import Backends, installed_sources
 from doorward.cluster.embedded import EmbeddedCluster, Store
+from doorward.lease import LEASE
+from doorward.model.reference import JsonObject, Ref, Resource
+from doorward.model.source import Source
+from doorward_daemon.doctor import consultation, remedies
 from doorward_daemon.doctor.checks import Wanted
+from doorward_daemon.doctor.components import PODS
 from doorward_daemon.doctor.consultation import Consultation, Told, look_into
+from doorward_daemon.doctor.examination import Patient
+from doorward_daemon.doctor.finding import Finding
 from doorward_daemon.doctor.runtimes import CLUSTER_RUNTIMES, RUNTIMES
+from doorward_daemon.health import serving
+from doorward_daemon.metrics import Metrics
 
 from tests.engine.stage import component_service, definitions, inference_service, settings
-from tests.shell.running import RAW, Running
+from tests.shell.running import INGRESS, RAW, Running
 
 BROUGHT = {"runtime": {"name": "vllm"}}
 
@@ -127,3 +141,125 @@ async def test_a_class_that_is_not_there_is_changed_where_it_is_named(annotated:
         if annotated
         else "kubectl -n ome edit configmap inferenceservice-config",
     )
+
+
+# -- whether a doorward runs -------------------------------------------------------------------------------------
+
+
+async def idle(*kinds: Resource) -> Running:
+    """A cluster in which a doorward without a Lease has done what there is to do, and waits."""
+    world = world_of(*kinds)
+    world.settings()
+    world.add("m")
+    async with world.shell() as shell:
+        await shell.once()
+    return world
+
+
+def of_cluster(told: Told) -> list[Finding]:
+    return [finding for finding in told.findings if finding.about == "cluster"]
+
+
+async def test_who_waits_without_a_lease_is_not_said_to_be_gone() -> None:
+    told = await look(await idle(LEASE, PODS))
+    assert (of_cluster(told), told.daemon.state) == ([], "unseen")
+    assert told.daemon.seen[0] == "there is no Lease ome/doorward"
+    assert told.daemon.seen[-1].endswith(" old: InferenceService a/m")
+    assert told.daemon.look[0] == "doorward doctor --url http://127.0.0.1:8080"
+
+
+async def test_what_is_due_and_nobody_was_seen_to_do_is_a_finding() -> None:
+    world = await idle(LEASE, PODS)
+    world.delete(INGRESS, "m")
+    told = await look(world)
+    (finding,) = of_cluster(told)
+    assert finding.reason == "NobodySeen"
+    assert finding.evidence == ("due: 1 write, such as create Ingress a/m: the door opens", *told.daemon.seen)
+
+
+def lease(renewed: float, holder: str = "pod-a") -> JsonObject:
+    stamp = datetime.fromtimestamp(renewed, UTC).isoformat(timespec="microseconds")
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": stamp}
+    metadata = {"name": "doorward", "namespace": "ome"}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("age", "holder", "state", "words"),
+    [
+        (1, "pod-a", "runs", "pod-a holds Lease ome/doorward"),
+        (100, "pod-a", "gone", "its last holder was pod-a"),
+        (1, "", "unseen", "nobody holds Lease ome/doorward"),
+    ],
+)
+async def test_a_lease_tells_who_leads(age: float, holder: str, state: str, words: str) -> None:
+    world = await idle(LEASE, PODS)
+    world.store.create(LEASE, "ome", lease(time.time() - age, holder))
+    told = await look(world)
+    assert (told.daemon.state, words in told.daemon.seen[0]) == (state, True)
+    reasons = [finding.reason for finding in of_cluster(told) if finding.reason != "ClockSkew"]
+    assert reasons == (["NotRunning"] if state == "gone" else [])
+
+
+async def test_a_pod_that_is_ready_tells_of_one_without_a_lease() -> None:
+    world = await idle(LEASE, PODS)
+    metadata = {"name": "doorward-1", "namespace": "ome", "labels": {"app.kubernetes.io/name": "doorward"}}
+    status = {"conditions": [{"type": "Ready", "status": "True"}]}
+    world.store.put(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status})
+    told = await look(world)
+    assert told.daemon.state == "runs"
+    assert "1 pod is ready: ome/doorward-1" in told.daemon.seen
+
+
+async def test_the_one_that_is_asked_tells_of_itself() -> None:
+    world = await idle(LEASE, PODS)
+
+    async def seen(url: str) -> tuple[str, str]:
+        daemon = (await look_into(world.cluster, Consultation(url=url), Wanted(url=url, look_up=None))).daemon
+        return daemon.state, daemon.seen[0]
+
+    shell = world.shell()
+    async with shell, serving(shell, Metrics(shell), "127.0.0.1:0") as url:
+        await shell.once()
+        assert await seen(url) == ("runs", f"{url}/readyz answers: ready")
+        assert await seen(f"{url}/readyz".removeprefix("http://")) == ("runs", f"{url}/readyz answers: ready")
+        assert (await seen(f"{url}/metrics"))[0] == "unseen"
+    state, words = await seen(url)
+    assert (state, "doesn't answer" in words) == ("unseen", True)
+
+
+async def test_it_is_printed_that_nobody_was_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = await idle(LEASE, PODS)
+    monkeypatch.setattr(consultation, "reached", lambda *_: world.cluster)
+    await consultation.consult(None, None, Consultation(network=False))
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("doorward: nobody was seen; one without a Lease that has nothing to do leaves no trace")
+    assert lines[at + 1] == "  seen   there is no Lease ome/doorward"
+    assert lines[-1].startswith("1 service looked at: ")
+
+
+# -- in each kind's own words ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", Backends(sources=installed_sources()).sources.values(), ids=lambda each: each.kind)
+def test_a_remedy_names_annotations_as_the_service_s_kind_spells_them(source: Source) -> None:
+    patient = Patient(
+        ref=Ref(source.kind, "a", "m"),
+        source=source,
+        object={},
+        condition_type="",
+        condition={},
+        warnings=(),
+        pending=(),
+        door=None,
+        objects=(),
+    )
+    commands = [command for reason in remedies.REMEDIES for command in remedies.remedy(reason, patient, "ome", None)]
+    annotated = {re.search(r"--overwrite (\S+)/", command)[1] for command in commands if "--overwrite" in command}  # type: ignore[index]
+    own = {"ome.io"} if source.prefix == "ome.io/" else {source.prefix.strip("/")}
+    spelled = {name.partition("/")[0] for name in source.spelled.values()}
+    assert annotated <= own | spelled | {"doorward.io"}
+    assert all(f" {source.resource.plural}. " not in command for command in commands)
+    assert any(f'"{source.parts["engine"].called}"' in command for command in commands)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 from doorward.backends import Backends
@@ -18,8 +22,12 @@ from doorward_daemon.main import app
 from typer.testing import CliRunner
 
 from tests.conftest import Kubectl
+from tests.controlplane import providers
 from tests.controlplane.providers import ApiServer
+from tests.docs import blocks
+from tests.docs.test_installing import INSTALLING
 from tests.engine.stage import backends, definitions
+from tests.patience import PATIENCE
 from tests.shell.running import Running
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "doorward.yaml"
@@ -159,6 +167,8 @@ async def test_uninstalled_what_stays_is_told_with_its_reason() -> None:
     told = "\n".join(place.told)
     assert place.told[0] == "Deployment ome/doorward deleted"
     assert "doors stay (ingresses: 2, services: 2), since they serve without doorward" in told
+    assert "what doorward reported stays in the status of 2 services" in told
+    assert "kubectl --namespace a edit inferenceservices.ome.io m --subresource status" in told
     assert "services that are deleted stay until their finalizers external.doorward.io/… are taken off" in told
     assert told.count("a/m") == 1
     assert "ConfigMap ome/inferenceservice-config stays" in told
@@ -223,3 +233,50 @@ def test_on_a_real_api_server_it_is_installed_changed_and_taken_away(api_server:
     assert "Namespace installed stays" in told
     assert not kubectl("get", "clusterrole", "doorward", "--ignore-not-found")
     kubectl("delete", "--wait=false", "namespace", "installed")
+
+
+EDITOR = """
+import sys, yaml
+with open(sys.argv[1]) as file:
+    obj = yaml.safe_load(file)
+status = obj["status"]
+for key in ("url", "address", "annotations"):
+    del status[key]
+status["conditions"] = [each for each in status["conditions"] if each["type"] != "IngressReady"]
+with open(sys.argv[1], "w") as file:
+    yaml.safe_dump(obj, file)
+"""
+
+
+@pytest.mark.cluster
+def test_what_was_reported_is_taken_off_a_status_as_the_page_says(
+    api_server: ApiServer, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    namespace = "once-reported"
+    (command,) = (block.text for block in blocks(INSTALLING, "bash"))
+    isvc = ("--namespace", namespace, "inferenceservices.ome.io", "llama")
+    kubectl("create", "namespace", namespace)
+    try:
+        service = {"apiVersion": "ome.io/v1beta1", "kind": "InferenceService", "spec": {"engine": {}}}
+        metadata = {"name": "llama", "namespace": namespace}
+        kubectl("apply", "-f", "-", stdin=orjson.dumps({**service, "metadata": metadata}).decode())
+        ready = {"status": {"conditions": [{"type": "EngineReady", "status": "True"}]}}
+        kubectl("patch", *isvc, "--subresource=status", "--type=merge", "-p", orjson.dumps(ready).decode())
+        environ = {"KUBECONFIG": str(api_server.kubeconfig), "POD_NAMESPACE": namespace}
+        done = CliRunner().invoke(app, ["run", "--once", "--namespace", namespace], env=environ)
+        assert done.exit_code == 0, done.output
+        before = orjson.loads(kubectl("get", *isvc, "--output", "json"))["status"]
+        assert {"url", "address", "annotations"} <= before.keys()
+        editor = tmp_path / "editor"
+        editor.write_text(f"#!{sys.executable}\n{EDITOR}")
+        editor.chmod(0o755)
+        program, *arguments = command.replace("-n chat", f"-n {namespace}").split()
+        assert program == "kubectl"
+        env = {**os.environ, **environ, "KUBE_EDITOR": str(editor)}
+        subprocess.run([str(providers.kubectl()), *arguments], env=env, check=True, timeout=PATIENCE)
+        after = orjson.loads(kubectl("get", *isvc, "--output", "json"))["status"]
+        assert [each["type"] for each in after["conditions"]] == ["EngineReady"]
+        assert not {"url", "address"} & after.keys()
+        assert not after.get("annotations")
+    finally:
+        kubectl("delete", "namespace", namespace, "--wait=false")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,31 @@ def test_a_backend_that_is_not_installed_is_named_with_those_that_are(installed:
     assert done.returncode == 1
     assert "no installed distribution has an entry point 'nobody'" in done.stdout
     assert "k8s_ingress" in done.stdout
+
+
+def test_what_working_on_it_leaves_is_not_kept_in_git(written: Path, tmp_path: Path) -> None:
+    shutil.copytree(written, tmp_path / "mine")
+    folder = tmp_path / "mine"
+
+    def git(*arguments: str) -> set[str]:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+        return set(done.stdout.splitlines())
+
+    git("init", "--quiet")
+    kept = git("ls-files", "--others", "--exclude-standard")
+    assert {".gitignore", "pyproject.toml", "doorward_my_gateway/__init__.py"} <= kept
+    for left in (
+        "doorward_my_gateway/__pycache__/a.pyc",
+        ".pytest_cache/a",
+        ".mypy_cache/a",
+        ".ruff_cache/a",
+        ".hypothesis/a",
+        ".venv/a",
+        "dist/a.whl",
+        "doorward_my_gateway.egg-info/a",
+        "report.json",
+        "report.badge.json",
+    ):
+        (folder / left).parent.mkdir(parents=True, exist_ok=True)
+        (folder / left).touch()
+    assert git("ls-files", "--others", "--exclude-standard") == kept

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 from doorward.backends import Backends
 from doorward.hooks import hookimpl
-from doorward.model.door import Door
+from doorward.model.door import Door, Rendering
 from doorward.runtime.permissions import backend_rules
 from doorward_daemon.asking import installed
 
@@ -59,3 +59,19 @@ def test_a_plugin_that_cannot_be_used_says_why_and_hides_no_other(monkeypatch: p
     assert printed.code == 1
     assert "ModuleNotFoundError: No module named 'no_such_module'" in printed.lines[1][-1]
     assert printed.lines[2][0] == "istio"
+
+
+class Refusing(Claiming):
+    @staticmethod
+    @hookimpl
+    def render(door: Door) -> Rendering | None:
+        if door.backend != "pigeon_post":
+            return None
+        return Rendering(refused="pigeons don't know Knative" if door.serverless else "")
+
+
+def test_what_a_backend_refuses_when_it_is_to_render_it_is_not_told_as_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    others(monkeypatch, pigeon_post=f"{__name__}:Refusing", istio="doorward_istio")
+    told = {each["name"]: each for each in ask(None, "plugins", "-o", "json").json}
+    assert told["pigeon_post"]["opens"] == ["RawDeployment, MultiNode of ingress class pigeon-post"]
+    assert told["istio"]["opens"] == ["Serverless"]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+from pathlib import Path
 
+import doorward
+import doorward_daemon
 import pytest
+from doorward.model.counting import counted
 from doorward.model.quoting import visible
 from doorward_daemon.asking.printing import WIDEST, age, echo, styled, table
 
@@ -55,3 +60,29 @@ def test_what_a_terminal_would_obey_is_shown() -> None:
 )
 def test_ages_are_told_as_kubectl_does(seconds: int, told: str) -> None:
     assert age(seconds) == told
+
+
+def test_one_thing_is_told_as_one() -> None:
+    assert [counted(number, "door") for number in (0, 1, 2)] == ["0 doors", "1 door", "2 doors"]
+    assert [counted(number, "status", "statuses") for number in (1, 2)] == ["1 status", "2 statuses"]
+
+
+def test_nothing_is_counted_otherwise() -> None:
+    """A number before a plural would be wrong for one; these are always more, or no plural."""
+    counting = re.compile(r"\{(?:len\([^{}]*\)|count|many|number|due|total)[^{}]*\} (\w+s|are|were|have|weren't)\b")
+    found = {
+        (file.name, words)
+        for package in (doorward, doorward_daemon)
+        for file in Path(package.__path__[0]).rglob("*.py")
+        for words in counting.findall(file.read_text())
+        if "embedded" not in file.parts  # which says what an API server says
+    }
+    assert {words for _, words in found} == {
+        "InferenceServices",
+        "characters",
+        "clusters",
+        "doors",
+        "has",
+        "seeds",
+        "times",
+    }

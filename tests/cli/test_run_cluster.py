@@ -68,7 +68,7 @@ def test_a_dry_run_a_pass_another_pass_and_the_daemon(command: Command, kubectl:
     try:
         assert "would be written: 2 creations" in run(command("--once", "--dry-run"))
         assert kubectl("-n", NAMESPACE, "get", "ingress", "-o", "name") == ""
-        assert "written: 2 creations, 1 statuses" in run(command("--once"))
+        assert "written: 2 creations, 1 status" in run(command("--once"))
         assert "written: nothing" in run(command("--once"))
         daemon = subprocess.Popen(command("--listen", "127.0.0.1:0"), stderr=subprocess.PIPE, text=True, env=os.environ)
         try:

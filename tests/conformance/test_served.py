@@ -219,4 +219,4 @@ def test_without_an_api_server_it_is_not_tried_and_not_kept(rule: Rule) -> None:
     )
     report = Report(backend="greeting", findings=(finding,))
     assert report.kept == (0, 0)
-    assert report.to_text().endswith("1 weren't tried")
+    assert report.to_text().endswith("1 wasn't tried")

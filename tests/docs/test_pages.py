@@ -75,6 +75,33 @@ def test_python_on_a_page_is_that_of_the_examples(page: Path) -> None:
         assert dedent(block.text).strip() in dedent(EXAMPLES) or indented_in_examples(block.text), block.text
 
 
+PUBLIC = {"doorward", "doorward.hooks", "doorward.testing"}
+TEMPLATE = sorted((ROOT / "daemon" / "doorward_daemon" / "plugin" / "template").rglob("*.in"))
+
+
+def test_readers_are_shown_what_is_public_and_nothing_else() -> None:
+    """The pages, the examples, and what authors of backends begin with: one way to each name."""
+    shown = [block.text for page in PAGES for block in blocks(page, "python")]
+    shown += [EXAMPLES, *(file.read_text() for file in TEMPLATE)]
+    imported = {found for text in shown for found in re.findall(r"^\s*from (doorward(?:\.[\w.]+)?) import", text, re.M)}
+    assert imported == PUBLIC
+
+
+BY_NAME = re.compile(
+    r"\b(?:pip|pipx|uv tool) install [^\n`]*?(?<![\w./-])'?doorward(?:-core|-daemon)?(?=[\s'`\[=]|$)", re.M
+)
+
+
+def test_nothing_is_installed_by_a_name_that_no_index_has() -> None:
+    """What has an extra is for who has doorward already: pip looks at what is installed first."""
+    pages = {page.name: page.read_text() for page in PAGES}
+    pages |= {str(file.name): file.read_text() for file in (*TEMPLATE, *(ROOT / "examples").rglob("*.py"))}
+    told = {name: BY_NAME.findall(text) for name, text in pages.items()}
+    assert {name: found for name, found in told.items() if found} == {
+        "monitoring.md": ["pip install 'doorward"],
+    }
+
+
 def indented_in_examples(text: str) -> bool:
     return any("\n".join(" " * by + line if line else line for line in text.splitlines()) in EXAMPLES for by in (4, 8))
 

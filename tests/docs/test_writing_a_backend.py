@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.controlplane import providers
 from tests.controlplane.providers import ApiServer
-from tests.docs import TUTORIAL
+from tests.docs import ROOT, TUTORIAL
+from tests.docs.environment import write
 from tests.docs.following import Reader, edited, sections
 
 SECTIONS = sections(TUTORIAL)
@@ -20,7 +22,9 @@ CLUSTER = "On a real cluster"
 def _followed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
     """The reader at the end of each section but the one that needs a cluster."""
     reader = Reader.at(tmp_path_factory.mktemp("reader"))
+    clone(reader.folder / "doorward")
     reader.environ["PYTEST_ADDOPTS"] = "--doorward-examples 10"
+    reader.environ["PIP_NO_COMPILE"] = "1"
     at = {}
     for heading, blocks in SECTIONS.items():
         if heading != CLUSTER:
@@ -36,6 +40,13 @@ def test_it_leads_to_a_wheel_that_somebody_else_installs(followed: dict[str, Rea
     installed = Path(end.environ["VIRTUAL_ENV"]).glob("lib/*/site-packages/doorward_turnstile/__init__.py")
     written = end.folder / "doorward-turnstile" / "doorward_turnstile" / "__init__.py"
     assert [file.read_text() for file in installed] == [written.read_text()]
+
+
+def clone(folder: Path) -> None:
+    """What stands for the reader's clone: its ``./dev build`` builds from this one."""
+    folder.mkdir()
+    build = f'cd "{ROOT}" && exec "{sys.executable}" -m tests.packaging.building "$OLDPWD/dist"'
+    write(folder / "dev", f'[ "$1" = build ] && {build}', Path(sys.executable))
 
 
 @pytest.mark.cluster

@@ -318,7 +318,7 @@ async def test_what_nobody_writes_is_named_where_there_is_no_lease(api_server: A
             await pod(world, "alone")
             await endpoint(world, "alone")
             (finding,) = (await doctor(world, "alone")).findings
-    assert finding.reason == "NotRunning"
+    assert finding.reason == "NobodySeen"
     assert "create Ingress" in finding.evidence[0]
 
 

@@ -176,3 +176,19 @@ def test_where_classes_certificates_and_namespaces_cant_be_seen_doors_open_as_ev
     bare = scene(gateway(HTTP), absent=kinds, forbidden=("Namespace",))
     answer(bare)
     assert bare.verdict() == ("True", "")
+
+
+def test_a_gateway_in_a_namespace_that_is_not_looked_at_is_told_of_once() -> None:
+    blind = scene(gateway(HTTP), namespaces=("a",))
+    answer(blind)
+    ((reason, message),) = blind.told()
+    assert reason == "OutOfSight"
+    assert message.startswith("Gateway ingress/ome is in a namespace that isn't looked at")
+    assert "one --namespace more" in message
+    assert blind.verdict() == ("True", "")
+    assert blind.again().reasons() == ["OutOfSight"]
+
+
+def test_a_gateway_that_is_not_there_is_not_out_of_sight() -> None:
+    for namespaces in ((), ("a", "ingress")):
+        assert scene(namespaces=namespaces).reasons() == []

@@ -128,18 +128,16 @@ def test_a_plugin_alone_is_found_and_can_be_loaded(name: str, alone: Callable[[s
     assert not names(environment) & DAEMON_S
 
 
-def test_doorward_is_all_of_them(built: Built, tmp_path: Path) -> None:
-    """As ``uv tool install doorward`` and ``pipx install doorward`` do it."""
+def test_doorward_is_all_of_them(tmp_path: Path) -> None:
+    """As ``uv tool install .`` in a clone does it (docs/installing.md, As a program)."""
     places = {f"UV_TOOL_{what}": str(tmp_path / what) for what in ("DIR", "BIN_DIR")}
     run(
         UV,
         "tool",
         "install",
         "--quiet",
-        "--find-links",
-        str(built.wheels),
         *constraints(tmp_path),
-        "doorward",
+        str(ROOT),
         **places,
     )
     program = str(tmp_path / "BIN_DIR" / "doorward")

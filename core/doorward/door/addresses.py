@@ -10,6 +10,7 @@ import msgspec
 
 from doorward.door.mode import mode_of
 from doorward.model import names, template
+from doorward.model.counting import counted
 from doorward.model.door import PathDoor, Warning
 from doorward.model.hosts import (
     LONGEST_HOST,
@@ -263,8 +264,8 @@ def _additional(
     if over:
         named = ", ".join(map(short, over[:_FEW]))
         message = (
-            f"{where}: more than {settings.most_hosts} additional hosts (setting mostHosts); {len(over)} are left out, "
-            f"{named}{' and so on' if len(over) > _FEW else ''}"
+            f"{where}: more than {settings.most_hosts} additional hosts (setting mostHosts); "
+            f"{counted(len(over), 'is', 'are')} left out, {named}{' and so on' if len(over) > _FEW else ''}"
         )
         warnings.append(Warning("TooManyHosts", message))
     return tuple(hosts), tuple(warnings)

@@ -21,6 +21,7 @@ from doorward.journal.location import shown
 from doorward.journal.memory import in_turn, reached, whole_run
 from doorward.journal.migrations import check, migrate, there
 from doorward.journal.session import CLOSING, Connection, Session
+from doorward.model.counting import counted
 from doorward.model.event import Record
 
 __all__ = ["ClusterJournal", "PostgresqlJournal", "clusters"]
@@ -127,9 +128,8 @@ class PostgresqlJournal:
         with self._buffer_lock:
             in_turn(self._last, batch)
             if self._waiting > self.pending_bytes:
-                raise JournalGap(
-                    f"{self._session.shown}: {len(self._pending)} records wait for the database, and no more can"
-                )
+                waiting = counted(len(self._pending), "record waits", "records wait")
+                raise JournalGap(f"{self._session.shown}: {waiting} for the database, and no more can")
             self._pending += rows
             self._waiting += sum(len(body) for _, _, body in rows)
             if rows:
@@ -260,7 +260,8 @@ class PostgresqlJournal:
         finally:
             self._closed = True
             if not self._session.close():
-                raise JournalAway(f"{self._session.shown}: doesn't answer; {len(self._pending)} records aren't kept")
+                lost = counted(len(self._pending), "record isn't", "records aren't")
+                raise JournalAway(f"{self._session.shown}: doesn't answer; {lost} kept")
 
     # -- the database ------------------------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ def open_door(
     going = closing.refs(case.ours) if closed or lost or open_to else frozenset()
     drains = _draining(case, s, final, lost, door.backend, settings, closed=closed)
     rendered = draining.render_with_draining(s, renderer, door, final, drains)
-    case.warnings += (*rendered.warnings, *want.warnings)
+    case.warnings += (*rendered.warnings, *renderer.warnings, *want.warnings)
 
     # The order matters: what drains may only count down once the difference says that everything wanted stands.
     plan = diff(s, Aim(desired=rendered.desired, closed=closed, closing=closing, going=going, adopt=settings.adopt))

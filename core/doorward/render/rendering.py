@@ -55,6 +55,16 @@ class Renderer:
         self.uid = uid
         self.unlisted = ""
         """A kind that a backend wanted to read, and that isn't listed yet."""
+        self._out_of_sight: dict[Ref, None] = {}
+        """What backends wanted to read in namespaces that aren't watched."""
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """What users should know of what couldn't be read."""
+        what = (
+            "is in a namespace that isn't looked at: what it says of this door, of hosts, TLS and features, isn't known"
+        )
+        return [Warning("OutOfSight", f"{ref} {what}") for ref in self._out_of_sight]
 
     def read(self, ref: Ref) -> JsonObject | None:
         """What a backend sees of an object: one of this door's as we last wrote it, so that an edit is no wish; its
@@ -64,6 +74,8 @@ class Renderer:
             return None
         fact = self.reader.get(ref)
         if fact is None:
+            if not self.kinds.in_sight(ref):
+                self._out_of_sight[ref] = None
             return None
         last = self.memory.last_applied.get(key_of(ref)) if fact.is_of(self.uid) else None
         body = (last or fact).object()

@@ -26,6 +26,7 @@ REMEDIES: Mapping[str, str] = {
     "InvalidServiceType": "Write one of the two, or remove the annotation",
     "NoCertificate": "Name a Secret with a certificate, or have one issued",
     "NoListener": "Open a listener to the host and the namespace (allowedRoutes; of Istio: servers' hosts)",
+    "OutOfSight": "Have doorward serve that namespace too, by one --namespace more, or all of them",
     "PathTemplateUnsupported": "Choose another ingress class, or do without a path template",
     "ProtocolUnsupported": "Choose a backend that speaks it, such as gateway_api",
     "RegexHost": "Keep that host for path doors",

@@ -22,6 +22,7 @@ import msgspec
 import yaml
 from pydantic import ValidationError
 
+from doorward.model.counting import counted
 from doorward.model.hosts import domain_problem
 from doorward.model.quoting import quoted
 from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
@@ -176,7 +177,12 @@ class _Reading:
                 reason, remedy = _explained(each["type"], each["msg"], each["input"], each.get("ctx", {}))
                 self.problem(key, name + _within(inner), reason, remedy)
             if len(found) > _MOST_NAMED:
-                self.problem(key, "", f"{len(found) - _MOST_NAMED} more fields are wrong", "correct those first")
+                self.problem(
+                    key,
+                    "",
+                    f"{counted(len(found) - _MOST_NAMED, 'more field is', 'more fields are')} wrong",
+                    "correct those first",
+                )
             return None
         domains = enumerate(settings.additional_ingress_domains)
         wrong = ((index, domain, problem) for index, domain in domains if (problem := domain_problem(domain)))

@@ -8,6 +8,7 @@ from typing import Literal, cast
 import msgspec
 
 from doorward.model.event import Synced
+from doorward.model.reference import Ref
 
 State = Literal["unknown", "listed", "absent", "forbidden"]
 
@@ -78,6 +79,12 @@ class Kinds:
 
     def known(self, kind: str) -> bool:
         return kind not in self._unknown
+
+    def in_sight(self, ref: Ref) -> bool:
+        """Whether an object would be known if it were there: one of a kind that is listed, and not in its namespace,
+        isn't."""
+        scopes = self._scopes.get(ref.kind, ("",))
+        return self.state(ref.kind) != "listed" or "" in scopes or ref.namespace in scopes
 
     def require(self, kind: str) -> None:
         """Raises NotListed for a kind whose state isn't known yet."""

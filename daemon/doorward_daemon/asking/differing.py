@@ -14,6 +14,7 @@ from doorward.backends import OME, BackendError, Backends
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
+from doorward.model.counting import counted
 from doorward.model.door import Claim
 from doorward.model.quoting import visible
 from doorward.model.reference import CONFIG_MAP, SECRET, SECRETS, JsonObject, Ref, Resource, kind_of, ref_of
@@ -114,7 +115,9 @@ async def _asked(
         copy.rest_all()
         before = _seen(copy, asked)
         if due := sum(now.get(ref) != before.get(ref) for ref in {*now, *before}):
-            message = f"{due} objects would change without this as well: is doorward at work, or not running?"
+            message = (
+                f"{counted(due, 'object')} would change without this as well: is doorward at work, or not running?"
+            )
             say("note", typer.colors.CYAN, message)
         doors = _doors(copy)
         known = copy.engine.secrets
@@ -323,7 +326,7 @@ def _print(outcome: Outcome) -> None:
             echo(styled(visible(line), "bold" if bold else _COLORS.get(line[:1], "")))
     moved = [each for each in outcome.moved if each.before]
     opened = [each for each in outcome.moved if not each.before]
-    _print_doors(f"{len(moved)} of {outcome.doors} doors would move:", moved)
+    _print_doors(f"{len(moved)} of {counted(outcome.doors, 'door')} would move:", moved)
     _print_doors(f"{len(opened)} would open:", opened)
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import msgspec
 from doorward.backends import ENTRY_POINT_GROUP, Backend, BackendError, Backends
-from doorward.model.door import Door, Mode, Target
+from doorward.model.door import Door, Mode, Route, Target
 from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
 from doorward.runtime.permissions import backend_rules
@@ -19,6 +19,7 @@ __all__ = ["COLUMNS", "Plugin", "installed"]
 
 COLUMNS = ("NAME", "KIND", "VERSION", "WRITES", "READS", "OPENS")
 MODES: tuple[Mode, ...] = ("Serverless", "RawDeployment", "MultiNode")
+DEFAULTS = Settings()
 _BY_SERVICE = "by a Service"
 
 
@@ -92,18 +93,18 @@ def _told(entry: EntryPoint, plugin: object | None, problem: str, together: Back
 
 
 def _opens(backends: Backends, backend: Backend) -> list[str]:
-    """The doors that are this backend's by the choice of all: of each mode under the first condition that makes it so,
+    """The doors that this backend opens by the choice of all: of each mode under the first condition that makes it so,
     and by the types of Services."""
     found: dict[str, list[str]] = {}
     try:
         for mode in MODES:
             for condition, (ingress_class, settings) in _conditions(backend.name).items():
-                if backends.select(_door(mode, ingress_class), settings) == backend.name:
+                if _opens_one(backends, backend, _door(mode, ingress_class, settings)):
                     found.setdefault(condition, []).append(mode)
                     break
         for type_ in ("LoadBalancer", "NodePort"):
-            door = replace(_door("RawDeployment"), ingress=False, service_type=type_)
-            if backends.select(door, Settings()) == backend.name:
+            door = replace(_door("RawDeployment"), ingress=False, hosts=(), service_type=type_)
+            if _opens_one(backends, backend, door):
                 found.setdefault(_BY_SERVICE, []).append(type_)
     except BackendError as error:
         return [f"nobody knows: hook {error.hook} of {error.plugin} fails: {error}"]
@@ -111,29 +112,39 @@ def _opens(backends: Backends, backend: Backend) -> list[str]:
     return [f"{', '.join(found[each])} {each}".strip() for each in sorted(found, key=order.index)]
 
 
+def _opens_one(backends: Backends, backend: Backend, door: Door) -> bool:
+    """Whether the backend is chosen for a door, and doesn't refuse it when it is to render it, as an engine asks it."""
+    if backends.select(door, door.settings) != backend.name:
+        return False
+    rendering = backend.render(replace(door, backend=backend.name), lambda _: None)
+    return not (rendering and rendering.refused)
+
+
 def _conditions(name: str) -> Mapping[str, tuple[str, Settings]]:
     """An ingress class that the service names, and settings, by what people call the two."""
     mine = name.replace("_", "-")
     gateway = Settings(enable_gateway_api=True, ome_ingress_gateway="gateways/public")
     return {
-        "": ("", Settings()),
+        "": ("", DEFAULTS),
         "with enableGatewayAPI": ("", gateway),
-        "of another ingress class": ("nginx", Settings()),
-        f"of ingress class {mine}": (mine, Settings()),
+        "of another ingress class": ("nginx", DEFAULTS),
+        f"of ingress class {mine}": (mine, DEFAULTS),
     }
 
 
-def _door(mode: Mode, ingress_class: str = "") -> Door:
+def _door(mode: Mode, ingress_class: str = "", settings: Settings = DEFAULTS) -> Door:
     annotations = {"ome.io/ingress-class": ingress_class} if ingress_class else {}
     return Door(
         namespace="default",
         name="model",
         mode=mode,
         annotations=annotations,
-        ingress_class=ingress_class or Settings().ingress_class_name,
+        ingress_class=ingress_class or settings.ingress_class_name,
         hosts=("model.default.example.com",),
+        routes=(Route("/", "engine"),),
         targets=(Target(component="engine", service="model-engine"),),
         door_service="model",
+        settings=settings,
     )
 
 

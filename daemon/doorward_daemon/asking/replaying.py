@@ -6,6 +6,7 @@ import msgspec
 import typer
 from doorward.backends import BackendError, Backends, installed_sources
 from doorward.journal import Journal
+from doorward.model.counting import counted
 from doorward.model.event import Issued
 from doorward.model.quoting import visible
 from doorward.model.reference import JsonObject
@@ -88,7 +89,7 @@ def _print(engine: Replay, about: About, found: list[Difference], moment: JsonOb
     for line in table(COLUMNS, [row.cells(now) for row in shown]) if shown else ():
         echo(line)
     at = ", ".join(map(str, moment.values()))
-    typer.echo(f"as of record {at}; {engine.compared} writes compared", err=True)
+    typer.echo(f"as of record {at}; {counted(engine.compared, 'write')} compared", err=True)
     for each in found:
         number = f"record {each.number}, {rfc3339(each.at)}"
         echo(styled(f"{visible(str(each.service))}, {number}", "bold"))

@@ -9,6 +9,7 @@ from time import perf_counter
 import structlog
 from doorward.backends import Backends
 from doorward.engine import Engine
+from doorward.model.counting import counted
 from doorward.runtime.shell import Shell
 from rich.console import Console
 
@@ -68,6 +69,6 @@ def _summary(shell: Shell, story: Story, seconds: float) -> str:
     if story.repairs:
         repaired += f", the slowest after {max(story.repairs) * 1000:.0f} ms"
     return (
-        f"{len(standing)} services, {ready} with a door that stands; {writes} writes; {story.followed} edits followed; "
-        f"{repaired}; {seconds:.1f} s in all"
+        f"{counted(len(standing), 'service')}, {ready} with a door that stands; {counted(writes, 'write')}; "
+        f"{counted(story.followed, 'edit')} followed; {repaired}; {seconds:.1f} s in all"
     )

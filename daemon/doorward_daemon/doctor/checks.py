@@ -20,6 +20,7 @@ from doorward_daemon.doctor import (
 )
 from doorward_daemon.doctor.examination import Examination, Patient
 from doorward_daemon.doctor.finding import Finding
+from doorward_daemon.doctor.running import Presence
 
 __all__ = ["Wanted", "findings"]
 
@@ -33,16 +34,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     named: bool = False
     """Services were named: what is closed on purpose is told, too."""
     lease: str = "doorward"
+    url: str = ""
+    """Where a doorward answers, to be asked whether it is there; empty: nobody is asked."""
     account: str = "doorward"
     look_up: names.Resolve | None = names.resolve
     """None: hosts aren't looked up, and no gateway is spoken to."""
     shake: certificates.Handshake = certificates.handshake
 
 
-async def findings(examination: Examination, wanted: Wanted) -> list[Finding]:
+async def findings(examination: Examination, wanted: Wanted, presence: Presence) -> list[Finding]:
     """Everything that is wrong: first what concerns all doors, then service by service.  Raises ApiError."""
     found = [
-        *await running.of_cluster(examination, wanted.lease),
+        *running.of_cluster(examination, presence),
         *await clocks.of_cluster(examination, wanted.lease),
         *await reported.of_settings(examination),
         *await rights.of_account(examination, wanted.account),

@@ -43,6 +43,15 @@ def command(
         typer.Option("--network/--no-network", help="Look hosts up, and shake hands with gateways, from here."),
     ] = True,
     lease: Annotated[str, typer.Option("--lease", metavar="NAME", help="The Lease of `doorward run`.")] = "doorward",
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Where a doorward answers (`doorward run --listen`), to be asked whether it is there.",
+            show_default=False,
+        ),
+    ] = "",
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="The ServiceAccount of `doorward run`.")
     ] = "doorward",
@@ -51,7 +60,8 @@ def command(
     """Say why requests don't arrive: cause, evidence, and the commands that help.
 
     Looks at services, their components, gateways, hosts and certificates, at the settings, doorward's rights, who else
-    writes the same, and whether doorward runs. Reads only. What is closed on purpose is told where NAME is given.
+    writes the same, and whether doorward runs. Reads only. What is closed on purpose is told where NAME is given. A
+    doorward without a Lease that has nothing to do leaves no trace in the cluster: --url asks it.
 
     Examples:
 
@@ -71,6 +81,7 @@ def command(
         sources=tuple(source or ()),
         settings_namespace=os.environ.get("POD_NAMESPACE") or "ome",
         lease=lease,
+        url=url,
         account=account,
         network=network,
         request=request,

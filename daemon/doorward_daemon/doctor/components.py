@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from doorward.model.counting import counted
 from doorward.model.door import Target
 from doorward.model.reference import CORE_RESOURCES, ENDPOINT_SLICE, SERVICE, JsonObject, Resource
 
@@ -31,7 +32,7 @@ async def _of_component(examination: Examination, patient: Patient, target: Targ
     namespace, name = patient.ref.namespace, target.service
     leads = f"the door leads to Service {namespace}/{name}, port {target.port}, for the {target.component}"
     told = f"condition {patient.condition_type} is {patient.condition.get('status', 'not there')} {patient.reason}"
-    label = f"{patient.label}={patient.ref.name}"
+    label = f"{patient.source.label}={patient.ref.name}"
 
     def finding(reason: str, cause: str, evidence: Sequence[str], *remedy: str) -> Finding:
         return Finding(
@@ -63,7 +64,11 @@ async def _of_component(examination: Examination, patient: Patient, target: Targ
 
     slices = await examination.list(SLICES, namespace, f"kubernetes.io/service-name={name}")
     if slices is not None and not any(_ready(each) for each in slices):
-        many = f"{len(pods)} pods, none of them ready" if pods else f"{len(slices)} EndpointSlices, no ready address"
+        many = (
+            f"{counted(len(pods), 'pod')}, none of them ready"
+            if pods
+            else f"{counted(len(slices), 'EndpointSlice')}, no ready address"
+        )
         cause = f"Service {name} has no ready endpoint: a request would be answered with 503"
         look = kubectl(namespace, "describe", "pods", "-l", chosen) if chosen else endpoints
         return finding("NoEndpoints", cause, (leads, many), look, endpoints)

@@ -11,6 +11,7 @@ import typer
 from doorward.backends import OME, NoSource
 from doorward.cluster.kube import AccessError
 from doorward.cluster.protocol import ApiError, Cluster
+from doorward.model.counting import counted
 from doorward.model.quoting import visible
 
 from doorward_daemon.asking.failing import NO_ANSWER, Unanswered
@@ -20,6 +21,7 @@ from doorward_daemon.doctor.checks import Wanted, findings
 from doorward_daemon.doctor.examination import examined
 from doorward_daemon.doctor.finding import Finding
 from doorward_daemon.doctor.request import Step, travel
+from doorward_daemon.doctor.running import REASONS, Presence, look_for
 from doorward_daemon.reaching import reached
 from doorward_daemon.saying import say_error
 
@@ -34,6 +36,7 @@ class Consultation(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     settings_namespace: str = "ome"
     lease: str = "doorward"
+    url: str = ""
     account: str = "doorward"
     network: bool = True
     request: bool = False
@@ -47,6 +50,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     services: int
     findings: tuple[Finding, ...]
+    daemon: Presence
+    """Whether a doorward runs, as far as anything tells."""
     requests: Mapping[str, tuple[Step, ...]] = {}
     """By service, how far a request came."""
 
@@ -82,6 +87,7 @@ async def look_into(cluster: Cluster, asked: Consultation, wanted: Wanted | None
     wanted = wanted or Wanted(
         named=bool(asked.names),
         lease=asked.lease,
+        url=asked.url,
         account=asked.account,
         look_up=names.resolve if asked.network else None,
     )
@@ -92,14 +98,15 @@ async def look_into(cluster: Cluster, asked: Consultation, wanted: Wanted | None
         sources=asked.sources or (OME,),
         names=asked.names,
     )
-    found = await findings(examination, wanted)
+    presence = await look_for(examination, wanted.lease, wanted.url)
+    found = await findings(examination, wanted, presence)
     look_up = wanted.look_up or names.resolve
     travelled = {
         patient.name: tuple(await travel(patient, asked.path, asked.to, look_up))
         for patient in examination.patients
         if asked.request
     }
-    return Told(services=len(examination.patients), findings=tuple(found), requests=travelled)
+    return Told(services=len(examination.patients), findings=tuple(found), daemon=presence, requests=travelled)
 
 
 def _failed(message: str) -> int:
@@ -128,10 +135,23 @@ def _print_table(told: Told) -> None:
             typer.secho(f"  {'ok' if step.well else 'FAILED':<8}", fg=_color(step.well), nl=False)
             typer.echo(f"{step.name:<8} {visible(step.said)}")
         typer.echo()
-    many = len(told.findings)
-    what = f"{many} finding{'s' if many != 1 else ''}" if many else "nothing is wrong"
-    services = f"{told.services} service{'s' if told.services != 1 else ''}"
-    typer.secho(f"{services} looked at: {what}", fg=_color(not many))
+    _print_presence(told)
+    what = counted(len(told.findings), "finding") if told.findings else "nothing is wrong"
+    typer.secho(f"{counted(told.services, 'service')} looked at: {what}", fg=_color(not told.findings))
+
+
+def _print_presence(told: Told) -> None:
+    """Whether a doorward runs, unless a finding says so."""
+    if any(finding.reason in REASONS for finding in told.findings):
+        return
+    typer.secho("doorward: ", bold=True, nl=False)
+    if told.daemon.state == "runs":
+        typer.echo("runs")
+    else:
+        typer.echo("nobody was seen; one without a Lease that has nothing to do leaves no trace")
+    _print_lines("seen", told.daemon.seen)
+    _print_lines("try", told.daemon.look)
+    typer.echo()
 
 
 def _color(well: bool) -> str:

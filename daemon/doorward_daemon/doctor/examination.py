@@ -13,26 +13,30 @@ from doorward.model.action import Action
 from doorward.model.door import Door
 from doorward.model.reference import JsonObject, Ref, Resource, ref_of
 from doorward.model.refusal import Refusal
+from doorward.model.source import Source
+from doorward.model.timestamp import seconds
 from doorward.report.remedies import ending
+from doorward.state.transform import FIELD_MANAGER
 
 from doorward_daemon.asking.looking import look
 from doorward_daemon.asking.services import About
 from doorward_daemon.reported import condition_in, condition_type
 
-__all__ = ["Examination", "Patient", "examined"]
+__all__ = ["OUT_OF_SIGHT", "Examination", "Patient", "examined"]
 
 PAGE = 500
 ELSEWHERE = "HostConflict"
 """A reason that may lie in a namespace which isn't looked at."""
+OUT_OF_SIGHT = "OutOfSight"
+"""What is due for what isn't looked at here; doorward may well see it."""
 
 
 class Patient(msgspec.Struct, frozen=True, kw_only=True):
     """One service, and what the engine says of it."""
 
     ref: Ref
-    resource: Resource
-    label: str
-    """The label that objects of this service bear."""
+    source: Source
+    """What its kind calls things."""
     object: JsonObject
     """As the API server has it, whole."""
     condition_type: str
@@ -57,7 +61,8 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kubectl(self) -> str:
         """``PLURAL.GROUP NAME``, as kubectl takes it: several kinds are called InferenceService."""
-        return f"{self.resource.plural}.{self.resource.group} {self.ref.name}"
+        kind = self.source.resource
+        return f"{kind.plural}.{kind.group}".rstrip(".") + f" {self.ref.name}"
 
     @property
     def reason(self) -> str:
@@ -73,6 +78,8 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     patients: tuple[Patient, ...]
     settings_warnings: tuple[tuple[str, str], ...]
     """Reason and message of the Warning events about the ConfigMap."""
+    last_write: tuple[float, Ref] | None = None
+    """When doorward last wrote what stands, in seconds since the epoch, and what."""
 
     async def get(self, resource: Resource, namespace: str, name: str) -> JsonObject | None:
         """An object; None where there is none, its kind isn't served, or it may not be read."""
@@ -137,7 +144,19 @@ async def examined(
         settings_namespace=settings_namespace,
         patients=tuple(sorted(found, key=lambda each: each.ref)),
         settings_warnings=_told(actions.get("", ())),
+        last_write=_last_write(objects),
     )
+
+
+def _last_write(objects: Mapping[Ref, JsonObject]) -> tuple[float, Ref] | None:
+    """By the times of managedFields, which the API server keeps for each writer."""
+    times = (
+        (at, ref)
+        for ref, obj in objects.items()
+        for each in obj["metadata"].get("managedFields") or ()
+        if each.get("manager") == FIELD_MANAGER and (at := seconds(each.get("time")))
+    )
+    return max(times, default=None)
 
 
 def _about(names: Sequence[str], namespaces: Sequence[str]) -> About:
@@ -185,8 +204,7 @@ def _patient(
         door = None
     return Patient(
         ref=ref,
-        resource=source.resource,
-        label=source.label,
+        source=source,
         object=obj,
         condition_type=type_,
         condition=condition_in(conditions, type_),
@@ -205,4 +223,5 @@ def _told(actions: Sequence[Action]) -> tuple[tuple[str, str], ...]:
     """What Events say, but for the remedies, which the doctor has better ones for: it knows names and namespaces."""
     bodies = [action.body for action in actions if action.verb == "event" and action.body]
     said = ((str(body["reason"]), str(body["message"])) for body in bodies)
-    return tuple(dict.fromkeys((reason, message.removesuffix(ending(reason))) for reason, message in said))
+    told = ((reason, message.removesuffix(ending(reason))) for reason, message in said if reason != OUT_OF_SIGHT)
+    return tuple(dict.fromkeys(told))

@@ -8,7 +8,7 @@ from doorward.model.settings import Settings
 
 from doorward_daemon.doctor.examination import Patient
 
-__all__ = ["remedy"]
+__all__ = ["REMEDIES", "remedy"]
 
 _LOOK = "kubectl -n {namespace} describe {service}"
 _COMPONENTS = (
@@ -21,12 +21,12 @@ _ANNOTATE = "kubectl -n {namespace} annotate {service} --overwrite "
 _RIGHTS = "kubectl apply -f deploy/doorward.yaml"
 _BACKENDS = "pip list | grep doorward"
 
-_REMEDIES: Mapping[str, tuple[str, ...]] = {
+REMEDIES: Mapping[str, tuple[str, ...]] = {
     "EngineNotReady": _COMPONENTS,
     "RouterNotReady": _COMPONENTS,
     "DecoderNotReady": _COMPONENTS,
     "EngineRequired": (
-        'kubectl -n {namespace} patch {service} --type merge --patch \'{{"spec": {{"engine": {{}}}}}}\'',
+        'kubectl -n {namespace} patch {service} --type merge --patch \'{{"spec": {{"{engine}": {{}}}}}}\'',
     ),
     "IngressDisabled": (_ANNOTATE + "ome.io/ingress-disable-creation=false",),
     "ClusterLocal": ("kubectl -n {namespace} get {service} --show-labels", _SETTINGS),
@@ -69,21 +69,24 @@ _REMEDIES: Mapping[str, tuple[str, ...]] = {
     "NoCertificate": (_ANNOTATE + "doorward.io/tls-secret=NAME", _SETTINGS),
     "Contested": ("kubectl -n {namespace} get {service} -o yaml --show-managed-fields",),
     "StatusContested": ("kubectl -n {namespace} get {service} -o yaml --show-managed-fields", _SETTINGS),
+    "OutOfSight": ("doorward run --namespace {namespace} --namespace NAMESPACE",),
     "AnnotationHeldBack": ("kubectl -n {namespace} edit {service}", _SETTINGS),
 }
-"""``{{`` and ``}}`` stand for braces; a reason that isn't here is looked at."""
+"""``{{`` and ``}}`` stand for braces, annotations are OME's; a reason that isn't here is looked at."""
 
 
 def remedy(reason: str, patient: Patient, settings_namespace: str, settings: Settings | None) -> tuple[str, ...]:
-    """Commands that help with a reason, for this service."""
+    """Commands that help with a reason, for this service, with annotations as its kind spells them."""
     where, _, gateway = (settings.ome_ingress_gateway if settings else "").partition("/")
     told = {
         "namespace": patient.ref.namespace,
         "name": patient.ref.name,
         "service": patient.kubectl,
-        "label": patient.label,
+        "label": patient.source.label,
+        "engine": patient.source.parts["engine"].called,
         "settings": settings_namespace,
         "gateway_namespace": where or "NAMESPACE",
         "gateway": gateway or "NAME",
     }
-    return tuple(template.format(**told) for template in _REMEDIES.get(reason, (_LOOK,)))
+    commands = (template.format(**told) for template in REMEDIES.get(reason, (_LOOK,)))
+    return tuple(map(patient.source.words, commands))

@@ -20,7 +20,7 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
     """
     spec = patient.object.get("spec") or {}
     name = _named(spec.get("runtime"))
-    if patient.resource.group != "ome.io" or "engine" in spec or not name:
+    if patient.source.resource.group != "ome.io" or "engine" in spec or not name:
         return []
     namespace = patient.ref.namespace
     found: list[JsonObject] = []

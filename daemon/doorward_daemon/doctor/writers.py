@@ -8,7 +8,7 @@ from doorward.model.reference import CORE_RESOURCES, EVENT, JsonObject
 from doorward.state.status_conflict import INGRESS_READY
 from doorward.state.transform import FIELD_MANAGER
 
-from doorward_daemon.doctor.examination import Examination, Patient
+from doorward_daemon.doctor.examination import OUT_OF_SIGHT, Examination, Patient
 from doorward_daemon.doctor.finding import Finding, kubectl
 from doorward_daemon.doctor.remedies import remedy
 
@@ -16,6 +16,7 @@ __all__ = ["of_service"]
 
 EVENTS = next(each for each in CORE_RESOURCES if each.kind == EVENT)
 _OF_THE_DOOR = ("f:url", "f:address")
+_TOLD = ("Contested", "StatusContested")
 
 
 async def of_service(examination: Examination, patient: Patient) -> list[Finding]:
@@ -57,9 +58,9 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
 
 
 async def _told(examination: Examination, patient: Patient) -> list[Finding]:
-    """What doorward said of it, while it could see who undoes what."""
+    """What doorward said of it, while it could see who undoes what; and what it can't see where it runs."""
     events = {}
-    for reason in ("Contested", "StatusContested"):
+    for reason in (*_TOLD, OUT_OF_SIGHT):
         fields = f"involvedObject.uid={patient.object['metadata']['uid']},reason={reason}"
         for event in await examination.list(EVENTS, patient.ref.namespace, fields=fields) or ():
             events[reason] = event

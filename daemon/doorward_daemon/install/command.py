@@ -92,8 +92,8 @@ def uninstall(
 ) -> None:
     """Take away what doorward install made, and say what stays, and why.
 
-    Doors stay: they serve without doorward. To close them, do so before: set disableIngressCreation, and wait until
-    they are closed; or delete them afterwards, as is told.
+    Doors stay, and what the status of each service says of them: they serve without doorward. To close them, do so
+    before: set disableIngressCreation, and wait until they are closed; or delete them afterwards, as is told.
 
     Exit status: 0; 1 when the API server refuses.
     """

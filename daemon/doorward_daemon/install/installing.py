@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError, Cluster
+from doorward.model.counting import counted
 from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES, JsonObject, Resource
+from doorward.state.transform import FIELD_MANAGER as OF_DOORS
 
 from doorward_daemon.install.manifests import INSTALLED_IN, MADE_BY, RESOURCES, manifests
 
@@ -148,7 +150,9 @@ async def _left(cluster: Cluster, namespace: str) -> list[str]:
     written = [backends.resources[kind] for kind, watch in backends.watches.items() if watch.owned != "nothing"]
     doors = await _count(cluster, [each for each in written if each.kind not in backends.external], OURS)
     services = [source.resource for source in backends.sources.values()]
-    held = [each for resource in services for each in await _all(cluster, resource) if _held(each)]
+    known = [(resource, each) for resource in services for each in await _all(cluster, resource)]
+    held = [each for _, each in known if _held(each)]
+    reported = [(resource, each) for resource, each in known if _is_reported(each)]
     config_map = next(each for each in CORE_RESOURCES if each.kind == CONFIG_MAP)
     lines = [
         f"doors stay ({doors}), since they serve without doorward; nothing repairs or changes them any more. To close "
@@ -156,6 +160,14 @@ async def _left(cluster: Cluster, namespace: str) -> list[str]:
         if doors
         else "no doors stand"
     ]
+    if reported:
+        resource, first = reported[0]
+        where, kind = first["metadata"], f"{resource.plural}.{resource.group}".rstrip(".")
+        lines.append(
+            f"what doorward reported stays in the status of {counted(len(reported), 'service')} (a condition, url, "
+            "address, the hosts that were written), and nobody keeps it true any more. To take it off one, once its "
+            f"door is gone: kubectl --namespace {where['namespace']} edit {kind} {where['name']} --subresource status"
+        )
     if held:
         names = ", ".join(sorted(f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in held))
         lines.append(
@@ -169,6 +181,12 @@ async def _left(cluster: Cluster, namespace: str) -> list[str]:
         pass
     lines.append(f"Namespace {namespace} stays, with whatever else is in it, such as the Lease")
     return lines
+
+
+def _is_reported(service: JsonObject) -> bool:
+    """Whether its status has something of doorward's, by its managedFields."""
+    fields = service["metadata"].get("managedFields") or ()
+    return any((each.get("manager"), each.get("subresource")) == (OF_DOORS, "status") for each in fields)
 
 
 def _held(service: JsonObject) -> bool:

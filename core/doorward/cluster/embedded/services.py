@@ -183,10 +183,12 @@ class Allocations:
             number = port.get("nodePort")
             if not number:
                 port["nodePort"] = self._free_port(own_ports)
+            elif number in own_ports:
+                continue
             elif not _FIRST_PORT <= number <= _LAST_PORT:
                 why = f"provided port is not in the valid range. The range of valid ports is {_FIRST_PORT}-{_LAST_PORT}"
                 found.append(f"spec.ports[{position}].nodePort: Invalid value: {number}: {why}")
-            elif number in self._ports and number not in own_ports:
+            elif number in self._ports:
                 why = "provided port is already allocated"
                 found.append(f"spec.ports[{position}].nodePort: Invalid value: {number}: {why}")
         return found

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from doorward.model.counting import counted
 from doorward.model.reference import JsonObject
 from doorward.testing.conformance import living, rendering, served
 from doorward.testing.conformance.breach import Breach
@@ -67,7 +68,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             lines.append(f"{marks[each.outcome]} {each.rule:<26} {each.promise}")
             lines += [f"            {line}" for line in each.what.splitlines()]
         untried = sum(each.outcome == "not tried" for each in self.findings)
-        return "\n".join([*lines, "", self.summary + (f"; {untried} weren't tried" if untried else "")])
+        left = counted(untried, "wasn't", "weren't")
+        return "\n".join([*lines, "", self.summary + (f"; {left} tried" if untried else "")])
 
     def to_badge(self) -> JsonObject:
         """What a badge shows, in the form of an endpoint of shields.io."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 
+from doorward.model.counting import counted
 from doorward.testing.simulator import scenario as s
 from doorward.testing.simulator.replica import watched
 from doorward.testing.simulator.world import kinds
@@ -124,7 +125,7 @@ def _engine(step: s.AnyStep) -> str:
         case s.Settle():
             return "Everything is delivered, performed and answered"
         case s.Pass():
-            return f"{step.seconds:g} seconds go by"
+            return f"{step.seconds:g} {'second goes' if step.seconds == 1 else 'seconds go'} by"
         case s.Commit():
             return "The journal reaches the disk"
         case s.Crash():
@@ -134,7 +135,11 @@ def _engine(step: s.AnyStep) -> str:
             return f"The watch of {watched()[step.kind % len(watched())]} falls silent"
         case s.Resume():
             how = (
-                f" from a list that is {step.stale} writes old" if step.stale else " from a list" if step.listed else ""
+                f" from a list that is {counted(step.stale, 'write')} old"
+                if step.stale
+                else " from a list"
+                if step.listed
+                else ""
             )
             return f"The watch of {watched()[step.kind % len(watched())]} goes on{how}"
         case s.Jump():
