@@ -37,6 +37,7 @@ from doorward.door.exposure import (
 from doorward.door.guarding import check_guard, check_secret, guard_of, no_guard
 from doorward.door.mode import mode_of
 from doorward.door.routes import routed_to, table
+from doorward.door.unknown_annotations import unknown_annotations
 from doorward.model.door import Door, Exposure, InCluster, Target, Warning
 from doorward.model.quoting import quoted
 from doorward.model.reference import SERVICE, Ref
@@ -175,6 +176,7 @@ def wanted(
             *asked.warnings,
             *_warnings(service, door),
             *_no_grpc(service, targets[entry], found[entry]),
+            *unknown_annotations(service, settings, backends),
         ),
     )
 
