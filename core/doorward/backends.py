@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
@@ -220,6 +220,11 @@ class Backends:
         """Who keeps the objects of kinds that don't live in the API server."""
         for name, plugin in pairs:
             self._add_watches(name, plugin)
+        told = {impl.plugin_name for impl in self.manager.hook.reads_annotations.get_hookimpls()}
+        self.annotations = frozenset(key for name, plugin in pairs for key in self._annotations(name, plugin))
+        """The annotations of services that backends say they read."""
+        self.silent = frozenset(self.by_name) - told
+        """The backends that don't say which ones they read."""
         self.hostless = frozenset(filter(self._writes_services_alone, self.by_name))
         """Those that serve no host: a Service is reached by its address, whatever its name."""
         self.resources: dict[str, Resource] = {kind: source.resource for kind, source in self.sources.items()}
@@ -286,6 +291,13 @@ class Backends:
                 backend = self.by_name[name]
                 if (watch.hosts or backend.has_claims()) and kind != SERVICE and watch.owned != "nothing":
                     self.claiming[kind] = backend
+
+    def _annotations(self, name: str, plugin: object) -> Iterator[str]:
+        others = [p for p in self.manager.get_plugins() if p is not plugin]
+        for keys in self.manager.subset_hook_caller("reads_annotations", others)():
+            if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
+                raise ValueError(f"backend {name}: hook reads_annotations returns {keys!r} where a list of keys is due")
+            yield from keys
 
     def _add_external(self, name: str, watch: Watch, known: Watch | None) -> None:
         kind = watch.resource.kind

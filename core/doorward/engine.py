@@ -21,7 +21,7 @@ Every record knows its cause: an action that of the observation which led to it,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 
 import msgspec
@@ -31,7 +31,7 @@ from doorward.door.exposure import exposure_of
 from doorward.door.guarding import guard_of
 from doorward.door.wanted import wanted
 from doorward.model.action import CLOSE, LAST_STEP, REPORT, Action
-from doorward.model.door import Claim, Door, Guard, Warning
+from doorward.model.door import Claim, Door, Guard, Target, Warning
 from doorward.model.event import (
     AnyEvent,
     Configured,
@@ -119,6 +119,8 @@ class Engine:
         self._observer: DecisionObserver | None = None
         self._foreseen: dict[Ref, Foreseen] = {}
         """Doors whose writes are under way; nothing is lost with them but that they are reconciled once more."""
+        self._lacking: dict[Ref, tuple[Target, ...]] = {}
+        """Doors that lead to components which have no Service: told, and decided by nowhere."""
 
     # -- the interface of the shell ------------------------------------------------------------------------------
 
@@ -360,6 +362,13 @@ class Engine:
         opened = [fact for fact in facts if len(facts) == 1 or self._state.facts.owned_by(fact.uid, namespace)]
         return opened[0].ref if opened else None
 
+    @property
+    def lacking(self) -> Mapping[Ref, tuple[Target, ...]]:
+        """The services whose doors lead to components that have no Service, with these.
+
+        Nothing where Services may not be listed: nobody can say then that one isn't there."""
+        return self._lacking if self._state.kinds.state(SERVICE) == "listed" else {}
+
     def holders(self, host: str, path: str) -> tuple[str, tuple[Ref, ...]]:
         """The nearest prefix at or above a path that services hold on a host, and these; none where nobody does."""
         prefix, owners = self._state.reservations.holders(Claim(host, path))
@@ -571,6 +580,7 @@ class Engine:
         state, ref, cause = self._state, fact.ref, due.cause
         before, now = state.services.memory(fact.uid), decision.memory
         self._depend(ref, decision, cause)
+        self._lack(ref, decision.asked.missing if decision.asked else ())
         records = []
         if error := decision.error:
             failed = Failed(at=state.now, uid=fact.uid, plugin=error.plugin, hook=error.hook, traceback=error.traceback)
@@ -587,6 +597,12 @@ class Engine:
         if decision.foreseen and not state.in_flight.any_for(fact.uid):
             self._foreseen[ref] = decision.foreseen
         return records
+
+    def _lack(self, ref: Ref, missing: tuple[Target, ...]) -> None:
+        if missing:
+            self._lacking[ref] = missing
+        else:
+            self._lacking.pop(ref, None)
 
     def _unlisted(self) -> frozenset[str]:
         """The kinds that serve hosts and aren't listed."""
@@ -606,6 +622,7 @@ class Engine:
         state.reads.forget(ref)
         state.unlisted.pop(ref, None)
         state.changed_in_flight.discard(ref)
+        self._lack(ref, ())
         for other in sorted(state.reservations.drop(ref)):
             state.queue.add_to_backlog(other, cause)
 

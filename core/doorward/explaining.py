@@ -15,7 +15,7 @@ from doorward.door import causes
 from doorward.door.causes import Part
 from doorward.engine import Engine
 from doorward.model.event import Record
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.reconcile import Decision
 from doorward.state.facts import Fact
@@ -49,7 +49,15 @@ class ExplainingEngine(Engine):
             service = parse(fact, self.backends.sources[ref.kind])
         words = service.source.words
         found = causes.parts(service, settings, self.backends, decision.asked if decision else None)
-        return [replace(each, causes=tuple(words(cause) for cause in each.causes if cause)) for each in found]
+        listed = self._state.kinds.state(SERVICE) == "listed"
+        return [
+            replace(
+                each,
+                causes=tuple(words(cause) for cause in each.causes if cause),
+                problem=each.problem if listed else "",
+            )
+            for each in found
+        ]
 
     @property
     def now(self) -> float:

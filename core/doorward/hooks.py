@@ -83,6 +83,7 @@ __all__ = [
     "names",
     "narrow",
     "observe",
+    "reads_annotations",
     "render",
     "segment_prefix",
     "select",
@@ -212,6 +213,18 @@ def watches() -> Sequence[Watch]:  # type: ignore[empty-body]
 
     A kind that several backends name is watched once; it must be described alike by all that own it.  The daemon's
     rights follow from it.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def reads_annotations() -> Sequence[str]:  # type: ignore[empty-body]
+    """Called once, at start: the keys of annotations of services that this backend reads, beyond the engine's own.
+
+    Users are told of a key under ``doorward.io/`` that nothing reads (Warning event ``UnknownAnnotation``), and which
+    one they may have meant.  Return none where it reads none; while a backend without this hook is installed, no such
+    key is told.
 
     .. versionadded:: 0.1
     """

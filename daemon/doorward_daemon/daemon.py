@@ -36,7 +36,7 @@ from doorward_daemon.journaling import cluster_name, file_of, journal_of, known_
 from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.reaching import reached
-from doorward_daemon.reported import condition_in, condition_type
+from doorward_daemon.reported import condition_type, reported
 from doorward_daemon.saying import say_error
 from doorward_daemon.tracing import NoTracing, Traces, exporting
 from doorward_daemon.ui.access import is_loopback
@@ -286,9 +286,9 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
 def _doors(shell: Shell) -> tuple[int, list[str]]:
     """How many doors stand, and a line for each of the others."""
     standing, other, engine = 0, [], shell.engine
-    known = [(kind, each) for kind in engine.backends.sources for each in engine.services(kind)]
-    for kind, service in known:
-        condition = condition_in((service.get("status") or {}).get("conditions"), condition_type(engine, kind))
+    known = [(source, each) for kind, source in engine.backends.sources.items() for each in engine.services(kind)]
+    for source, service in known:
+        condition = reported((service.get("status") or {}).get("conditions"), condition_type(source, engine.settings))
         if condition.get("status") == "True":
             standing += 1
         else:

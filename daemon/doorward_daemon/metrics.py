@@ -13,7 +13,6 @@ from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import prometheus_client
 from doorward.model.action import Action
@@ -24,12 +23,12 @@ from doorward.model.timestamp import seconds
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
-from doorward.state.status_conflict import DOOR_READY, INGRESS_READY
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from doorward_daemon.counted import Counted
+from doorward_daemon.reported import condition_type, reported
 
 __all__ = ["Metrics"]
 
@@ -202,15 +201,12 @@ class Metrics(Listener, Collector):
 
     def _doors(self) -> Tally[tuple[str, str]]:
         settings = self._shell.engine.settings
-        setting = settings.condition_type if settings else INGRESS_READY
         states: Tally[tuple[str, str]] = Tally()
         known = [(self._sources[ref.kind], conditions) for ref, conditions in self._conditions.items()]
         for source in self._selected:
             known += [(source, _conditions(each)) for each in self._shell.engine.services(source.kind)]
         for source, conditions in known:
-            type_ = source.condition_type(setting)
-            mine = next((c for c in conditions if c.get("type") in (type_, DOOR_READY)), None)
-            states[_state(mine)] += 1
+            states[_state(reported(conditions, condition_type(source, settings)))] += 1
         if len(states) > MOST_STATES:
             for state in sorted(states, key=lambda state: (-states[state], state))[MOST_STATES - 1 :]:
                 states[OTHER, OTHER] += states.pop(state)
@@ -222,8 +218,8 @@ def _conditions(service: JsonObject) -> list[JsonObject]:
     return [each for each in conditions if isinstance(each, dict)] if isinstance(conditions, list) else []
 
 
-def _state(condition: dict[str, Any] | None) -> tuple[str, str]:
-    if condition is None:
+def _state(condition: JsonObject) -> tuple[str, str]:
+    if not condition:
         return "None", ""
     status, reason = str(condition.get("status") or ""), str(condition.get("reason") or "")
     return (status if status in ("True", "False", "Unknown") else OTHER), (reason if _WORD.fullmatch(reason) else OTHER)

@@ -23,7 +23,7 @@ from doorward.settings.configuration import parse as parse_settings
 from doorward_daemon import allotted
 from doorward_daemon.healthy import Healthy
 from doorward_daemon.manifests import Document, is_service
-from doorward_daemon.reported import condition_type
+from doorward_daemon.reported import condition_type, reported
 from doorward_daemon.served import as_served
 
 __all__ = ["Finding", "Rendered", "World", "play", "render"]
@@ -127,7 +127,7 @@ def render(
     world, given, warnings = play(documents, engine, settings_namespace, simulate=simulate)
     labels = [source.label for source in backends.sources.values()]
     services = _sorted([each for source in backends.sources.values() for each in world.services(source)], labels)
-    types = {source.resource.kind: condition_type(engine, kind) for kind, source in backends.sources.items()}
+    types = {s.resource.kind: condition_type(s, engine.settings) for s in backends.sources.values()}
     return Rendered(
         objects=_sorted([obj for obj in world.written() if _is_ours(obj)], labels),
         services=services,
@@ -201,12 +201,12 @@ def _of_settings(document: Document, settings_namespace: str) -> list[Finding]:
     return []
 
 
-def _refusal(service: JsonObject, condition_type: str) -> Finding | None:
+def _refusal(service: JsonObject, type_: str) -> Finding | None:
     conditions = (service.get("status") or {}).get("conditions") or []
-    found = next((c for c in conditions if c.get("type") == condition_type), None)
+    found = reported(conditions, type_)
     metadata = service["metadata"]
     name = f"{service['kind']} {metadata['namespace']}/{metadata['name']}"
-    if found is None:
+    if not found:
         if metadata.get("deletionTimestamp"):
             return None
         return Finding(name, "Undecided", "no door was decided")

@@ -22,7 +22,8 @@ from doorward.model.action import Action
 from doorward.model.event import Applied, Deleted, Issued, Observed, Record, Refused, Unknown
 from doorward.model.reference import CONFIG_MAP, JsonObject, Ref
 from doorward.runtime.listener import Listener
-from doorward.state.status_conflict import DOOR_READY, INGRESS_READY
+
+from doorward_daemon.reported import reported
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -219,9 +220,8 @@ def _generation(event: Observed | Deleted) -> int:
 def _condition(obj: JsonObject | None) -> dict[str, str]:
     """How the door stands by then, where a status was written."""
     conditions = ((obj or {}).get("status") or {}).get("conditions")
-    for each in conditions if isinstance(conditions, list) else ():
-        if isinstance(each, dict) and each.get("type") in (INGRESS_READY, DOOR_READY):
-            return {"doorward.door": str(each.get("status")), "doorward.door.reason": str(each.get("reason") or "")}
+    if told := reported(conditions):
+        return {"doorward.door": str(told.get("status")), "doorward.door.reason": str(told.get("reason") or "")}
     return {}
 
 

@@ -31,6 +31,11 @@ def watches() -> Sequence[Watch]:
 
 
 @hookimpl
+def reads_annotations() -> Sequence[str]:
+    return (ANNOTATION,)
+
+
+@hookimpl
 def render(door: Door, read: Read) -> Rendering | None:
     if door.backend != "inference_pool":
         return None

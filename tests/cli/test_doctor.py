@@ -23,6 +23,7 @@ from doorward_daemon.health import serving
 from doorward_daemon.metrics import Metrics
 
 from tests.engine.stage import component_service, definitions, inference_service, settings
+from tests.patience import PATIENCE
 from tests.shell.running import INGRESS, RAW, Running
 
 BROUGHT = {"runtime": {"name": "vllm"}}
@@ -79,6 +80,20 @@ async def test_a_host_of_another_namespace_is_no_work_that_nobody_does() -> None
         assert reasons[0] == "HostConflict"
         told = await look(world, namespaces=namespaces)
         assert "NotRunning" not in [finding.reason for finding in told.findings]
+
+
+async def test_what_a_door_that_stands_was_warned_of_is_named() -> None:
+    world = Running(EmbeddedCluster())
+    world.settings({})
+    world.create(component_service("m", "engine"))
+    world.create(inference_service("m", annotations={**RAW, "ome.io/ingress-clas": "nginx"}, ready=("engine",)))
+    async with world.shell() as shell:
+        await shell.once(PATIENCE)
+    named = [finding for finding in (await look(world)).findings if finding.reason == "UnknownAnnotation"]
+    assert [each.cause for each in named] == [
+        "nothing reads annotation ome.io/ingress-clas (is ome.io/ingress-class meant?)"
+    ]
+    assert named[0].remedy == ("kubectl -n a edit inferenceservices.ome.io m",)
 
 
 async def test_a_service_is_named_with_its_namespace() -> None:

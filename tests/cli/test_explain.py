@@ -181,6 +181,83 @@ def test_without_settings_nothing_is_decided_and_that_is_said(doors: Running) ->
     assert "refused: InvalidSettings: ConfigMap ome/inferenceservice-config may not be read" in printed.out
 
 
+def reject(doors: Running) -> None:
+    ingress = '{"ingressDomain": "elsewhere.example.org", "urlScheme": "ftp"}'
+    body = {"data": {"ingress": ingress}}
+    doors.store.patch(doors.resource("ConfigMap"), "ome", "inferenceservice-config", body, field_manager="joe")
+
+
+def test_what_keeps_settings_from_counting_is_told_and_that_the_last_good_ones_are_out_of_sight(doors: Running) -> None:
+    reject(doors)
+    printed = ask(doors, "explain", "m")
+    assert printed.code == 2
+    lines = printed.out.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("refused: InvalidSettings: "))
+    assert "key ingress, field urlScheme: " in lines[at]
+    assert lines[at + 1].startswith("  ConfigMap ome/inferenceservice-config, key ingress (by joe ")
+    assert "holds to the last good settings" in lines[at + 2]
+    assert "--journal" in lines[at + 2]
+    assert "Ingress a/m" in printed.out
+    told = ask(doors, "explain", "m", "-o", "json").json
+    assert told["settings"] == {"state": "none"}
+    assert [each["sort"] for each in told["obstacles"]] == ["refused"]
+
+
+def test_the_journal_tells_the_last_good_settings_and_the_answer_goes_by_those(doors: Running, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    settled(doors, journal=journal)
+    good = ask(doors, "explain", "m", "--journal", journal, "-o", "json").json
+    assert good["settings"] == {"state": "newest"}
+    reject(doors)
+    settled(doors, journal=journal)
+    printed = ask(doors, "explain", "m", "--journal", journal, "-o", "json")
+    assert printed.code == 0
+    told = printed.json
+    assert [each["value"] for each in told["parts"]] == [each["value"] for each in good["parts"]]
+    domain = because(printed, "host")[1]
+    assert domain["object"] == "last good ConfigMap ome/inferenceservice-config"
+    assert (domain["field"], "manager" in domain) == ("key ingress, field ingressDomain", False)
+    assert told["settings"] == {"state": "last good", "record": domain["record"], "time": domain["recorded"]}
+    (obstacle,) = told["obstacles"]
+    assert (obstacle["sort"], obstacle["reason"]) == ("warning", "InvalidSettings")
+    assert obstacle["note"].endswith(f"this answer goes by those: record {domain['record']}, {domain['recorded']}")
+    assert [each["state"] for each in told["objects"]] == ["stands", "stands"]
+
+
+def test_settings_that_were_deleted_are_known_by_the_journal_alone(doors: Running, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    settled(doors, journal=journal)
+    doors.store.delete(doors.resource("ConfigMap"), "ome", "inferenceservice-config")
+    printed = ask(doors, "explain", "m")
+    assert "note: there is no ConfigMap ome/inferenceservice-config: this answer goes by the defaults" in printed.err
+    printed = ask(doors, "explain", "m", "--journal", journal, "-o", "json")
+    assert because(printed, "host")[0]["cause"] == "setting domainTemplate"
+    assert printed.json["parts"] != []
+    assert printed.json["settings"]["state"] == "last good"
+    assert "was deleted" in printed.json["obstacles"][0]["message"]
+
+
+def test_a_component_whose_service_is_gone_is_told_at_its_route_with_what_to_do(doors: Running) -> None:
+    doors.delete("Service", "m-engine")
+    printed = ask(settled(doors), "explain", "m")
+    assert printed.code == 0
+    assert "engine: Service m-engine:80 isn't in the cluster" in printed.out
+    lines = printed.out.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("missing: ServiceMissing: Service a/m-engine of "))
+    assert lines[at + 1].endswith("kubectl -n a describe inferenceservices.ome.io m")
+    told = ask(doors, "explain", "m", "-o", "json").json
+    (route,) = [each for each in told["parts"] if each["part"] == "route /"]
+    assert (route["value"], route["problem"]) == ("engine: Service m-engine:80", "isn't in the cluster")
+    assert told["door"]["missingServices"] == ["m-engine"]
+
+
+def test_a_service_that_may_not_be_seen_is_not_called_missing(doors: Running) -> None:
+    doors.delete("Service", "m-engine")
+    settled(doors)
+    doors.fail("list", ApiError(403, "Forbidden", "not for you"), times=1000, kind="Service")
+    assert "isn't in the cluster" not in ask(doors, "explain", "m").out
+
+
 def test_who_may_read_one_namespace_is_told_of_that_one(doors: Running) -> None:
     def refuse(request: Request, *_: object) -> None:
         if request.verb == "list" and not request.namespace:

@@ -12,8 +12,9 @@ from doorward.cluster.protocol import ApiError
 from doorward_daemon.asking import completing, getting
 
 from tests.cli.asking import ask, reached, settled
+from tests.engine.stage import component_service, inference_service
 from tests.patience import PATIENCE
-from tests.shell.running import SERVICE, Running, until
+from tests.shell.running import RAW, SERVICE, Running, until
 
 
 @pytest.fixture
@@ -79,6 +80,52 @@ def test_a_door_beside_ome_has_its_url_from_its_condition() -> None:
     assert (row["url"], row["ready"]) == ("http://m.a.example.com", "True")
 
 
+def test_where_another_writes_the_status_doorwards_own_word_is_told(doors: Running) -> None:
+    conditions = [
+        {"type": "IngressReady", "status": "False", "reason": "Theirs"},
+        {"type": "doorward.io/DoorReady", "status": "True", "message": "http://m.a.example.com"},
+    ]
+    status = {"url": "http://theirs.example.com", "conditions": conditions}
+    doors.patch(SERVICE, "m", {"status": status}, subresource="status")
+    assert ask(doors, "get", "m").lines[1][3:6] == ["http://m.a.example.com", "True", "-"]
+
+
+def test_a_component_whose_service_is_gone_is_told_beside_a_door_that_stands(doors: Running) -> None:
+    for name in ("m", "n"):
+        doors.delete("Service", f"{name}-engine")
+    settled(doors)
+    assert [line[4:6] for line in ask(doors, "get").lines[1:]] == [
+        ["True", "ServiceMissing"],
+        ["True", "IngressDisabled, ServiceMissing"],
+    ]
+    (first, second) = ask(doors, "get", "-o", "json").json
+    assert first["missingServices"] == ["m-engine"]
+    assert (second["ready"], second["reason"]) == ("True", "IngressDisabled")
+
+
+def test_a_door_that_waits_for_its_engine_says_so_and_no_more(doors: Running) -> None:
+    doors.create(inference_service("new", annotations=RAW))
+    settled(doors)
+    assert ask(doors, "get", "new").lines[1][4:6] == ["False", "EngineNotReady"]
+    assert ask(doors, "get", "new", "-o", "json").json[0]["missingServices"] == ["new-engine"]
+
+
+def test_where_services_may_not_be_listed_none_is_called_missing(doors: Running) -> None:
+    doors.delete("Service", "m-engine")
+    doors.fail("list", ApiError(403, "Forbidden", "no"), times=1000, kind="Service")
+    (row,) = ask(doors, "get", "m", "-o", "json").json
+    assert "missingServices" not in row
+
+
+def test_a_held_door_of_a_balancer_has_its_backend(doors: Running) -> None:
+    balanced = {"ome.io/service-type": "LoadBalancer", "ome.io/disable-ingress": "true"}
+    doors.create(component_service("l", "engine"))
+    doors.create(inference_service("l", annotations={**RAW, **balanced}, ready=("engine",)))
+    settled(doors).patch(SERVICE, "l", {"metadata": {"annotations": {"ome.io/deployment-mode": "None"}}})
+    (row,) = ask(settled(doors), "get", "l", "-o", "json").json
+    assert (row["reason"], row["backend"]) == ("InvalidDeploymentMode", "loadbalancer")
+
+
 def test_a_terminal_shows_what_a_tenant_wrote_and_obeys_none_of_it(doors: Running) -> None:
     doors.patch(SERVICE, "m", {"status": {"url": "http://\x1b[2Jm\nb"}}, subresource="status")
     assert r"http://\x1b[2Jm\nb" in ask(doors, "get").out
@@ -127,14 +174,18 @@ async def test_watching_tells_each_change_until_interrupted(doors: Running, caps
         await until(lambda: len(lines()) == 2)
         doors.patch(SERVICE, "m", {"status": {"url": "http://elsewhere"}}, subresource="status")
         await until(lambda: len(lines()) == 3)
-        doors.delete(SERVICE, "n")
+        doors.delete("Service", "m-engine")
         await until(lambda: len(lines()) == 4)
+        doors.delete(SERVICE, "n")
+        await until(lambda: len(lines()) == 5)
         os.kill(os.getpid(), signal.SIGINT)
         assert await asyncio.wait_for(asked, PATIENCE) == 0
     assert [(each["service"], each.get("url"), each.get("reason")) for each in lines()[2:]] == [
         ("m", "http://elsewhere", None),
+        ("m", "http://elsewhere", None),
         ("n", None, "Deleted"),
     ]
+    assert lines()[3]["missingServices"] == ["m-engine"]
 
 
 def complete(running: Running, words: str) -> list[str]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from doorward.model.reference import JsonObject
+from doorward.cluster.protocol import ApiError
+from doorward.model.reference import JsonObject, Ref
 from doorward_daemon.ui.doors import WAITING
 
 from tests.docs import ROOT
 from tests.docs.test_pages import table
-from tests.engine.stage import component_service
+from tests.engine.stage import component_service, inference_service
 from tests.patience import PATIENCE
 from tests.shell.running import RAW, Running
 from tests.ui.scenery import HOSTILE, KIND, Shown, every_sort, served
@@ -74,7 +75,7 @@ async def test_every_door_is_a_row(asking: Asking) -> None:
     assert told["chat/mistral"] == ("ready", "", "istio")
     assert told["edge/balanced"] == ("waiting", "LoadBalancerPending", "loadbalancer")
     assert told["edge/inside-only"] == ("ready", "IngressDisabled", "")
-    assert told["edge/warming-up"] == ("waiting", "EngineNotReady", "")
+    assert told["edge/warming-up"] == ("waiting", "EngineNotReady", "k8s_ingress")
     assert told["edge/wrong-mode"] == ("broken", "InvalidDeploymentMode", "")
 
 
@@ -141,7 +142,162 @@ async def test_a_door_is_a_picture(asking: Asking) -> None:
     assert ("llama-3-70b.chat", "all paths") in ways
     assert {node["state"] for node in picture["nodes"]} == {"ready"}
     host = nodes["host/llama-3-70b.chat.models.example.org"]
-    assert host["causes"] == [{"sort": "setting", "name": "additionalIngressDomains", "value": "models.example.org"}]
+    assert host["causes"][0] == {"sort": "setting", "name": "additionalIngressDomains", "value": "models.example.org"}
+
+
+def causes(picture: Any, id_: str) -> list[tuple[str, str, str]]:
+    (node,) = [node for node in picture["nodes"] if node["id"] == id_]
+    return [(each["sort"], each["name"], each["value"]) for each in node["causes"]]
+
+
+TEMPLATE = ("setting", "domainTemplate", "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}")
+DOMAIN = ("setting", "ingressDomain", "models.example.com")
+PATH = ("setting", "pathTemplate", "/serve/{{.Namespace}}/{{.Name}}")
+CHOSEN = [("plugin", "k8s_ingress", ""), ("mode", "RawDeployment", "")]
+OF_MODE = ("annotation", "ome.io/deployment-mode", "RawDeployment")
+
+
+async def test_each_element_names_what_decided_it_and_what_that_says(asking: Asking) -> None:
+    picture = (await asking(LLAMA))["picture"]
+    assert causes(picture, "host/llama-3-70b.chat.models.example.com") == [TEMPLATE, DOMAIN]
+    more = ("setting", "additionalIngressDomains", "models.example.org")
+    assert causes(picture, "host/llama-3-70b.chat.models.example.org") == [more, TEMPLATE]
+    assert causes(picture, "host/models.example.com/serve/chat/llama-3-70b") == [PATH, DOMAIN]
+    assert causes(picture, "inside/llama-3-70b") == [("setting", "doorService", "{{.Name}}")]
+    ingress = "Ingress.networking.k8s.io/llama-3-70b"
+    assert causes(picture, f"gateway/nginx/{ingress}") == [("setting", "ingressClassName", "nginx")]
+    decoder = ("rule", "decoder", "requests below /v1/decoder")
+    assert causes(picture, f"rule/{ingress}/v1/decoder") == [*CHOSEN, OF_MODE, decoder]
+    assert causes(picture, "component/router") == [("spec", "spec.router", ""), ("condition", "RouterReady", "True")]
+
+
+async def test_each_annotation_is_named_in_place_of_the_setting_that_it_overrides(asking: Asking) -> None:
+    own = {
+        "ingress_domain_template": "x.{{.IngressDomain}}",
+        "ingress_domain": "example.net",
+        "ingress_class": "traefik",
+    }
+    own |= {"ingress_additional_domains": "example.org", "ingress_path_template": "/p/{{.Name}}"}
+    await asking.annotate("chat", "llama-3-70b", **own)
+    picture = (await asking(LLAMA))["picture"]
+
+    def of(key: str) -> tuple[str, str, str]:
+        return "annotation", f"ome.io/{key.replace('_', '-')}", own[key]
+
+    template, domain = of("ingress_domain_template"), of("ingress_domain")
+    assert causes(picture, "host/x.example.net") == [template, domain]
+    assert causes(picture, "host/x.example.org") == [of("ingress_additional_domains"), template]
+    ways = {node["title"]: node["id"] for node in picture["nodes"] if node["column"] == "gateway"}
+    assert causes(picture, ways["traefik"]) == [of("ingress_class")]
+    await asking.annotate("chat", "llama-3-70b", ingress_domain_template="whole.example.net", ingress_class=None)
+    picture = (await asking(LLAMA))["picture"]
+    whole = ("annotation", "ome.io/ingress-domain-template", "whole.example.net")
+    assert causes(picture, "host/whole.example.net") == [whole], "the domain has no part in it"
+    assert causes(picture, "host/example.net/p/llama-3-70b") == [of("ingress_path_template"), domain]
+
+
+async def test_a_mode_follows_from_the_shape_of_a_service_and_a_host_from_what_knative_gave(asking: Asking) -> None:
+    nothing = {"ome.io/deployment-mode": None, "ome.io/ingress-class": None}
+    multi = {"metadata": {"annotations": nothing}, "spec": {"engine": {"worker": {"size": 2}}}}
+    await asking.change(KIND, "chat", "qwen-many-hosts", multi)
+    picture = (await asking(f"api/doors/{KIND}/chat/qwen-many-hosts"))["picture"]
+    rule = next(node["id"] for node in picture["nodes"] if node["id"].startswith("rule/Ingress"))
+    chosen = [("plugin", "k8s_ingress", ""), ("mode", "MultiNode", ""), ("spec", "spec.engine.worker", "")]
+    assert causes(picture, rule)[:3] == chosen
+    url = "http://mistral-engine.chat.knative.example.com"
+    components = {"engine": {"url": url}}
+    running = asking.running
+    running.store.patch(
+        running.resource(KIND), "chat", "mistral", {"status": {"components": components}}, subresource="status"
+    )
+    await asking.change(KIND, "chat", "mistral", {"metadata": {"annotations": nothing}})
+    picture = (await asking(f"api/doors/{KIND}/chat/mistral"))["picture"]
+    given = [("spec", "status.components.engine.url", "")]
+    assert causes(picture, "host/mistral.chat.knative.example.com") == given
+
+
+async def test_a_gateway_follows_from_the_setting_that_names_it_and_a_balancer_from_the_type(asking: Asking) -> None:
+    picture = (await asking(f"api/doors/{KIND}/chat/mistral"))["picture"]
+    told = {node["title"]: node["id"] for node in picture["nodes"] if node["column"] == "gateway"}
+    for field, name in (("ingressGateway", "knative-ingress-gateway"), ("localGateway", "knative-local-gateway")):
+        assert causes(picture, told[name]) == [("setting", field, f"knative-serving/{name}")]
+    balanced = (await asking(f"api/doors/{KIND}/edge/balanced"))["picture"]
+    assert causes(balanced, "gateway/LoadBalancer") == [("annotation", "ome.io/service-type", "LoadBalancer")]
+
+
+async def test_a_backend_follows_from_the_setting_or_the_annotation_that_names_it(asking: Asking) -> None:
+    default = {"data": {"doorward": "overlapSeconds: 0\ndefaultBackend: {RawDeployment: istio}"}}
+    await asking.change("ConfigMap", "ome", "inferenceservice-config", default)
+    route = "rule/VirtualService.networking.istio.io/llama-3-70b/v1/decoder"
+    picture = (await asking(LLAMA))["picture"]
+    assert ("setting", "defaultBackend", "RawDeployment: istio") in causes(picture, route)
+    assert ("setting", "defaultBackend", "") not in causes(picture, route)
+    named = {"metadata": {"annotations": {"doorward.io/backend": "istio"}}}
+    await asking.change(KIND, "chat", "llama-3-70b", named)
+    picture = (await asking(LLAMA))["picture"]
+    assert causes(picture, route)[0] == ("annotation", "doorward.io/backend", "istio")
+    assert [sort for sort, _, _ in causes(picture, route)] == ["annotation", "rule"]
+
+
+async def test_a_component_whose_service_is_gone_is_broken_and_so_is_the_row(asking: Asking) -> None:
+    running = asking.running
+    running.store.delete(running.resource("Service"), "chat", "llama-3-70b-decoder")
+    engine, ref = asking.shown.shell.engine, Ref(KIND, "chat", "llama-3-70b")
+    await asking.shown.shell.wait_for(lambda: ref in engine.lacking, PATIENCE)
+    await asking.shown.shell.once(PATIENCE)
+    picture = (await asking(LLAMA))["picture"]
+    nodes = {node["id"]: node for node in picture["nodes"]}
+    decoder = nodes["component/decoder"]
+    assert (decoder["state"], decoder["subtitle"]) == ("broken", "no Service yet")
+    assert decoder["why"].startswith("Service chat/llama-3-70b-decoder of the decoder isn't in the cluster")
+    assert nodes["component/router"]["state"] == "ready"
+    assert (picture["state"], picture["status"], picture["reason"]) == ("broken", "True", "ServiceMissing")
+    row = (await asking.rows())["chat/llama-3-70b"]
+    assert (row["state"], row["status"], row["reason"]) == ("broken", "True", "ServiceMissing")
+    assert "llama-3-70b-decoder" in row["message"]
+    moments = (await asking(f"{LLAMA}/timeline"))["moments"]
+    (gone,) = [m for m in moments if m["title"] == "Service llama-3-70b-decoder is gone"]
+    then = (await asking(f"{LLAMA}/then?number={gone['number'] - 1}"))["picture"]
+    assert {node["id"]: node["state"] for node in then["nodes"]}["component/decoder"] == "ready"
+    running.create(component_service("llama-3-70b", "decoder", "chat"))
+    await asking.shown.shell.wait_for(lambda: ref not in engine.lacking, PATIENCE)
+    row = (await asking.rows())["chat/llama-3-70b"]
+    assert (row["state"], row["reason"], row["message"]) == ("ready", "", "")
+
+
+async def test_a_service_that_may_not_be_seen_is_not_called_missing() -> None:
+    running = Running()
+    running.settings({}, doorward="overlapSeconds: 0")
+    running.create(inference_service("m", annotations=RAW, ready=("engine",)))
+    running.fail("list", ApiError(403, "Forbidden", "not for you"), times=1000, kind="Service")
+    async with served(running) as shown, aiohttp.ClientSession() as client:
+        await shown.shell.once(PATIENCE)
+        asking = Asking(client, shown)
+        picture = (await asking(f"api/doors/{KIND}/a/m"))["picture"]
+        assert {node["title"]: node["state"] for node in picture["nodes"]}["engine"] != "broken"
+        assert (await asking.rows())["a/m"]["reason"] != "ServiceMissing"
+
+
+async def test_what_doorward_says_is_shown_where_another_writes_the_status() -> None:
+    conditions = [
+        {"type": "EngineReady", "status": "True"},
+        {"type": "IngressReady", "status": "False", "reason": "Theirs", "message": "no"},
+        {"type": "doorward.io/DoorReady", "status": "True", "message": "http://ours.example.com"},
+    ]
+    status = {"conditions": conditions, "url": "http://theirs.example.com"}
+    running = Running()
+    running.settings({})
+    running.create(component_service("m", "engine"))
+    running.create(inference_service("m", annotations=RAW, status=status))
+    running.fail("patch", ApiError(403, "Forbidden", "it stays as it is"), times=1_000_000, kind=KIND)
+    async with served(running) as shown, aiohttp.ClientSession() as client:
+        await shown.shell.wait_for(lambda: shown.shell.engine.ready, PATIENCE)
+        asking = Asking(client, shown)
+        told = await asking(f"api/doors/{KIND}/a/m")
+        assert (told["picture"]["status"], told["picture"]["reason"]) == ("True", "")
+        assert told["service"]["url"] == "http://ours.example.com"
+        row = (await asking.rows())["a/m"]
+        assert (row["state"], row["reason"], row["url"]) == ("ready", "", "http://ours.example.com")
 
 
 async def test_what_leads_where_is_read_of_the_objects_of_every_backend(asking: Asking) -> None:
@@ -214,8 +370,6 @@ async def hosts(asking: Asking, path: str) -> set[str]:
 
 
 async def test_a_write_that_is_refused_is_a_moment(asking: Asking) -> None:
-    from doorward.cluster.protocol import ApiError
-
     asking.running.fail("patch", ApiError(422, "Invalid", "a webhook says no"), kind="Ingress.networking.k8s.io")
     await asking.annotate("chat", "mistral", ingress_class="nginx", deployment_mode="RawDeployment")
     await asking.annotate("chat", "llama-3-70b", ingress_domain="new.example.com")

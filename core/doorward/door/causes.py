@@ -21,11 +21,11 @@ import msgspec
 from doorward.backends import Backends
 from doorward.door.addresses import inside_cause
 from doorward.door.choice import backend_and_cause
-from doorward.door.exposure import SERVICE_TYPE, exposure_and_cause
+from doorward.door.components import component_cause
+from doorward.door.exposure import INGRESS_CLASS, SERVICE_TYPE, exposure_and_cause
 from doorward.door.guarding import guard_cause, secret_cause
 from doorward.door.mode import mode_and_cause
-from doorward.door.wanted import INGRESS_CLASS, WantedDoor
-from doorward.model.door import Door
+from doorward.door.wanted import WantedDoor
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.state.inference_service import InferenceService
@@ -39,6 +39,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     causes: tuple[str, ...]
     """Those that decided it, the first one before those that it builds on; none: nothing says otherwise."""
+    problem: str = ""
+    """What is wrong with it, where that is no matter of what the service asks for; to be read after the value."""
 
 
 def parts(
@@ -57,19 +59,21 @@ def parts(
     if asked is None:
         return
     door = asked.door
-    yield from _components(service, door)
+    yield from _components(service, asked)
     yield from _outside(service, settings, backends, asked)
     if door.in_cluster != "none":
         yield Part(name="in-cluster Service", value=door.door_service, causes=("setting doorService",))
 
 
-def _components(service: InferenceService, door: Door) -> Iterator[Part]:
+def _components(service: InferenceService, asked: WantedDoor) -> Iterator[Part]:
+    door = asked.door
     for target in door.targets:
         called = service.called(target.component)
-        where = "spec" if service.component(target.component) is not None else "status.components"
         prefixes = ", ".join(route.prefix for route in door.routes if route.component == target.component)
         value = f"{called}: Service {target.service}:{target.port}"
-        yield Part(name=f"route {prefixes}", value=value, causes=(f"{where}.{called}",))
+        problem = "isn't in the cluster" if target in asked.missing else ""
+        causes = (component_cause(service, target.component),)
+        yield Part(name=f"route {prefixes}", value=value, causes=causes, problem=problem)
         if target.timeout is not None:
             spec = service.component(target.component)
             own = spec is not None and bool(spec.timeoutSeconds)

@@ -186,6 +186,20 @@ def component_service(service: InferenceService, component: str) -> str:
     return names.service_name(f"{service.name}-{service.called(component)}", service.namespace, service.name)
 
 
+def component_cause(service: InferenceService, component: str) -> str:
+    """What makes a component exist (:mod:`doorward.door.causes`)."""
+    where = "spec" if service.component(component) is not None else "status.components"
+    return f"{where}.{service.called(component)}"
+
+
+def is_missing(namespace: str, name: str, part: str) -> str:
+    """That the Service of a component isn't there, and what follows, for people."""
+    return (
+        f"Service {namespace}/{name} of the {part} isn't in the cluster: whoever deploys the {part} hasn't made it, or "
+        "it was deleted, and nobody answers the requests that are led there"
+    )
+
+
 def port_of(service: InferenceService, component: str, known: Service) -> Port:
     """The port of a component's Service that requests go to."""
     spec = service.component(component)

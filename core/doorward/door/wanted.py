@@ -24,6 +24,8 @@ from doorward.door.choice import backend_of, by_hook, typed
 from doorward.door.components import GRPC, Service
 from doorward.door.exposure import (
     DISABLE_VIRTUAL_SERVICE,
+    INGRESS_CLASS,
+    LOAD_BALANCER_IP,
     SERVICE_TYPE,
     flag_of,
     ingress_is_off,
@@ -35,6 +37,7 @@ from doorward.door.exposure import (
 from doorward.door.guarding import check_guard, check_secret, guard_of, no_guard
 from doorward.door.mode import mode_of
 from doorward.door.routes import routed_to, table
+from doorward.door.unknown_annotations import unknown_annotations
 from doorward.model.door import Door, Exposure, InCluster, Target, Warning
 from doorward.model.quoting import quoted
 from doorward.model.reference import SERVICE, Ref
@@ -45,8 +48,6 @@ from doorward.state.inference_service import InferenceService
 from doorward.state.kinds import Kinds
 from doorward.state.reading import Reader
 
-INGRESS_CLASS = "ome.io/ingress-class"
-LOAD_BALANCER_IP = "ome.io/load-balancer-ip"
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _CLASS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
@@ -68,6 +69,8 @@ class WantedDoor(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Warning, ...] = ()
     addresses: Addresses | None = None
     """The hosts and path that it asks for, with what gave them."""
+    missing: tuple[Target, ...] = ()
+    """Components that it leads to whose Services nobody has seen; Knative's answer for themselves."""
 
 
 def wanted(
@@ -168,7 +171,13 @@ def wanted(
         refused=unguarded,
         opens=waiting is None or stands,
         addresses=asked,
-        warnings=(*asked.warnings, *_warnings(service, door), *_no_grpc(service, targets[entry], found[entry])),
+        missing=() if serverless else tuple(target for target in door.targets if found[target.component] is None),
+        warnings=(
+            *asked.warnings,
+            *_warnings(service, door),
+            *_no_grpc(service, targets[entry], found[entry]),
+            *unknown_annotations(service, settings, backends),
+        ),
     )
 
 

@@ -85,6 +85,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     None: objects of this kind are in that shape themselves."""
     prefix: str = "doorward.io/"
     """What stands in place of ``ome.io/`` in the annotations of objects of this kind (docs/sources.md, Sources)."""
+    reads: tuple[str, ...] | None = None
+    """Keys of annotations that ``read`` looks at, beyond the engine's own.  None where it doesn't say: users are then
+    told of no key under ``doorward.io/`` that nothing reads."""
     spelled: Mapping[str, str] = {}
     """Annotations and labels that this kind has a name of its own for, by the name that OME's have."""
     condition: str = ""

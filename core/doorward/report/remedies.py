@@ -31,6 +31,7 @@ REMEDIES: Mapping[str, str] = {
     "ProtocolUnsupported": "Choose a backend that speaks it, such as gateway_api",
     "RegexHost": "Keep that host for path doors",
     "TooManyHosts": "Ask for fewer domains, or raise setting mostHosts",
+    "UnknownAnnotation": "Correct the key, or remove it",
 }
 """By reason: a sentence without its full stop."""
 

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import typer
 from doorward.backends import OME, Backends
 from doorward.door.causes import Part
+from doorward.door.components import is_missing
 from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
+from doorward.model.event import Record
 from doorward.model.quoting import visible
 from doorward.model.reference import CONFIG_MAP, SERVICE, JsonObject, Ref, kind_of
+from doorward.model.timestamp import rfc3339
 from doorward.plan.write import Write
 
 from doorward_daemon import manifests
 from doorward_daemon.asking.doors import Row, row
-from doorward_daemon.asking.places import Place, Places, last_changed
+from doorward_daemon.asking.places import Place, Places, last_changed, last_good
 from doorward_daemon.asking.printing import Cell, echo, filled, structured, styled, table
 from doorward_daemon.asking.services import About
+from doorward_daemon.doctor.finding import kubectl
 from doorward_daemon.manifests import Document
+from doorward_daemon.reported import SERVICE_MISSING
 from doorward_daemon.saying import say, say_error
 
 __all__ = ["Question", "explain"]
@@ -68,11 +74,30 @@ class Obstacle(msgspec.Struct, frozen=True):
     reason: str
     message: str
     places: tuple[Place, ...]
+    note: str = ""
+    """What follows, and what to do."""
 
 
 def explain(kubeconfig: Path | None, context: str | None, question: Question) -> int:
     """Print it; gives the exit status.  Raises what keeps it from being told."""
-    known = _from_files(question) if question.files else asyncio.run(_from_cluster(kubeconfig, context, question))
+    if not question.journal:
+        return _explain(kubeconfig, context, question, None)
+    from doorward_daemon.asking import journals
+
+    with journals.opened(question.journal, question.cluster) as journal:
+        return _explain(kubeconfig, context, question, partial(journals.whole, journal))
+
+
+def _explain(
+    kubeconfig: Path | None, context: str | None, question: Question, kept: Callable[[], Iterable[Record]] | None
+) -> int:
+    """``kept`` gives the records of the journal."""
+    good: Record | None = None
+    if question.files:
+        known = _from_files(question)
+    else:
+        good = last_good(kept()) if kept else None
+        known = asyncio.run(_from_cluster(kubeconfig, context, question, good))
     engine = known.engine
     ref = engine.called(*known.where)
     shown = row(engine, ref) if ref else None
@@ -83,20 +108,27 @@ def explain(kubeconfig: Path | None, context: str | None, question: Question) ->
     watched = ref._replace(kind=engine.backends.watched_as(ref.kind))
     settings_ref = Ref(CONFIG_MAP, question.settings_namespace, SETTINGS_NAME)
     records: dict[str, tuple[int, float]] = {}
-    if question.journal:
-        from doorward_daemon.asking import journals
-
-        with journals.opened(question.journal, question.cluster) as journal:
-            causes = {cause for part in parts for cause in part.causes}
-            records = last_changed(journal, watched, causes, journals.beginning(journal))
+    if kept:
+        causes = {cause for part in parts for cause in part.causes}
+        records = last_changed(kept(), watched, causes)
     service = known.objects.get(watched) or engine.object(ref) or {}
     settings = known.objects.get(settings_ref)
-    places = Places(service, settings, known.documents, (watched, settings_ref), records)
-    objects, obstacles = _objects(engine, ref), _obstacles(engine, ref, places)
+    held = engine.configured.good if engine.problems else None
+    places = Places(service, settings, known.documents, (watched, settings_ref), records, held)
+    objects = _objects(engine, ref)
+    if objects and settings is None and engine.configured.good == {}:
+        what = (
+            f"there is no {settings_ref}: this answer goes by the defaults; a daemon that read others before holds to"
+        )
+        say("note", typer.colors.CYAN, f"{what} those, which its journal has")
+    obstacles = [*_settings(engine, good, places), *_obstacles(engine, ref, places), *_missing(engine, ref)]
     if question.format == "table":
         _print(shown, parts, places, objects, obstacles)
     else:
-        echo(structured(_plain(shown, parts, places, objects, obstacles), question.format), nl=False)
+        told = _plain(shown, parts, places, objects, obstacles)
+        echo(structured({**told, "settings": _in_force(engine, good)}, question.format), nl=False)
+    if engine.settings is None:
+        return 2
     return 1 if any(each.sort in ("refused", "denied") for each in obstacles) else 0
 
 
@@ -122,16 +154,16 @@ def _from_files(question: Question) -> Known:
     )
 
 
-async def _from_cluster(kubeconfig: Path | None, context: str | None, question: Question) -> Known:
+async def _from_cluster(kubeconfig: Path | None, context: str | None, question: Question, good: Record | None) -> Known:
     from doorward_daemon.asking import looking
 
     reached = looking.connect(kubeconfig, context)
     try:
         (where,) = About.of([question.name], question.namespace or reached.namespace).names
-        engine = _engine(question)
+        engine = _engine(question, good=good)
         listed = await looking.look(reached.cluster, engine)
         if any(engine.missing.get(kind) == "forbidden" for kind in (*engine.backends.sources, SERVICE)):
-            engine = _engine(question, where[0])
+            engine = _engine(question, where[0], good=good)
             listed = await looking.look(reached.cluster, engine)
             say("note", typer.colors.CYAN, f"only namespace {where[0]} may be read: hosts of others are out of sight")
     finally:
@@ -149,13 +181,16 @@ async def _from_cluster(kubeconfig: Path | None, context: str | None, question: 
     return Known(engine=engine, objects=objects, documents={}, where=where)
 
 
-def _engine(question: Question, *namespaces: str) -> ExplainingEngine:
-    return ExplainingEngine(
+def _engine(question: Question, *namespaces: str, good: Record | None = None) -> ExplainingEngine:
+    """``good``: the last good settings, as the daemon has them from its journal."""
+    engine = ExplainingEngine(
         Backends(sources=question.sources or (OME,)),
         settings_namespace=question.settings_namespace,
         namespaces=namespaces,
         use_defaults=True,
     )
+    engine.restore([good] if good else [])
+    return engine
 
 
 def _objects(engine: ExplainingEngine, ref: Ref) -> list[Object]:
@@ -185,8 +220,7 @@ def _state(write: Write | None, stands: bool, wanted: bool, *, held: bool) -> st
 def _obstacles(engine: ExplainingEngine, ref: Ref, places: Places) -> list[Obstacle]:
     decision = engine.decisions.get(ref)
     if decision is None or engine.settings is None:
-        settings = [("refused", "InvalidSettings", problem) for problem in engine.problems]
-        return [Obstacle(*each, ()) for each in settings]
+        return []
     found: list[tuple[str, str, str]] = []
     for refusal in (decision.refusal, decision.asked.refused if decision.asked else None):
         if refusal:
@@ -200,6 +234,52 @@ def _obstacles(engine: ExplainingEngine, ref: Ref, places: Places) -> list[Obsta
     return [Obstacle(*each, tuple(places.mentioned(each[2]))) for each in told]
 
 
+def _missing(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:
+    """Components that the door leads to and that have no Service."""
+    source = engine.backends.sources[ref.kind]
+    resource = source.resource
+    plural = f"{resource.plural}.{resource.group}".rstrip(".")
+    look = f"see what is said of it: {kubectl(ref.namespace, 'describe', plural, ref.name)}"
+    return [
+        Obstacle(
+            "missing",
+            SERVICE_MISSING,
+            is_missing(ref.namespace, target.service, source.parts[target.component].called),
+            (),
+            look,
+        )
+        for target in engine.lacking.get(ref, ())
+    ]
+
+
+def _settings(engine: ExplainingEngine, good: Record | None, places: Places) -> list[Obstacle]:
+    """What is wrong with the newest settings, and by which ones this answer goes instead."""
+    if engine.settings is None:
+        sort = "refused"
+        by = (
+            "the daemon holds to the last good settings if it has read any, and only its journal has those; this "
+            "answer goes by what stands alone: ask with --journal"
+        )
+    else:
+        sort, by = "warning", f"the daemon holds to the last good ones, and this answer goes by those{_of(good)}"
+    return [
+        Obstacle(sort, "InvalidSettings", problem, tuple(places.rejected(problem)), by) for problem in engine.problems
+    ]
+
+
+def _of(good: Record | None) -> str:
+    return f": record {good.number}, {rfc3339(good.event.at)}" if good else ""
+
+
+def _in_force(engine: ExplainingEngine, good: Record | None) -> JsonObject:
+    """By which settings the answer goes."""
+    if engine.settings is None:
+        return {"state": "none"}
+    if not engine.problems:
+        return {"state": "newest" if engine.configured.good else "defaults"}
+    return {"state": "last good", **({"record": good.number, "time": rfc3339(good.event.at)} if good else {})}
+
+
 def _print(
     shown: Row, parts: Sequence[Part], places: Places, objects: Iterable[Object], obstacles: Iterable[Obstacle]
 ) -> None:
@@ -210,14 +290,20 @@ def _print(
     if shown.message:
         echo(f"  {visible(shown.message)}")
     echo()
-    told = [[part.name, part.value, "; ".join(str(places.of(each)) for each in part.causes)] for part in parts]
+    told = [[part.name, _value(part), "; ".join(str(places.of(each)) for each in part.causes)] for part in parts]
     _section(("PART", "VALUE", "BECAUSE"), told)
     _section(("OBJECT", "BACKEND", "STATE"), [[str(each.ref), each.backend, each.state] for each in objects])
-    colors = {"refused": "red", "denied": "red", "waits": "yellow", "warning": "yellow"}
+    colors = {"refused": "red", "denied": "red", "missing": "red", "waits": "yellow", "warning": "yellow"}
     for each in obstacles:
         echo(styled(f"{each.sort}: {visible(each.reason)}: ", colors[each.sort]) + visible(each.message))
         for place in each.places:
             echo(f"  {visible(str(place))}")
+        if each.note:
+            echo(f"  {visible(each.note)}")
+
+
+def _value(part: Part) -> str:
+    return " ".join(filter(None, (part.value, part.problem)))
 
 
 def _section(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -233,7 +319,12 @@ def _plain(
     return {
         "door": shown.plain(),
         "parts": [
-            {"part": part.name, "value": part.value, "because": [places.of(cause).plain() for cause in part.causes]}
+            {
+                "part": part.name,
+                "value": part.value,
+                **filled({"problem": part.problem}),
+                "because": [places.of(cause).plain() for cause in part.causes],
+            }
             for part in parts
         ],
         "objects": [
@@ -251,7 +342,7 @@ def _plain(
                 "sort": each.sort,
                 "reason": each.reason,
                 "message": each.message,
-                **filled({"places": [place.plain() for place in each.places]}),
+                **filled({"places": [place.plain() for place in each.places], "note": each.note}),
             }
             for each in obstacles
         ],

@@ -92,12 +92,15 @@ def _print(found: Sequence[Row], widths: list[int] | None) -> None:
 
 
 class _Changed(Listener):
-    """The services of which something was observed, since they were last asked about."""
+    """The services of which something was observed, or a component's Service came or went, since they were last asked
+    about."""
 
     def __init__(self, engine: ExplainingEngine) -> None:
         self.refs: set[Ref] = set()
         self.woken = asyncio.Event()
+        self._engine = engine
         self._sources = engine.backends.sources
+        self._lacking: dict[Ref, object] = {}
 
     def recorded(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -105,8 +108,10 @@ class _Changed(Listener):
             if isinstance(event, Observed | Deleted):
                 kinds = [kind for kind, source in self._sources.items() if source.resource.kind == event.ref.kind]
                 self.refs.update(event.ref._replace(kind=kind) for kind in kinds)
-                if kinds:
-                    self.woken.set()
+        before, self._lacking = self._lacking, dict(self._engine.lacking)
+        self.refs.update(ref for ref in before | self._lacking if before.get(ref) != self._lacking.get(ref))
+        if self.refs:
+            self.woken.set()
 
     async def gathered(self) -> list[Ref]:
         """Wait until there are some."""

@@ -16,7 +16,7 @@ from doorward.model.timestamp import rfc3339
 
 from doorward_daemon.asking.failing import Unanswered, warn_beside
 
-__all__ = ["beginning", "number_at", "opened", "since"]
+__all__ = ["beginning", "number_at", "opened", "since", "whole"]
 
 _AGO = re.compile(r"(\d+)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -44,6 +44,12 @@ def beginning(journal: Journal) -> list[Record]:
     if first is None:
         return list(journal.restore())
     return list(journal.restore(first.number - 1))
+
+
+def whole(journal: Journal) -> Iterator[Record]:
+    """All records, after the state that the oldest of them follows from."""
+    yield from beginning(journal)
+    yield from journal.replay()
 
 
 def since(text: str) -> float:

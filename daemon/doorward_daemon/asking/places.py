@@ -7,13 +7,13 @@ management), and by the journal: the record with which it last changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import yaml
-from doorward.model.event import Configured, Deleted, Observed
+from doorward.model.event import Configured, Deleted, Observed, Record
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.model.timestamp import rfc3339
@@ -22,10 +22,7 @@ from doorward.settings.configuration import Parsed, parse
 from doorward_daemon.asking.printing import filled
 from doorward_daemon.manifests import Document
 
-if TYPE_CHECKING:
-    from doorward.journal import Journal
-
-__all__ = ["Place", "Places", "last_changed", "path_of"]
+__all__ = ["Place", "Places", "last_changed", "last_good", "path_of"]
 
 _MENTIONED = re.compile(r"(?:annotation|label|setting) [\w./-]*\w")
 _FIELD = re.compile(r"([\w.]+?)\[([^\]]+)\]")
@@ -73,16 +70,30 @@ class Places:
         documents: Mapping[Ref, Document],
         refs: tuple[Ref, Ref],
         records: Mapping[str, tuple[int, float]],
+        good: Mapping[str, str] | None = None,
     ) -> None:
+        """``good``: the last good settings, where they are in force and those of the ConfigMap aren't."""
         self._service, self._settings = service, settings
+        self._good = good
         self._documents = documents
         self._ref, self._settings_ref = refs
         self._records = records
 
     @cached_property
     def _parsed(self) -> Parsed:
+        return parse(self._data if self._good is None else self._good)
+
+    @property
+    def _data(self) -> dict[str, str]:
         data = (self._settings or {}).get("data") or {}
-        return parse({key: str(value) for key, value in data.items()})
+        return {key: str(value) for key, value in data.items()}
+
+    def rejected(self, problem: str) -> Iterator[Place]:
+        """Who wrote the key of the ConfigMap that has this problem."""
+        for each in parse(self._data).problems:
+            if str(each) == problem:
+                manager, at = _manager(self._settings or {}, ("data", each.key))
+                yield Place(cause=f"{self._settings_ref}, key {each.key}", manager=manager, at=at)
 
     def of(self, cause: str) -> Place:
         """The place of a cause (:mod:`doorward.door.causes`)."""
@@ -120,11 +131,12 @@ class Places:
             return Place(cause=cause, default=True)
         key, field = origin
         document = self._documents.get(self._settings_ref)
-        manager, at = _manager(self._settings or {}, ("data", key))
+        held = self._good is not None
+        manager, at = ("", "") if held else _manager(self._settings or {}, ("data", key))
         return self._recorded(
             Place(
                 cause=cause,
-                object=str(self._settings_ref),
+                object=f"last good {self._settings_ref}" if held else str(self._settings_ref),
                 field=f"key {key}, field {field}",
                 file=document.file if document else "",
                 line=_line_within(document, key, field) if document else None,
@@ -148,16 +160,25 @@ def path_of(cause: str) -> tuple[str, ...]:
     return tuple(cause.split(".")) if cause.startswith(("spec.", "status.")) else ()
 
 
-def last_changed(
-    journal: Journal, ref: Ref, causes: Container[str], before: Sequence[Any]
-) -> dict[str, tuple[int, float]]:
-    """The record with which each of these causes became what it is, and when."""
-    wanted = [cause for cause in causes if path_of(cause) or cause.startswith("setting ")]  # type: ignore[attr-defined]
+def last_good(records: Iterable[Record]) -> Record | None:
+    """The record of a journal with which the last good settings came into force, as far back as it goes."""
+    found: Record | None = None
+    for record in records:
+        if isinstance(record.event, Configured) and (good := record.event.good) is not None:
+            known = found.event if found else None
+            if not isinstance(known, Configured) or known.good != good:
+                found = record
+    return found
+
+
+def last_changed(records: Iterable[Record], ref: Ref, causes: Iterable[str]) -> dict[str, tuple[int, float]]:
+    """The record of a journal with which each of these causes became what it is, and when."""
+    wanted = [cause for cause in causes if path_of(cause) or cause.startswith("setting ")]
     found: dict[str, tuple[int, float]] = {}
     values: dict[str, object] = {}
     service: JsonObject | None = None
     settings: Settings | None = None
-    for record in (*before, *journal.replay()):
+    for record in records:
         event = record.event
         if isinstance(event, Observed) and event.ref == ref:
             service = event.object

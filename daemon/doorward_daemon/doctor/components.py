@@ -10,6 +10,7 @@ from doorward.model.reference import CORE_RESOURCES, ENDPOINT_SLICE, SERVICE, Js
 
 from doorward_daemon.doctor.examination import Examination, Patient
 from doorward_daemon.doctor.finding import Finding, kubectl
+from doorward_daemon.reported import SERVICE_MISSING
 
 __all__ = ["of_service"]
 
@@ -31,7 +32,7 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
 async def _of_component(examination: Examination, patient: Patient, target: Target) -> Finding | None:
     namespace, name = patient.ref.namespace, target.service
     leads = f"the door leads to Service {namespace}/{name}, port {target.port}, for the {target.component}"
-    told = f"condition {patient.condition_type} is {patient.condition.get('status', 'not there')} {patient.reason}"
+    told = f"{patient.said} {patient.reason}"
     label = f"{patient.source.label}={patient.ref.name}"
 
     def finding(reason: str, cause: str, evidence: Sequence[str], *remedy: str) -> Finding:
@@ -44,7 +45,7 @@ async def _of_component(examination: Examination, patient: Patient, target: Targ
         listed = kubectl(namespace, "get", "services", "-l", label)
         deployed = kubectl(namespace, "describe", patient.kubectl)
         cause = f"Service {name} of the {target.component} isn't there: whoever deploys the component hasn't made it"
-        return finding("ServiceMissing", cause, (leads,), listed, deployed)
+        return finding(SERVICE_MISSING, cause, (leads,), listed, deployed)
 
     describe = kubectl(namespace, "describe", "service", name)
     endpoints = kubectl(namespace, "get", "endpointslices", "-l", f"kubernetes.io/service-name={name}")

@@ -9,8 +9,10 @@ import msgspec
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import Engine
+from doorward.explaining import ExplainingEngine
 from doorward.model.action import Action
 from doorward.model.door import Door
+from doorward.model.quoting import bounded
 from doorward.model.reference import JsonObject, Ref, Resource, ref_of
 from doorward.model.refusal import Refusal
 from doorward.model.source import Source
@@ -20,7 +22,7 @@ from doorward.state.transform import FIELD_MANAGER
 
 from doorward_daemon.asking.looking import look
 from doorward_daemon.asking.services import About
-from doorward_daemon.reported import condition_in, condition_type
+from doorward_daemon.reported import condition_type, reported
 
 __all__ = ["OUT_OF_SIGHT", "Examination", "Patient", "examined"]
 
@@ -40,12 +42,13 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     object: JsonObject
     """As the API server has it, whole."""
     condition_type: str
+    """The one to report in, as the settings say."""
     condition: JsonObject
     """As it is, or as it would be written now; empty where neither says anything.
 
     Who looks at some namespaces can't see why a host is refused, and goes by what is reported."""
     warnings: tuple[tuple[str, str], ...]
-    """Reason and message of the Warning events that are due."""
+    """Reason and message of the Warning events that there are about it, told already or not."""
     pending: tuple[str, ...]
     """What would be written now, but for the status and Events."""
     door: Door | None
@@ -63,6 +66,12 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
         """``PLURAL.GROUP NAME``, as kubectl takes it: several kinds are called InferenceService."""
         kind = self.source.resource
         return f"{kind.plural}.{kind.group}".rstrip(".") + f" {self.ref.name}"
+
+    @property
+    def said(self) -> str:
+        """What its condition says, as evidence."""
+        told = str(self.condition.get("type") or self.condition_type)
+        return f"condition {told} is {self.condition.get('status', 'not there')}"
 
     @property
     def reason(self) -> str:
@@ -121,7 +130,7 @@ async def examined(
     what can't be one.
     """
     about = _about(names, namespaces)
-    engine = Engine(
+    engine = ExplainingEngine(
         Backends(sources=tuple(sources)), settings_namespace=settings_namespace, namespaces=about.namespaces
     )
     objects = {ref_of(each): each for listed in await look(cluster, engine) for each in listed.items}
@@ -187,14 +196,15 @@ async def _nobody(cluster: Cluster, engine: Engine, about: About, asked: str) ->
 
 
 def _patient(
-    engine: Engine, ref: Ref, obj: JsonObject, planned: Mapping[str, list[Action]], *, partly: bool
+    engine: ExplainingEngine, ref: Ref, obj: JsonObject, planned: Mapping[str, list[Action]], *, partly: bool
 ) -> Patient:
     source, uid = engine.backends.sources[ref.kind], obj["metadata"]["uid"]
-    type_ = condition_type(engine, ref.kind)
-    actions = planned.get(uid, [])
+    type_ = condition_type(source, engine.settings)
+    actions, decision = planned.get(uid, []), engine.decisions.get(ref)
+    warnings = decision.warnings if decision else []
     conditions = (obj.get("status") or {}).get("conditions") or []
-    if partly and any(each.get("type") == type_ and each.get("reason") == ELSEWHERE for each in conditions):
-        actions = []
+    if partly and reported(conditions, type_).get("reason") == ELSEWHERE:
+        actions, warnings = [], []
     for action in actions:
         if action.verb == "status" and action.body:
             conditions = (action.body.get("status") or {}).get("conditions") or conditions
@@ -207,8 +217,8 @@ def _patient(
         source=source,
         object=obj,
         condition_type=type_,
-        condition=condition_in(conditions, type_),
-        warnings=_told(actions),
+        condition=reported(conditions, type_),
+        warnings=tuple(dict.fromkeys((each.reason, bounded(source.words(each.message))) for each in warnings)),
         pending=tuple(
             f"{action.verb} {action.ref}: {action.reason}"
             for action in actions

@@ -56,6 +56,7 @@ REMEDIES: Mapping[str, tuple[str, ...]] = {
     "DomainNotAllowed": ("kubectl -n {namespace} edit {service}", _SETTINGS),
     "HostConflict": ("kubectl -n {namespace} edit {service}",),
     "HostShared": ("kubectl -n {namespace} edit {service}",),
+    "UnknownAnnotation": ("kubectl -n {namespace} edit {service}",),
     "NotSticking": ("kubectl get mutatingwebhookconfigurations",),
     "WriteRefused": (
         "kubectl get validatingwebhookconfigurations,validatingadmissionpolicies",

@@ -87,8 +87,7 @@ def _none(about: str, namespace: str) -> Finding:
 
 
 def _said(patient: Patient) -> str:
-    condition = patient.condition
-    return f"condition {patient.condition_type} is {condition.get('status')}, {patient.reason or 'without a reason'}"
+    return f"{patient.said}, {patient.reason or 'without a reason'}"
 
 
 def _finding(examination: Examination, patient: Patient, reason: str, cause: str, evidence: tuple[str, ...]) -> Finding:

@@ -1,25 +1,34 @@
-"""Why a door looks as it does: the annotation, the setting, or the part of the service that each element follows from.
+"""What the elements of a picture follow from: the causes of the parts of a door (:mod:`doorward.door.causes`).
 
-The order in which these count is that of docs/hosts.md, Hosts and paths, and docs/doors.md, Backend.
+Each comes with what the service or the settings say there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
+from doorward.door.components import component_cause
 from doorward.model.quoting import short
-from doorward.model.settings import Settings, spelling
-from doorward.state.inference_service import InferenceService
+from doorward.model.reference import SERVICE
+
+from doorward_daemon.ui.scene import Scene
 
 __all__ = ["Cause", "Causes"]
+
+_GATEWAYS = {
+    "HTTPRoute": ("omeIngressGateway",),
+    "VirtualService": ("ingressGateway", "localGateway"),
+}
+"""The settings that name the gateways of a kind."""
 
 
 class Cause(msgspec.Struct, frozen=True):
     """One thing that an element follows from."""
 
     sort: str
-    """``annotation``, ``label``, ``setting``, ``spec``, ``condition`` or ``rule``."""
+    """``annotation``, ``label``, ``setting``, ``spec``, ``mode``, ``plugin``, ``condition`` or ``rule``."""
     name: str
     value: str = ""
 
@@ -27,64 +36,34 @@ class Cause(msgspec.Struct, frozen=True):
 class Causes:
     """What the elements of one service's door follow from."""
 
-    def __init__(self, service: InferenceService, settings: Settings | None) -> None:
-        self._service = service
-        self._settings = settings
+    def __init__(self, scene: Scene) -> None:
+        self._service, self._parts = scene.service, scene.parts
+        self._settings: dict[str, Any] = scene.settings.model_dump(by_alias=True) if scene.settings else {}
 
-    def primary(self) -> list[Cause]:
-        """Of the primary host."""
-        template = self.either("ome.io/ingress-domain-template", "domain_template")
-        return [*template, *self.either("ome.io/ingress-domain", "ingress_domain")]
+    def part(self, name: str, value: str = "") -> list[Cause]:
+        """Of a part of the door, and of one that has this value where there are several."""
+        found = (part for part in self._parts if part.name == name and value in ("", part.value))
+        part = next(found, None)
+        return list(self._told(part.causes)) if part else []
 
-    def additional(self) -> list[Cause]:
-        return self.either("ome.io/ingress-additional-domains", "additional_ingress_domains")
+    def backend(self, name: str) -> list[Cause]:
+        """Of what a backend wrote: why that one opens the door; of one that doesn't, or not any more, its name."""
+        chosen = any(part.name == "backend" and part.value == name for part in self._parts)
+        return self.part("backend") if chosen else [Cause("plugin", name)] if name else []
 
-    def path(self) -> list[Cause]:
-        """Of the path door."""
-        template = self.either("ome.io/ingress-path-template", "path_template")
-        return [*template, *self.either("ome.io/ingress-domain", "ingress_domain")]
-
-    def inside(self) -> list[Cause]:
-        """Of the door inside the cluster."""
-        return self.setting("door_service")
-
-    def gateway(self, kind: str) -> list[Cause]:
-        """Of the place where an object of this kind is served."""
+    def gateway(self, kind: str, via: str) -> list[Cause]:
+        """Of the place where an object of this kind is served: the settings that name it, or the class."""
         bare = kind.partition(".")[0]
-        if bare == "HTTPRoute":
-            return self.setting("ome_ingress_gateway")
-        if bare == "VirtualService":
-            return [*self.setting("ingress_gateway"), *self.setting("local_gateway")]
-        if bare == "Service":
-            return self.annotation("ome.io/service-type")
-        return self.either("ome.io/ingress-class", "ingress_class_name")
-
-    def backend(self, name: str, mode: str) -> list[Cause]:
-        """Of the backend: what the service says, else what follows from its mode and its class."""
-        if told := self.annotation("doorward.io/backend"):
-            return told
-        causes = [Cause("rule", "backend", name)] if name else []
-        causes += self.mode(mode)
-        if self.has("ome.io/ingress-class"):
-            causes += self.annotation("ome.io/ingress-class")
-        if self._settings and self._settings.enable_gateway_api:
-            causes += self.setting("enable_gateway_api")
-        return causes
-
-    def mode(self, mode: str) -> list[Cause]:
-        for key in ("ome.io/deployment-mode", "ome.io/deploymentMode"):
-            if self.has(key):
-                return self.annotation(key)
-        if mode == (self._settings.default_deployment_mode if self._settings else ""):
-            return self.setting("default_deployment_mode")
-        return [Cause("spec", "deployment mode", mode)] if mode else []
+        if kind == SERVICE:
+            return self.part("Service type")
+        if bare not in _GATEWAYS:
+            return self.part("class", via)
+        return list(self._told(f"setting {name}" for name in _GATEWAYS[bare] if self._settings.get(name) == via))
 
     def component(self, name: str) -> list[Cause]:
         """Of a component: where it comes from, and what tells that it is ready."""
         service = self._service
-        called = service.called(name)
-        told = service.component(name) is not None
-        causes = [Cause("spec", f"spec.{called}")] if told else [Cause("spec", f"status.components.{called}")]
+        causes = list(self._told([component_cause(service, name)]))
         if condition := service.condition(*service.source.parts[name].ready):
             detail = condition.get("message") or condition.get("reason") or ""
             value = f"{condition.get('status')}: {short(detail)}" if detail else str(condition.get("status"))
@@ -92,25 +71,32 @@ class Causes:
         return causes
 
     def route(self, path: str, component: str) -> list[Cause]:
-        """Of a rule."""
+        """Of a rule: what it says."""
         called = self._service.called(component) if component in self._service.source.parts else component
         what = "every request that no other component receives" if path == "/" else f"requests below {path}"
         return [Cause("rule", called, what)] if called else []
 
-    def either(self, annotation: str, field: str) -> list[Cause]:
-        """The annotation where the service has it, else the setting."""
-        return self.annotation(annotation) or self.setting(field)
+    def _told(self, causes: Iterable[str]) -> Iterator[Cause]:
+        """Each with its value; the mode with what it follows from itself."""
+        service = self._service
+        for cause in filter(None, causes):
+            sort, _, name = cause.partition(" ")
+            if not name:
+                yield Cause("spec", service.source.words(cause))
+            elif sort == "setting":
+                yield Cause(sort, name, short(_text(self._settings.get(name))))
+            elif sort in ("annotation", "label"):
+                told = service.metadata.annotations if sort == "annotation" else service.metadata.labels
+                yield Cause(sort, service.source.words(name), short(told.get(name, "").strip()))
+            else:
+                yield Cause(sort, name)
+                if sort == "mode":
+                    yield from self.part("mode")
 
-    def has(self, annotation: str) -> bool:
-        return bool(self._service.annotation(annotation))
 
-    def annotation(self, key: str) -> list[Cause]:
-        value = self._service.annotation(key)
-        return [Cause("annotation", self._service.source.words(key), short(value))] if value else []
-
-    def setting(self, field: str) -> list[Cause]:
-        value: Any = getattr(self._settings, field, None) if self._settings else None
-        if value is None:
-            return []
-        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        return [Cause("setting", spelling(field), short(text))]
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {each}" for key, each in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
 
 import msgspec
-from doorward.backends import Backends
+from doorward.backends import BackendError
+from doorward.door.components import is_missing
+from doorward.model.door import Target
 from doorward.model.event import Applied, Configured, Deleted, Issued, Leading, Observed, Record, Synced
-from doorward.model.reference import SERVICE, JsonObject, Ref
+from doorward.model.reference import JsonObject, Ref
+from doorward.model.refusal import Refusal
 from doorward.model.timestamp import seconds
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell
-from doorward.state.status_conflict import DOOR_READY
 from doorward.state.transform import OWNER
 
-from doorward_daemon.reported import condition_in, condition_type
+from doorward_daemon.opener import opener
+from doorward_daemon.reported import condition_type, reported, url_of, with_missing
 
 __all__ = ["COLUMNS", "Doors", "Row"]
 
+Fares = Literal["ready", "waiting", "broken"]
 LONGEST = 300
 """Characters of a message in the list; the door's own view has all of it."""
-SLICE = 100
+SLICE = 50
 """Rows that are computed before others get their turn."""
 WAITING = frozenset(
     ("GuardPending", "LoadBalancerPending", "NoListener", "Pending", "RouteNotAccepted", "WaitingForCollection")
@@ -74,6 +79,8 @@ class Doors(Listener):
         self._uids: dict[Ref, str] = {}
         self._actions: dict[int, str] = {}
         """Whom actions that are under way are for, by UID."""
+        self._lacking: dict[Ref, tuple[Target, ...]] = {}
+        """Those that lead to components without a Service, as their rows say."""
         self._refreshing = asyncio.Lock()
         self._seeded = False
         self.version = 0
@@ -86,7 +93,11 @@ class Doors(Listener):
         for record in records:
             if (ref := self._concerned(record)) and self._seeded:
                 self._dirty[ref] = record.number
-        if self._dirty or any(isinstance(record.event, Configured | Leading | Synced) for record in records):
+        if (
+            self._dirty
+            or self._lacking != self._engine.lacking
+            or any(isinstance(record.event, Configured | Leading | Synced) for record in records)
+        ):
             self.changed.set()
 
     def _concerned(self, record: Record) -> Ref | None:
@@ -120,6 +131,10 @@ class Doors(Listener):
             if not self._seeded:
                 self._seed()
             # What becomes new meanwhile is the next one's: where much goes on there would be no end.
+            before, self._lacking = self._lacking, dict(self._engine.lacking)
+            for ref in before | self._lacking:
+                if before.get(ref) != self._lacking.get(ref):
+                    self._dirty.setdefault(ref, self._engine.number)
             due, self._dirty = self._dirty, {}
             for count, (ref, number) in enumerate(due.items(), 1):
                 self._renew(ref, number)
@@ -184,42 +199,39 @@ class Doors(Listener):
 
     def _row(self, ref: Ref, service: JsonObject, number: int) -> Row:
         metadata, status = service["metadata"], service.get("status") or {}
-        condition = condition_in(status.get("conditions"), DOOR_READY, condition_type(self._engine, ref.kind))
-        url = status.get("url")
+        source = self._sources[ref.kind]
+        condition = reported(status.get("conditions"), condition_type(source, self._engine.settings))
+        missing = self._lacking.get(ref, ())
+        message = str(condition.get("message") or "")
+        absent = [is_missing(ref.namespace, each.service, source.parts[each.component].called) for each in missing]
         return Row(
             kind=ref.kind,
             namespace=ref.namespace,
             name=ref.name,
             status=str(condition.get("status") or ""),
-            reason=str(condition.get("reason") or "")[:LONGEST],
-            message=str(condition.get("message") or "")[:LONGEST],
-            state=state_of(condition),
-            url=url if isinstance(url, str) else "",
-            backend=self._backend(str(metadata.get("uid", ""))),
+            reason=with_missing(str(condition.get("reason") or "")[:LONGEST], missing),
+            message="; ".join(filter(None, (message, *absent)))[:LONGEST],
+            state=state_of(condition, missing),
+            url=url_of(status.get("url"), condition),
+            backend=self._backend(ref, str(metadata.get("uid", ""))),
             created=seconds(metadata.get("creationTimestamp")) or 0.0,
             since=seconds(condition.get("lastTransitionTime")) or 0.0,
             number=number,
         )
 
-    def _backend(self, uid: str) -> str:
-        return backend_of(self._engine.objects(uid), self._engine.backends)
+    def _backend(self, ref: Ref, uid: str) -> str:
+        try:
+            chosen = self._engine.door(ref).backend
+        except (BackendError, LookupError, Refusal):
+            chosen = None
+        return opener(chosen, self._engine.objects(uid), self._engine.backends)
 
 
-def backend_of(objects: Iterable[tuple[Ref, JsonObject]], backends: Backends) -> str:
-    """The backend whose objects open a door outside; empty where none of these does."""
-    typed = ""
-    for ref, obj in objects:
-        if ref.kind in backends.claiming:
-            return backends.claiming[ref.kind].name
-        if ref.kind == SERVICE and (obj.get("spec") or {}).get("type") in ("LoadBalancer", "NodePort"):
-            choosing = (name for name in sorted(backends.hostless) if backends.by_name[name].has_select())
-            typed = next(choosing, "")
-    return typed
-
-
-def state_of(condition: JsonObject) -> str:
-    """How a door fares, by its condition: ``ready``, ``waiting`` for what comes by itself, or ``broken``."""
+def state_of(condition: JsonObject, missing: Collection[object] = ()) -> Fares:
+    """How a door fares, by its condition: ``ready``, ``waiting`` for what comes by itself, or ``broken``, which one is
+    that stands and leads to a component whose Service is ``missing``, too.
+    """
     status, reason = condition.get("status"), str(condition.get("reason") or "")
     if status == "True":
-        return "ready"
+        return "broken" if missing else "ready"
     return "waiting" if status != "False" or reason in WAITING or reason.endswith("NotReady") else "broken"

@@ -21,10 +21,11 @@ import msgspec
 from aiohttp import web
 from doorward.engine import SETTINGS_NAME
 from doorward.journal import Journal
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.runtime.shell import Shell
 
+from doorward_daemon.reported import condition_type, reported, url_of
 from doorward_daemon.ui import static_files, table
 from doorward_daemon.ui.access import Access, Local, Rights, Tokens
 from doorward_daemon.ui.changes import changes
@@ -173,7 +174,7 @@ class Page:
         ref, known = await self._known(request)
         told, number = await self._story(ref, known), _number(request, "number")
         settings = told.settings_at(number, self._engine.settings)
-        return _json(self._shown(ref, told.at(number), settings))
+        return _json(self._shown(ref, told.at(number), settings, whole=not told.since))
 
     async def _changes(self, request: web.Request) -> web.Response:
         ref, known = await self._known(request)
@@ -181,19 +182,24 @@ class Page:
         end = _number(request, "to") if "to" in request.query else None
         return _json({"changes": changes(told.at(start), known if end is None else told.at(end))})
 
-    def _shown(self, ref: Ref, known: Mapping[Ref, JsonObject], settings: Settings | None) -> dict[str, object]:
-        scene = scene_of(ref, known, settings, self._backends)
+    def _shown(
+        self, ref: Ref, known: Mapping[Ref, JsonObject], settings: Settings | None, *, whole: bool = True
+    ) -> dict[str, object]:
+        """A door by what is ``known``; where that isn't the ``whole``, nobody can say that a Service wasn't there."""
+        unlisted = {*self._engine.missing, *self._engine.unsynced, *(() if whole else (SERVICE,))}
+        scene = scene_of(ref, known, settings, self._backends, unlisted=unlisted)
         if scene is None:
             return {"service": None}
-        metadata = scene.service.metadata
+        metadata, status = scene.service.metadata, scene.service.status
+        condition = reported(status.conditions, condition_type(scene.service.source, settings))
         return {
             "service": {
                 "kind": ref.kind,
                 "namespace": ref.namespace,
                 "name": ref.name,
                 "created": metadata.creationTimestamp,
-                "url": scene.service.status.url,
-                "address": scene.service.status.address.url,
+                "url": url_of(status.url, condition),
+                "address": status.address.url,
             },
             "picture": picture(scene, self._backends),
             "objects": [str(each) for each in scene.objects],
@@ -203,6 +209,7 @@ class Page:
         uid = str(known[ref]["metadata"].get("uid", ""))
         beside = {each for each in known if each.kind not in self._backends.sources}
         beside.add(ref._replace(kind=self._backends.watched_as(ref.kind)))
+        beside.update(Ref(SERVICE, ref.namespace, target.service) for target in self._engine.lacking.get(ref, ()))
         return await asyncio.to_thread(story, await self._past.told(ref, uid, beside), known)
 
     async def _known(self, request: web.Request) -> tuple[Ref, dict[Ref, JsonObject]]:

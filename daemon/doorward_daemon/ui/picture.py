@@ -10,21 +10,21 @@ from typing import Literal
 
 import msgspec
 from doorward.backends import Backends
+from doorward.door.components import component_service, is_missing
 from doorward.model.door import Claim, Door
 from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
-from doorward.state.status_conflict import DOOR_READY, INGRESS_READY
 from doorward.state.transform import as_list, as_map
 
-from doorward_daemon.reported import condition_in
+from doorward_daemon.reported import condition_type, reported, with_missing
 from doorward_daemon.ui.causes import Cause, Causes
-from doorward_daemon.ui.doors import state_of
+from doorward_daemon.ui.doors import Fares, state_of
 from doorward_daemon.ui.rules import Leads, leads
 from doorward_daemon.ui.scene import Scene
 
 __all__ = ["Edge", "Node", "Picture", "picture"]
 
-State = Literal["ready", "waiting", "broken", "leaving", "plain"]
+State = Literal["leaving", "plain"] | Fares
 Column = Literal["host", "gateway", "rule", "component"]
 MOST_NODES = 300
 """Elements of one picture; a door with more is told as far as these go."""
@@ -79,14 +79,13 @@ class _Drawing:
     def __init__(self, scene: Scene, backends: Backends) -> None:
         self.scene = scene
         self.backends = backends
-        self.causes = Causes(scene.service, scene.settings)
+        self.causes = Causes(scene)
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str], Edge] = {}
-        setting = scene.settings.condition_type if scene.settings else INGRESS_READY
-        type_ = scene.service.source.condition_type(setting)
-        self.condition = condition_in(scene.service.status.conditions, DOOR_READY, type_)
+        type_ = condition_type(scene.service.source, scene.settings)
+        self.condition = reported(scene.service.status.conditions, type_)
         self.status = str(self.condition.get("status") or "")
-        self.whole: State = state_of(self.condition)  # type: ignore[assignment]
+        self.whole: State = state_of(self.condition)
         self.door = scene.asked.door if scene.asked else None
         self.components = self._components()
 
@@ -109,9 +108,9 @@ class _Drawing:
         return Picture(
             nodes=kept,
             edges=[edge for edge in self.edges.values() if edge.source in names and edge.target in names],
-            state=self.whole,
+            state=state_of(self.condition, self.scene.missing),
             status=self.status,
-            reason=str(self.condition.get("reason") or ""),
+            reason=with_missing(str(self.condition.get("reason") or ""), self.scene.missing),
             message=str(self.condition.get("message") or ""),
             refusal=self._refusal(),
             mode=door.mode if door else "",
@@ -156,7 +155,7 @@ class _Drawing:
                 subtitle=f"Service of type {type_}",
                 state=self._state() if given else "waiting",
                 why="" if given else "no address is assigned yet",
-                causes=self.causes.gateway(SERVICE),
+                causes=self.causes.gateway(SERVICE, ""),
                 object=str(ref),
             )
             for address in filter(None, addresses):
@@ -173,7 +172,7 @@ class _Drawing:
             title=f"{ref.name}.{ref.namespace}",
             subtitle="inside the cluster",
             state="ready" if self._works(rule) else "waiting",
-            causes=self.causes.inside(),
+            causes=self.causes.part("in-cluster Service"),
             object=str(ref),
         )
         self._edge(host, rule, self.nodes[host].state)
@@ -201,7 +200,7 @@ class _Drawing:
             title=door.backend,
             subtitle="backend, to open it",
             state="waiting",
-            causes=self.causes.backend(door.backend, door.mode),
+            causes=self.causes.backend(door.backend),
         )
         for claim in missing:
             host = self._host(claim)
@@ -226,7 +225,7 @@ class _Drawing:
             subtitle="inside the cluster",
             state="waiting",
             why="nothing serves it yet",
-            causes=self.causes.inside(),
+            causes=self.causes.part("in-cluster Service"),
         )
         title, subtitle = "all paths", f"Service {door.door_service}, not there yet"
         rule = self._node(id="rule/to be inside", column="rule", title=title, subtitle=subtitle, state="waiting")
@@ -274,12 +273,7 @@ class _Drawing:
         return "additional host" if door and claim.host in door.hosts else "host"
 
     def _host_causes(self, claim: Claim) -> list[Cause]:
-        door = self.door
-        if claim.prefix != "/":
-            return self.causes.path()
-        if door and door.hosts[:1] == (claim.host,):
-            return self.causes.primary()
-        return self.causes.additional() if door and claim.host in door.hosts else []
+        return self.causes.part("host" if claim.prefix == "/" else "path", claim.where)
 
     def _gateways(self, ref: Ref, claims: tuple[Claim, ...]) -> dict[str, str]:
         ways = dict.fromkeys(via for claim in claims for via in (claim.via or ("",)))
@@ -298,7 +292,7 @@ class _Drawing:
             subtitle=f"{what.get(kind, 'gateway')}{f' in {namespace}' if namespace else ''}",
             state=state,
             why=why,
-            causes=self.causes.gateway(ref.kind),
+            causes=self.causes.gateway(ref.kind, via),
             object=str(found[0]) if found else str(ref),
         )
 
@@ -316,6 +310,7 @@ class _Drawing:
         shown = {"": "all paths", "/": "all other paths" if self._branches(ref) else "all paths"}.get(path, path)
         broken = self.whole == "broken" and ref.kind != SERVICE
         lame = [part for part in parts if self.components[part][0] != "ready"]
+        opener = self._opener(ref)
         node = self._node(
             id=f"rule/{ref.kind}/{ref.name}{path}",
             column="rule",
@@ -324,8 +319,8 @@ class _Drawing:
             state="broken" if broken else "waiting" if lame or not parts else "ready",
             why=str(self.condition.get("message") or "") if broken else "",
             causes=[
-                *self.causes.backend(self._opener(ref), self.door.mode if self.door else ""),
-                *(self.causes.route(path or "/", parts[0] if parts else entry)),
+                *(self.causes.backend(opener) if opener else self.causes.part("mode")),
+                *self.causes.route(path or "/", parts[0] if parts else entry),
             ],
             object=str(ref),
         )
@@ -337,6 +332,7 @@ class _Drawing:
         return found is not None and len(found.rules) > 1
 
     def _opener(self, ref: Ref) -> str:
+        """The backend that writes objects of this kind to open doors; none of the Service inside the cluster."""
         backend = self.backends.claiming.get(ref.kind)
         return backend.name if backend else ""
 
@@ -363,6 +359,7 @@ class _Drawing:
     def _components(self) -> dict[str, tuple[State, str, str]]:
         """How each component fares, why, and the name of its Service."""
         service, found = self.scene.service, {}
+        missing = {target.component for target in self.scene.missing}
         targets = {target.component: target.service for target in self.door.targets} if self.door else {}
         for name in service.source.parts:
             if service.component(name) is None and name not in targets:
@@ -374,7 +371,9 @@ class _Drawing:
             if condition is None and self.status == "True" and name in targets:
                 state = "ready"  # by its endpoints, or as settings say
             why = "" if state == "ready" else _why(condition) or f"nobody says yet that the {called} is ready"
-            found[name] = (state, why, targets.get(name) or f"{service.name}-{called}")
+            if name in missing:
+                state, why = "broken", is_missing(service.namespace, targets[name], called)
+            found[name] = (state, why, targets.get(name) or component_service(service, name))
         return found
 
     # -- small things --------------------------------------------------------------------------------------------

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from contextlib import suppress
 
 import msgspec
 from doorward.backends import BackendError, Backends
+from doorward.door.causes import Part, parts
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import Unguarded
 from doorward.door.wanted import WantedDoor, wanted
-from doorward.model.reference import JsonObject, Ref
+from doorward.model.door import Target
+from doorward.model.reference import SERVICE, JsonObject, Ref
 from doorward.model.refusal import Refusal
 from doorward.model.settings import Settings
 from doorward.state.facts import Fact, Facts
@@ -34,13 +37,24 @@ class Scene(msgspec.Struct, kw_only=True):
     asked: WantedDoor | None = None
     refusal: Refusal | None = None
     """Why it can't have the door that it asks for."""
+    parts: tuple[Part, ...] = ()
+    """The parts of the door, as far as they can be told, each with what decided it."""
+    missing: tuple[Target, ...] = ()
+    """Components that it leads to whose Services aren't there."""
 
 
-def scene_of(ref: Ref, known: Mapping[Ref, JsonObject], settings: Settings | None, backends: Backends) -> Scene | None:
+def scene_of(
+    ref: Ref,
+    known: Mapping[Ref, JsonObject],
+    settings: Settings | None,
+    backends: Backends,
+    *,
+    unlisted: Container[str] = (),
+) -> Scene | None:
     """The scene of a service; None where it isn't among what is known.
 
     What it asks for is worked out as the engine does, and from the same, but for what only a decision knows: which
-    hosts are others'.
+    hosts are others'.  Of the kinds that are ``unlisted`` nobody can say that something isn't there.
     """
     source = backends.sources[ref.kind]
     if source.selected and (watched := known.get(ref._replace(kind=source.resource.kind))):
@@ -71,6 +85,11 @@ def scene_of(ref: Ref, known: Mapping[Ref, JsonObject], settings: Settings | Non
         scene.refusal = Refusal("BackendError", f"backend {error.plugin} failed in {error.hook}: {error}")
     except NotListed:
         pass
+    if scene.asked and SERVICE not in unlisted:
+        scene.missing = scene.asked.missing
+    if settings is not None:
+        with suppress(BackendError):
+            scene.parts = tuple(parts(scene.service, settings, backends, scene.asked))
     return scene
 
 

@@ -21,6 +21,11 @@ def watches() -> Sequence[Watch]:
 
 
 @hookimpl
+def reads_annotations() -> Sequence[str]:
+    return ()
+
+
+@hookimpl
 def render(door: Door, read: Read) -> Rendering | None:  # noqa: ARG001
     """Every door whose Service DOOR is ours to write, whatever opens it."""
     return service.render(door) if door.backend == "cluster_local" or service.is_ours(door) else None

@@ -42,6 +42,11 @@ def watches() -> Sequence[Watch]:
     )
 
 
+@hookimpl
+def reads_annotations() -> Sequence[str]:
+    return ()
+
+
 @hookimpl(trylast=True)
 def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
     """Every Serverless door, unless the service asks for another ingress class."""

@@ -12,7 +12,7 @@ from doorward.model.forward_auth import MIDDLEWARE
 from doorward.model.reference import JsonObject
 from doorward.model.settings import Settings
 
-from doorward_k8s_ingress import claimed, ingress
+from doorward_k8s_ingress import claimed, ingress, tls
 from doorward_k8s_ingress.controllers import GUARDED
 from doorward_k8s_ingress.naming import INGRESS
 
@@ -35,6 +35,11 @@ def watches() -> Sequence[Watch]:
         ),
         *(Watch(resource=read) for read in (ingress.INGRESS_CLASS, CERTIFICATE, AUTHORIZATION_POLICY)),
     )
+
+
+@hookimpl
+def reads_annotations() -> Sequence[str]:
+    return (tls.SECRET,)
 
 
 @hookimpl(trylast=True)

@@ -19,7 +19,7 @@ from doorward.hooks import Part, Source, hookimpl
 from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject, Resource
 
-from doorward_kserve.reading import CLOSED, as_map, is_stopped
+from doorward_kserve.reading import CLOSED, STOP, as_map, is_stopped
 
 MODE = "serving.kserve.io/deploymentMode"
 _MODES = {
@@ -82,6 +82,7 @@ SOURCE = Source(
     },
     label="serving.kserve.io/inferenceservice",
     read=read,
+    reads=(STOP,),
     spelled={
         "ome.io/deployment-mode": MODE,
         "networking.ome.io/visibility": "networking.kserve.io/visibility",

@@ -15,7 +15,7 @@ from hashlib import md5
 from doorward.hooks import Part, Source, hookimpl
 from doorward.model.reference import JsonObject, Resource
 
-from doorward_kserve.reading import CLOSED, as_map, is_stopped
+from doorward_kserve.reading import CLOSED, STOP, as_map, is_stopped
 
 _SUFFIX = "-kserve-workload-svc"
 _LONGEST = 63
@@ -54,6 +54,7 @@ SOURCE = Source(
     label="serving.kserve.io/llminferenceservice",
     labelled_pods=False,
     read=read,
+    reads=(STOP,),
     speaks_tls=True,
     condition="doorward.io/DoorReady",
     controller="kserve",

@@ -20,6 +20,11 @@ def watches() -> Sequence[Watch]:
     return (service.WATCH,)
 
 
+@hookimpl
+def reads_annotations() -> Sequence[str]:
+    return ()
+
+
 @hookimpl(trylast=True)
 def select(door: Door, settings: Settings) -> str | None:  # noqa: ARG001
     """A door that no ingress may open, for a Service of its own."""

@@ -67,6 +67,7 @@ SOURCE = Source(
     labelled_pods=False,
     speaks_tls=True,
     read=read,
+    reads=(PORT,),
     condition="doorward.io/DoorReady",
     annotated_status=False,
 )
