@@ -85,9 +85,7 @@ def _external(kubeconfig: Path, files: Sequence[Path]) -> Iterator[ApiServer]:
 
 
 @contextmanager
-def _binaries(
-    binaries: Binaries, folder: Path, files: Sequence[Path], port: int, provider: str
-) -> Iterator[ApiServer]:
+def _binaries(binaries: Binaries, folder: Path, files: Sequence[Path], port: int, provider: str) -> Iterator[ApiServer]:
     with control_plane(binaries, folder, port, files) as kubeconfig:
         yield ApiServer(kubeconfig, provider)
 

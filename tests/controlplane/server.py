@@ -38,9 +38,7 @@ class StartError(Exception):
 
 
 @contextmanager
-def control_plane(
-    binaries: Binaries, folder: Path, port: int = 0, definitions: Sequence[Path] = ()
-) -> Iterator[Path]:
+def control_plane(binaries: Binaries, folder: Path, port: int = 0, definitions: Sequence[Path] = ()) -> Iterator[Path]:
     """A running control plane with its state in ``folder``; gives the path of a kubeconfig for an administrator.
 
     ``port`` is the API server's on 127.0.0.1; 0: any that is free.  ``definitions`` are files with

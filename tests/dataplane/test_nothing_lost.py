@@ -102,6 +102,8 @@ async def test_what_is_lost_is_noticed(models: Models) -> None:
         for closed in ("true", None):
             await models.annotate(name, {"ome.io/disable-ingress": closed})
             await known(models, host_of(models, name), 404 if closed else 200)
+            while not running.lost:
+                await running.more(1)
     assert {line.partition("decode: ")[2] or line.partition("completions: ")[2] for line in running.lost} == {"404 b''"}
 
 
@@ -189,7 +191,7 @@ async def test_a_domain_that_comes_and_goes(models: Models, proxy: str) -> None:
 
 @every_proxy
 async def test_a_template_that_gives_every_service_another_host(plane: DataPlane, proxy: str) -> None:
-    """Clients of the old host are answered until those of the new one are, which the overlap is made long enough for."""
+    """Clients of the old host are answered until those of the new one are; so long the overlap is made."""
     long_enough, over = "overlapSeconds: 60", "overlapSeconds: 0"
     shared = plane.proxy.shared
     async with own_place(plane, doorward=long_enough) as (models, _):
