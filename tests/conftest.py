@@ -11,10 +11,13 @@ from typing import NoReturn
 import pytest
 
 from tests.controlplane import providers
-from tests.controlplane.definitions import CRDS, default_files, install
+from tests.controlplane.definitions import CRDS, default_files
 from tests.controlplane.providers import ApiServer
 from tests.patience import PATIENCE
 from tests.postgresql import server
+from tests.side_by_side import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests.side_by_side import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
+from tests.side_by_side import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 Kubectl = Callable[..., str]
 
@@ -26,8 +29,7 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     A test works in a namespace of its own, and leaves alone what it didn't make.
     """
     start = _start(request, own=False)
-    with start(tmp_path_factory.mktemp("api-server")) as server:
-        install(server.kubeconfig, default_files())
+    with start(tmp_path_factory.mktemp("api-server"), default_files()) as server:
         yield server
 
 
@@ -35,8 +37,7 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def own_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A real API server for the tests of one file, which look at everything in it."""
     start = _start(request, own=True)
-    with start(tmp_path_factory.mktemp("own-api-server")) as server:
-        install(server.kubeconfig, default_files())
+    with start(tmp_path_factory.mktemp("own-api-server"), default_files()) as server:
         yield server
 
 
@@ -44,8 +45,7 @@ def own_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 def ome_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """The same, sooner there: of the kinds that aren't built in it knows the InferenceService alone."""
     start = _start(request, own=True)
-    with start(tmp_path_factory.mktemp("ome-api-server")) as server:
-        install(server.kubeconfig, [CRDS / "ome" / "inferenceservices-open.yaml"])
+    with start(tmp_path_factory.mktemp("ome-api-server"), [CRDS / "ome" / "inferenceservices-open.yaml"]) as server:
         yield server
 
 
@@ -53,7 +53,7 @@ def ome_api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 def fresh_api_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ApiServer]:
     """An API server for one test alone, with no CustomResourceDefinitions; see ``tests.controlplane.definitions``."""
     start = _start(request, own=True)
-    with start(tmp_path / "api-server") as server:
+    with start(tmp_path / "api-server", ()) as server:
         yield server
 
 

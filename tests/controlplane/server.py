@@ -26,6 +26,7 @@ from pathlib import Path
 import yaml
 
 from tests.controlplane.binaries import Binaries
+from tests.controlplane.definitions import install
 
 READY_TIME = 60.0
 """Seconds within which the API server must be ready; it takes about three."""
@@ -37,12 +38,13 @@ class StartError(Exception):
 
 
 @contextmanager
-def control_plane(binaries: Binaries, folder: Path, port: int = 0) -> Iterator[Path]:
+def control_plane(binaries: Binaries, folder: Path, port: int = 0, definitions: Sequence[Path] = ()) -> Iterator[Path]:
     """A running control plane with its state in ``folder``; gives the path of a kubeconfig for an administrator.
 
-    ``port`` is the API server's on 127.0.0.1; 0: any that is free.  Raises StartError.
+    ``port`` is the API server's on 127.0.0.1; 0: any that is free.  ``definitions`` are files with
+    CustomResourceDefinitions, which it serves.  Raises StartError.
     """
-    with running(binaries, folder, port) as plane:
+    with running(binaries, folder, port, definitions=definitions) as plane:
         yield plane.kubeconfig
 
 
@@ -74,26 +76,35 @@ class ControlPlane:
 
 
 @contextmanager
-def running(binaries: Binaries, folder: Path, port: int = 0, *options: str) -> Iterator[ControlPlane]:
+def running(
+    binaries: Binaries, folder: Path, port: int = 0, *options: str, definitions: Sequence[Path] = ()
+) -> Iterator[ControlPlane]:
     """The same, for a test that has more to do with it; ``options`` are further ones of the API server."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     processes = Processes(folder)
     try:
         try:
-            kubeconfig = _start(binaries, folder, port or free_port(), processes, options)
+            kubeconfig = _start(binaries, folder, port or free_port(), processes, options, definitions)
         except StartError:
             if port:
                 raise
             # Somebody may have taken the free port meanwhile.
             processes.kill()
-            kubeconfig = _start(binaries, folder, free_port(), processes, options)
+            kubeconfig = _start(binaries, folder, free_port(), processes, options, definitions)
         yield ControlPlane(kubeconfig, processes)
     finally:
         processes.kill()
 
 
-def _start(binaries: Binaries, folder: Path, port: int, processes: Processes, options: Sequence[str]) -> Path:
+def _start(
+    binaries: Binaries,
+    folder: Path,
+    port: int,
+    processes: Processes,
+    options: Sequence[str],
+    definitions: Sequence[Path],
+) -> Path:
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
     kubeconfig = _write_kubeconfig(folder, port, token)
@@ -132,6 +143,9 @@ def _start(binaries: Binaries, folder: Path, port: int, processes: Processes, op
         *options,
     )
     _wait_ready(kubeconfig, processes)
+    # Before the garbage collector comes, which looks for new kinds at its start and then twice a minute.
+    if definitions:
+        install(kubeconfig, definitions)
     if binaries.path("kube-controller-manager"):
         processes.start(
             binaries,
@@ -192,10 +206,13 @@ def free_port() -> int:
     """A port on 127.0.0.1 that nobody listens at, for a program that is yet to start.
 
     It lies below those that the system gives away for a while, to connections and to whoever asks for any port: one
-    of these may be taken before the program asks for it.  None is given twice.
+    of these may be taken before the program asks for it.  None is given twice: processes between which the tests are
+    split have ports of their own, so that nobody takes one whose program is about to start, or to start anew.
     """
     lowest_of_the_system = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in random.sample(range(20_000, lowest_of_the_system), k=1000):
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    of = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for port in random.sample(range(20_000 + number % of, lowest_of_the_system, of), k=1000):
         with socket.socket() as probe, suppress(OSError):
             if port not in _given:
                 probe.bind(("127.0.0.1", port))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,21 @@ def test_other_sources_go_to_another_folder(tmp_path: Path, monkeypatch: pytest.
 def test_a_go_must_be_new_enough(make_go: MakeGo, version: str, fits: bool) -> None:
     go = make_go(version)
     assert find_go(install=False, tell=lambda _: None) == (go if fits else None)
+
+
+def test_a_go_that_two_at_a_time_lack_is_installed_once(
+    make_go: MakeGo, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, installed = make_go().rename(tmp_path / "fresh"), []  # on PATH no more
+
+    def install(target: Path, tell: object) -> Path:
+        installed.append(target)
+        time.sleep(0.05)
+        (target / "go" / "bin").mkdir(parents=True)
+        return fresh.rename(target / "go" / "bin" / "go")
+
+    monkeypatch.setattr(binaries, "_installed_go", install)
+    with ThreadPoolExecutor(2) as both:
+        asked = [both.submit(find_go, install=True, tell=lambda _: None) for _ in range(2)]
+    assert {each.result() for each in asked} == {cache / "doorward" / "go" / "go" / "bin" / "go"}
+    assert len(installed) == 1

@@ -47,7 +47,7 @@ def test_a_kubeconfig_of_the_environment_comes_first(tmp_path: Path, monkeypatch
     monkeypatch.setenv("DOORWARD_TEST_KUBECONFIG", "relative/config")
     start = find()
     assert start is not None
-    with start(tmp_path) as server:
+    with start(tmp_path, ()) as server:
         assert server == providers.ApiServer(Path("relative/config").absolute(), "kubeconfig")
 
 

@@ -33,13 +33,14 @@ ABSENT = ("tlsroutes", "tcproutes", "backendtlspolicies")
 class _Instance(NamedTuple):
     """One of the two, by its class; its Envoy serves HTTP at ``port``.
 
-    ``gateway`` is the Gateway that it is bound to, whose listener has a port less by 8000.
+    ``gateway`` is the Gateway that it is bound to, whose listener has a port less by 8000; ``too`` is a further class.
     """
 
     ingress_class: str
     port: int
     stats_port: int
     gateway: str = ""
+    too: str = ""
 
     def configuring(self, starting: Starting) -> Callable[[], None]:
         """Start Contour; call what is returned to start its Envoy once that may ask."""
@@ -72,7 +73,7 @@ class _Instance(NamedTuple):
             "--disable-leader-election",
             f"--kubeconfig={starting.kubeconfig}",
             f"--config-path={self._configuration(starting.folder)}",
-            f"--ingress-class-name={self.ingress_class}",
+            f"--ingress-class-name={','.join(filter(None, (self.ingress_class, self.too)))}",
             "--xds-address=127.0.0.1",
             f"--xds-port={xds}",
             "--health-address=127.0.0.1",
@@ -118,7 +119,7 @@ class _Instance(NamedTuple):
 
 
 PLAIN = _Instance("contour", port=8081, stats_port=15101)
-BOUND = _Instance("contour-bound", port=16000, stats_port=15201, gateway="projectcontour/ome")
+BOUND = _Instance("contour-bound", port=16000, stats_port=15201, gateway="projectcontour/ome", too="contour-too")
 INGRESS = {"ingressDomain": "example.com", "ingressClassName": PLAIN.ingress_class, "omeIngressGateway": BOUND.gateway}
 SHARED = {**INGRESS, "ingressClassName": BOUND.ingress_class}
 

@@ -13,7 +13,6 @@ from doorward.cluster.kube import KubeCluster
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject, Resource
 
-from tests.controlplane.definitions import install
 from tests.controlplane.server import ControlPlane, Processes, running
 from tests.dataplane.binaries import Parts
 from tests.dataplane.network import PODS, Network
@@ -51,8 +50,7 @@ class DataPlane:
 def data_plane(parts: Parts, folder: Path, proxy: Proxy) -> Iterator[DataPlane]:
     """One with its state in ``folder``.  Raises StartError."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running(parts.control_plane, folder / "api-server") as control:
-        install(control.kubeconfig, proxy.definitions(parts))
+    with running(parts.control_plane, folder / "api-server", definitions=proxy.definitions(parts)) as control:
         apart(_put_all(control.kubeconfig, list(yaml.safe_load_all(proxy.standing.read_text()))))
         network, processes = Network(), Processes(folder)
         starting = Starting(parts, folder, control.kubeconfig, network, processes)

@@ -15,6 +15,7 @@ from secrets import token_hex
 import pytest
 
 from tests.dataplane.conftest import Places, Planes
+from tests.dataplane.contour import BOUND
 from tests.dataplane.load import Load, Target, load
 from tests.dataplane.models import Models, models_in, place_in
 from tests.dataplane.plane import DataPlane
@@ -32,7 +33,8 @@ INGRESS_RAW: dict[str, str | None] = {**RAW, "doorward.io/backend": None, "ome.i
 HTTPROUTE: dict[str, str | None] = {**INGRESS_RAW, "doorward.io/backend": "gateway_api"}
 VIRTUALSERVICE_RAW: dict[str, str | None] = {**INGRESS_RAW, "doorward.io/backend": "istio"}
 SERVERLESS: dict[str, str | None] = dict.fromkeys(INGRESS_RAW)
-CLASS_TOO: dict[str, str | None] = {**INGRESS_RAW, "ome.io/ingress-class": "istio-too"}
+CLASSES = {"istio": ("istio", "istio-too"), "contour": (BOUND.ingress_class, BOUND.too)}
+"""That of the settings, and another one that the same proxy serves."""
 
 
 @pytest.fixture(scope="module", name="places")
@@ -100,6 +102,8 @@ async def test_what_is_lost_is_noticed(models: Models) -> None:
         for closed in ("true", None):
             await models.annotate(name, {"ome.io/disable-ingress": closed})
             await known(models, host_of(models, name), 404 if closed else 200)
+            while not running.lost:
+                await running.more(1)
     assert {line.partition("decode: ")[2] or line.partition("completions: ")[2] for line in running.lost} == {"404 b''"}
 
 
@@ -125,11 +129,12 @@ async def test_a_switch_of_backend_or_mode_and_back(models: Models, switch: str)
         await changed(models, name, first, second_object, first_object)
 
 
-async def test_a_change_of_class_and_back(models: Models) -> None:
-    name = await opened(models, RAW)
+@every_proxy
+async def test_a_change_of_class_and_back(models: Models, proxy: str) -> None:
+    name, (usual, too) = await opened(models, RAW), CLASSES[proxy]
     async with nothing_lost(models, targets(models, name)) as running:
-        for annotations, class_ in ((CLASS_TOO, "istio-too"), (INGRESS_RAW, "istio")):
-            await models.annotate(name, annotations)
+        for annotation, class_ in ((too, too), (None, usual)):
+            await models.annotate(name, {"ome.io/ingress-class": annotation})
             await models.view.until(partial(_only_class, models, name, class_), what=f"not all is of class {class_}")
             await running.more()
 
@@ -186,8 +191,8 @@ async def test_a_domain_that_comes_and_goes(models: Models, proxy: str) -> None:
 
 @every_proxy
 async def test_a_template_that_gives_every_service_another_host(plane: DataPlane, proxy: str) -> None:
-    """Clients of the old host are answered until those of the new one are."""
-    long_enough = "overlapSeconds: 15"
+    """Clients of the old host are answered until those of the new one are; so long the overlap is made."""
+    long_enough, over = "overlapSeconds: 60", "overlapSeconds: 0"
     shared = plane.proxy.shared
     async with own_place(plane, doorward=long_enough) as (models, _):
         names = [await opened(models, annotations) for annotations in EACH[proxy]]
@@ -202,6 +207,7 @@ async def test_a_template_that_gives_every_service_another_host(plane: DataPlane
                     await known(models, host)
             assert leaving.lost == []
             async with nothing_lost(models, _of_each(models, names, after)):
+                await models.configure({**shared, **change}, doorward=over)
                 for host in before:
                     await known(models, host, 404)
 
@@ -221,10 +227,17 @@ async def test_components_that_flap(models: Models, proxy: str) -> None:
         await models.stands(*names)
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["with the journal", "without the journal"])
-async def test_a_daemon_that_is_killed(plane: DataPlane, tmp_path: Path, kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("proxy", "kept"),
+    [
+        pytest.param("istio", True, id="istio with the journal"),
+        pytest.param("istio", False, id="istio without the journal"),
+        pytest.param("contour", False, id="contour without the journal"),
+    ],
+)
+async def test_a_daemon_that_is_killed(plane: DataPlane, tmp_path: Path, proxy: str, kept: bool) -> None:
     journal = tmp_path / "journal" if kept else None
-    async with own_place(plane, journal) as (models, daemon), each_kind(models) as (names, running):
+    async with own_place(plane, journal) as (models, daemon), each_kind(models, proxy) as (names, running):
         for name in names:
             await models.annotate(name, {"ome.io/ingress-additional-domains": "more.example.org"})
         # In the middle of what it is about.
@@ -236,8 +249,9 @@ async def test_a_daemon_that_is_killed(plane: DataPlane, tmp_path: Path, kept: b
         await models.stands(*names)
 
 
-async def test_an_api_server_that_is_restarted(models: Models) -> None:
-    async with each_kind(models) as (names, running):
+@every_proxy
+async def test_an_api_server_that_is_restarted(models: Models, proxy: str) -> None:
+    async with each_kind(models, proxy) as (names, running):
         models.plane.control.restart_api_server()
         await running.more()
         for name in names:
@@ -246,11 +260,12 @@ async def test_an_api_server_that_is_restarted(models: Models) -> None:
             await known(models, host_of(models, name, "more.example.org"))
 
 
-async def test_what_ome_made_is_taken_over(plane: DataPlane) -> None:
+@every_proxy
+async def test_what_ome_made_is_taken_over(plane: DataPlane, proxy: str) -> None:
     port, shared = plane.proxy.port, plane.proxy.shared
     with place_in(plane, shared, serve=False, doorward=f"adopt: true\n{OVERLAP}") as made:
         async with models_in(plane, made) as models:
-            names = {door: f"m-{door.replace('_', '-')}" for door in OMES}
+            names = {door: f"m-{door.replace('_', '-')}" for door in OMES[proxy]}
             for door, name in names.items():
                 await make_door(models, door, await models.add(name, DOORS[door].annotations), shared)
                 await models.client.until_answered(host_of(models, name), "/", port=port)
@@ -259,14 +274,18 @@ async def test_what_ome_made_is_taken_over(plane: DataPlane) -> None:
                 for name in names.values()
             ]
             async with nothing_lost(models, wanted):
-                with Daemon(plane.kubeconfig, made.namespaces) as daemon:
+                with Daemon(plane.kubeconfig, made.namespaces, *plane.proxy.arguments) as daemon:
                     models.daemon = daemon
                     await models.stands(*names.values())
                     for door, name in names.items():
-                        assert f"{OMES[door]}/{name}" in models.ours(name)
+                        assert f"{OMES[proxy][door]}/{name}" in models.ours(name)
 
 
-OMES = {"istio": "VirtualService", "k8s_ingress": "Ingress", "gateway_api": "HTTPRoute"}
+OMES = {
+    "istio": {"istio": "VirtualService", "k8s_ingress": "Ingress", "gateway_api": "HTTPRoute"},
+    "contour": {"k8s_ingress": "Ingress", "gateway_api": "HTTPRoute"},
+}
+"""By proxy: OME's doors, and of what kind they are."""
 
 
 SWAPPED = ["virtualservice", "raw-virtualservice", "ingress", "httproute", "contour-ingress", "contour-httproute"]

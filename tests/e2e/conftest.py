@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane import providers
-from tests.controlplane.definitions import CRDS, install
+from tests.controlplane.definitions import CRDS
 from tests.controlplane.providers import ApiServer
 from tests.e2e.doors import INGRESS
 from tests.e2e.place import Place, place
@@ -35,8 +35,7 @@ def closed_api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiS
         if providers.required():
             pytest.fail(providers.HOW)
         pytest.skip(providers.HOW)
-    with start(tmp_path_factory.mktemp("closed-api-server")) as server:
-        install(server.kubeconfig, [CRDS / f"{path}.yaml" for path in CLOSED])
+    with start(tmp_path_factory.mktemp("closed-api-server"), [CRDS / f"{path}.yaml" for path in CLOSED]) as server:
         yield server
 
 

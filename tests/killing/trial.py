@@ -16,7 +16,7 @@ from doorward.journal import opened
 from doorward.model.event import Leading
 
 from tests.controlplane.binaries import Binaries
-from tests.controlplane.definitions import default_files, install
+from tests.controlplane.definitions import default_files
 from tests.controlplane.server import ControlPlane, running
 from tests.e2e.rights import account, documents
 from tests.killing.client import Client
@@ -107,8 +107,8 @@ class Report(msgspec.Struct, kw_only=True):
 @contextmanager
 def server(binaries: Binaries, folder: Path) -> Iterator[ControlPlane]:
     """A control plane that can be looked into: etcd has JSON, which the onlooker reads."""
-    with running(binaries, folder, 0, "--storage-media-type=application/json") as plane:
-        install(plane.kubeconfig, default_files())
+    json = "--storage-media-type=application/json"
+    with running(binaries, folder, 0, json, definitions=default_files()) as plane:
         yield plane
 
 

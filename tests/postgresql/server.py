@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 import trustme
 
+from tests.controlplane.binaries import cache_folder, one_at_a_time
 from tests.controlplane.providers import required
 from tests.controlplane.server import Processes, StartError, free_port
 from tests.patience import PATIENCE
@@ -38,10 +39,17 @@ def binaries(tell: Callable[[str], None]) -> Path | None:
     if found := _found():
         return found
     if required() and os.geteuid() == 0 and shutil.which("apt-get"):
-        tell("installing Debian's postgresql")
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-            subprocess.run(["apt-get", "-qq", *command], env=quiet, stdout=subprocess.DEVNULL, check=True)
+        # Others that install or download Debian's packages have the same lock.
+        with one_at_a_time(cache_folder() / "postgresql"):
+            return _found() or _installed(tell)
+    return None
+
+
+def _installed(tell: Callable[[str], None]) -> Path | None:
+    tell("installing Debian's postgresql")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
+        subprocess.run(["apt-get", "-qq", *command], env=quiet, stdout=subprocess.DEVNULL, check=True)
     return _found()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import packages
-from tests.controlplane.binaries import Tell
+from tests.controlplane.binaries import Tell, cache_folder, one_at_a_time
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 HOW = "the page isn't tried in a browser: {} (apt-get install chromium, on Debian)"
@@ -24,14 +24,21 @@ class Missing(Exception):
 def find(tell: Tell, *, install: bool) -> Path:
     """The browser; with ``install``, from Debian's packages where root may do that.  Raises Missing."""
     if not (found := _on_path()) and install and os.geteuid() == 0 and shutil.which("apt-get"):
-        tell("installing chromium from Debian's packages (once)")
-        environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "--quiet", *arguments], env=environ, capture_output=True, check=False)
-        found = _on_path()
+        # Others that install or download Debian's packages have the same lock.
+        with one_at_a_time(cache_folder() / "chromium"):
+            if not (found := _on_path()):
+                _install(tell)
+                found = _on_path()
     if not found:
         raise Missing(HOW.format("no chromium on PATH"))
     return Path(found)
+
+
+def _install(tell: Tell) -> None:
+    tell("installing chromium from Debian's packages (once)")
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+        subprocess.run(["apt-get", "--quiet", *arguments], env=environ, capture_output=True, check=False)
 
 
 def _on_path() -> str | None:
