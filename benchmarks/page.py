@@ -32,12 +32,15 @@ DOORS = 5000
 STEPS = 200
 """Frames in which the list is scrolled."""
 SEEN = """
-new MutationObserver((_, observer) => {
-  if (!document.querySelector(".sizer .row")) return;
-  observer.disconnect();
-  requestAnimationFrame(() => setTimeout(() => { window.seen = performance.now(); }));
-}).observe(document, { childList: true, subtree: true });
+window.seen = new Promise((resolve) => {
+  new MutationObserver((_, observer) => {
+    if (!document.querySelector(".sizer .row")) return;
+    observer.disconnect();
+    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() / 1000)));
+  }).observe(document, { childList: true, subtree: true });
+});
 """
+"""When the frame was drawn that has the first rows."""
 SCROLLED = """
 async (steps) => {
   const scroller = document.querySelector(".scroller");
@@ -136,9 +139,8 @@ async def _visit(browser: Any, server: Server) -> Visit:
     await page.add_init_script(SEEN)
     before = _spent(server.pid)
     await page.goto(server.url)
-    await page.wait_for_function("window.seen")
+    view = await page.evaluate("window.seen")
     await page.get_by_text("Live", exact=True).wait_for()
-    view = await page.evaluate("window.seen / 1000")
     await page.evaluate("new Promise(requestIdleCallback)")
     first, daemon = await _metrics(session), _spent(server.pid) - before
     await page.evaluate(SCROLLED, STEPS)

@@ -116,7 +116,7 @@ async def test_a_first_view_asks_for_the_list_once_and_for_little_else(tab: Open
             await page.get_by_text("5,000 doors", exact=True).wait_for()
             await page.get_by_text("Live", exact=True).wait_for()
             assert list(asked.values()).count(f"{shown.url}api/doors") == 1
-            assert len(asked) <= 15
+            assert len(asked) <= 16
             assert sent.pop(f"{shown.url}api/doors") < 250_000
             assert sum(sent.values()) < 40_000
 

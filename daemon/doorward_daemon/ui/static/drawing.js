@@ -90,8 +90,15 @@ const ruler = document.createElement("canvas").getContext("2d");
 function words(node, width) {
   const room = width - 46;
   ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
-  const long = node.column !== "gateway" && ruler.measureText(node.title).width > room;
-  const title = h("div", { class: "name", "data-end": long ? node.title.slice(-TAIL) : false }, h("span", {}, node.title));
+  const wide = (some) => ruler.measureText(some).width;
+  const long = node.column !== "gateway" && wide(node.title) > room;
+  const end = long && node.title.slice(-TAIL);
+  const title = h("div", { class: "name", "data-end": end }, h("span", {}, node.title));
+  if (long) {
+    let left = node.title.length;
+    while (left && wide(`${node.title.slice(0, left)}…`) > room - wide(end)) left -= 1;
+    title.firstChild.style.width = `${Math.ceil(wide(`${node.title.slice(0, left)}…`))}px`;
+  }
   const told = `${TITLES[node.column].slice(0, -1).toLowerCase()}: ${WORDS[node.state]}${node.why ? `, ${node.why}` : ""}`;
   const text = h("div", { class: "words" }, title, h("div", { class: "subtitle" }, node.subtitle), h("div", { class: "hidden" }, told));
   return s("foreignObject", { x: 36, y: 4, width: room + 2, height: HEIGHT - 8 }, text);

@@ -212,6 +212,7 @@ export class List {
     const last = Math.min(this.shown.length, Math.ceil((scrollTop + clientHeight) / height) + BEYOND, first + MOST);
     const tall = `${this.shown.length * height}px`;
     if (this.sizer.style.height !== tall) this.sizer.style.height = tall;
+    this.table.classList.toggle("long", this.shown.length * height > clientHeight);
     const wanted = new Map();
     for (let index = first; index < last; index++) wanted.set(this.shown[index].key, index);
     const active = this.sizer.contains(document.activeElement) ? document.activeElement.closest(".row").door.key : "";
