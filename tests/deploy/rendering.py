@@ -1,7 +1,7 @@
 """The chart, rendered by helm; and what is made of its default.
 
-``python -m tests.deploy.rendering`` writes ``deploy/doorward.yaml`` and ``deploy/page.yaml``, and the copies of them that
-``doorward install`` works with, anew.
+``python -m tests.deploy.rendering`` writes ``deploy/doorward.yaml`` and ``deploy/page.yaml`` anew, and the copies that
+``doorward install`` works with.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ class Chart:
             raise Refused(done.stderr + done.stdout)
         return done.stdout
 
-    def text(
-        self, values: JsonObject | None = None, *more: str, name: str = NAME, namespace: str = NAMESPACE
-    ) -> str:
+    def text(self, values: JsonObject | None = None, *more: str, name: str = NAME, namespace: str = NAMESPACE) -> str:
         """All objects, as helm prints them; ``more``: further arguments of helm's.  Raises Refused."""
         with NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(values or {}, file)

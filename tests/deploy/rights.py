@@ -19,7 +19,7 @@ FILE = Path(__file__).parents[2] / "deploy" / "chart" / "files" / "rights.yaml"
 SOURCES = ("ome", "kserve", "kserve_llm", "service")
 """Those that come with doorward, as the chart's schema names them."""
 ENGINE = ""
-HEAD = "# Written by python -m tests.deploy.rights, from what the engine, its backends, its sources and the page declare.\n"
+HEAD = "# Written by python -m tests.deploy.rights, from what the engine, backends, sources and the page declare.\n"
 
 
 def text() -> str:

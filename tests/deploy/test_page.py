@@ -1,5 +1,7 @@
-"""``deploy/page.yaml`` and the chart's ``page.enabled``: what the page asks the API server, and no more; and nothing of it
-without the page."""
+"""``deploy/page.yaml`` and the chart's ``page.enabled``: what the page asks the API server, and no more.
+
+Without the page there is nothing of it.
+"""
 
 from __future__ import annotations
 

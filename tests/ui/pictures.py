@@ -50,7 +50,7 @@ sheet.replaceSync(`
   * { font-synthesis: none !important; }
   time, .moments, .slide input { visibility: hidden !important; }
 `);
-document.adoptedStyleSheets = [sheet];
+document.adoptedStyleSheets = [sheet, new CSSStyleSheet()];
 """
 COMPARED = """
 async ([kept, taken, shrunk, strong]) => {
@@ -63,7 +63,8 @@ async ([kept, taken, shrunk, strong]) => {
     return context.getImageData(0, 0, width, height);
   };
   const [one, other] = [await small(kept), await small(taken)];
-  if (one.width !== other.width || one.height !== other.height) return { share: 1, left: 0, top: 0, right: 0, bottom: 0 };
+  const alike = one.width === other.width && one.height === other.height;
+  if (!alike) return { share: 1, left: 0, top: 0, right: 0, bottom: 0 };
   let count = 0, left = one.width, top = one.height, right = 0, bottom = 0;
   for (let at = 0; at < one.data.length; at += 4) {
     if ([0, 1, 2].every((each) => Math.abs(one.data[at + each] - other.data[at + each]) < strong)) continue;
@@ -134,6 +135,11 @@ async def taken(page: Any, view: str, scheme: str) -> bytes:
     await page.evaluate("document.fonts.ready")
     picture: bytes = await page.screenshot(animations="disabled", scale="css")
     return picture
+
+
+async def styled(page: Any, style: str) -> None:
+    """Have the page look otherwise."""
+    await page.evaluate("style => document.adoptedStyleSheets[1].replaceSync(style)", style)
 
 
 async def difference(page: Any, kept: bytes, taken: bytes) -> Difference:

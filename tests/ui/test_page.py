@@ -62,17 +62,20 @@ async (places) => {
   for (const place of places) {
     scroller.scrollTop = place;
     const { top, bottom } = scroller.getBoundingClientRect();
-    const seen = () => [...document.querySelectorAll(".sizer .row")].filter((row) => {
+    const rows = () => [...document.querySelectorAll(".sizer .row")];
+    const seen = () => rows().filter((row) => {
       const box = row.getBoundingClientRect();
       return box.bottom > top && box.top < bottom;
     });
+    const index = (row) => Number(row.getAttribute("aria-rowindex"));
+    const text = (row, part) => row.querySelector(part).textContent;
     const first = Math.floor(scroller.scrollTop / 44) + 2;
-    while (seen()[0]?.getAttribute("aria-rowindex") !== String(first)) await new Promise(requestAnimationFrame);
+    while (!seen().length || index(seen()[0]) !== first) await new Promise(requestAnimationFrame);
     found.push({
       first,
       room: scroller.clientHeight,
-      seen: seen().map((row) => [Number(row.getAttribute("aria-rowindex")), row.querySelector("b").textContent, row.querySelector(".url").textContent]),
-      order: [...document.querySelectorAll(".sizer .row")].map((row) => Number(row.getAttribute("aria-rowindex"))),
+      seen: seen().map((row) => [index(row), text(row, "b"), text(row, ".url")]),
+      order: rows().map(index),
       elements: document.querySelectorAll("*").length,
     });
   }

@@ -28,7 +28,7 @@ class Foreign(Exception):
 async def install(
     cluster: Cluster, objects: Sequence[JsonObject], namespace: str, tell: Tell, *, dry_run: bool
 ) -> None:
-    """Make the objects, or make those that were installed before what they should be; delete those that aren't asked for.
+    """Make the objects, or make those that were installed before what they should be; delete what isn't asked for.
 
     Raises Foreign, before anything is written, where one is there that wasn't installed; ApiError.
     """

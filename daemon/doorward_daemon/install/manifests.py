@@ -46,9 +46,9 @@ def manifests(
     sources: Sequence[str] = (OME,),
     page: bool = False,
 ) -> list[JsonObject]:
-    """The objects, in the order in which they are made; ``image``, empty: that of this version; ``page``: with the page.
+    """The objects, in the order in which they are made; ``image``, empty: that of this version.
 
-    The rights are those of every backend that is installed here, and of the ``sources``.  Raises NoSource for one that
+    With ``page`` the page is served, too.  The rights are those of every backend that is installed here, and of the ``sources``.  Raises NoSource for one that
     isn't installed.
     """
     chosen = ("doorward.yaml", "page.yaml") if page else ("doorward.yaml",)

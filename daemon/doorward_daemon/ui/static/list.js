@@ -1,7 +1,7 @@
 /** The list of doors: filters, and a table of which only the rows in sight are there. */
 
 import { saved } from "./api.js";
-import { h, link, mark, put, WORDS } from "./elements.js";
+import { h, link, mark, ofTheWeb, put, WORDS } from "./elements.js";
 import { asTable, FIELDS, read, sifted, sorted, written } from "./filters.js";
 import { age, whole } from "./times.js";
 
@@ -245,14 +245,16 @@ export class List {
   row() {
     const row = h("div", { class: "row", role: "row", click: (event) => this.click(event, row) });
     row.cells = COLUMNS.map(([name]) => h("div", { role: "cell", class: `cell ${name}` }));
-    const [state, service, , , , at] = row.cells;
-    row.parts = { state: h("span"), namespace: h("span", { class: "namespace" }), name: h("b"), link: h("a", { class: "name" }), time: h("time") };
-    state.append(row.parts.state);
-    row.parts.link.append(row.parts.namespace, row.parts.name);
-    service.append(row.parts.link);
-    at.append(row.parts.time);
+    const [state, service, , , reason, at] = row.cells;
+    const parts = { state: h("span"), namespace: h("span", { class: "namespace" }), name: h("b"), link: h("a", { class: "name" }), url: link("http://x", "", { tabindex: -1 }), reason: h("span", { class: "reason-word" }), message: h("span", { class: "message" }), time: h("time") };
+    row.parts = parts;
+    state.append(parts.state);
+    parts.link.append(parts.namespace, parts.name);
+    service.append(parts.link);
+    reason.append(parts.reason, parts.message);
+    at.append(parts.time);
+    at.addEventListener("pointerenter", () => (parts.time.title = whole(row.door.created)));
     row.append(...row.cells);
-    this.sizer.append(row);
     return row;
   }
 
@@ -309,7 +311,7 @@ function chosenValue(select) {
   return select.value === "any" ? null : select.value.slice(3);
 }
 
-/** Have a row show a door, whichever one it showed before. */
+/** Have a row show a door, whichever one it showed before; only what differs is touched. */
 function fill(row, door) {
   const [, , url, backend, reason] = row.cells;
   const { parts, door: before } = row;
@@ -326,16 +328,21 @@ function fill(row, door) {
     parts.state.className = `state ${door.state}`;
     put(parts.state, mark(door.state), h("span", {}, WORDS[door.state]));
   }
-  if (before?.url !== door.url) put(url, door.url ? link(door.url, door.url.replace(/^https?:\/\//, ""), { title: door.url, tabindex: -1 }) : none());
+  if (before?.url !== door.url) {
+    const text = door.url.replace(/^https?:\/\//, "");
+    if (ofTheWeb(door.url)) {
+      parts.url.href = parts.url.title = door.url;
+      parts.url.textContent = text;
+      if (parts.url.parentElement !== url) put(url, parts.url);
+    } else put(url, door.url ? h("span", { title: door.url }, text) : none());
+  }
   if (before?.backend !== door.backend) put(backend, door.backend || none());
-  if (before?.reason !== door.reason || before?.message !== door.message) {
-    put(reason, door.reason && h("span", { class: "reason-word" }, door.reason), door.message && h("span", { class: "message" }, door.message));
+  if (before?.reason !== door.reason) parts.reason.textContent = door.reason;
+  if (before?.message !== door.message) {
+    parts.message.textContent = door.message;
     reason.title = door.message;
   }
-  if (before?.created !== door.created) {
-    parts.time.title = whole(door.created);
-    parts.time.textContent = age(door.created);
-  }
+  if (before?.created !== door.created) parts.time.textContent = age(door.created);
 }
 
 const none = () => h("span", { class: "none" }, "none");
