@@ -52,8 +52,8 @@ def install(
     """Install doorward in a cluster: what deploy/chart does, with its defaults, without helm.
 
     A ServiceAccount with the rights that the engine, the backends installed here and the sources need, and no more; a
-    Deployment; a PodDisruptionBudget and a NetworkPolicy. Done again, it updates what it made, and takes away what is no
-    longer asked for. What somebody else made under these names is left alone, and then nothing is written.
+    Deployment; a PodDisruptionBudget and a NetworkPolicy. Done again, it updates what it made, and takes away what is
+    no longer asked for. What somebody else made under these names is left alone, and then nothing is written.
 
     Examples:
 

@@ -48,8 +48,8 @@ def manifests(
 ) -> list[JsonObject]:
     """The objects, in the order in which they are made; ``image``, empty: that of this version.
 
-    With ``page`` the page is served, too.  The rights are those of every backend that is installed here, and of the ``sources``.  Raises NoSource for one that
-    isn't installed.
+    With ``page`` the page is served, too.  The rights are those of every backend that is installed here, and of the
+    ``sources``.  Raises NoSource for one that isn't installed.
     """
     chosen = ("doorward.yaml", "page.yaml") if page else ("doorward.yaml",)
     texts = ((files(__package__) / name).read_text() for name in chosen)
