@@ -37,9 +37,9 @@ VIEWS = {
 """Where each is, and what is there once it is drawn."""
 SHRUNK = 4
 """Times that a picture is made smaller for a comparison."""
-STRONG = 28
+STRONG = 40
 """Steps of 255 by which a colour has to differ to count."""
-FEW = 0.0004
+FEW = 0.0005
 """The share of a picture that may differ."""
 PREPARED = """
 const face = new FontFace("squares", Uint8Array.from(atob("%s"), (each) => each.charCodeAt(0)).buffer);
