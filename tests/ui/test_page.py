@@ -84,6 +84,14 @@ async (places) => {
 """
 
 
+COLUMNS = """
+(row) => [...document.querySelector(row).children].map((cell) => {
+  const { left, right } = cell.getBoundingClientRect();
+  return [left, right];
+})
+"""
+
+
 async def test_wherever_the_list_is_scrolled_to_the_doors_of_that_place_are_there_in_their_order(tab: Open) -> None:
     async with served(Running()) as shown:
         doors = list(rows(5000))
@@ -101,6 +109,7 @@ async def test_wherever_the_list_is_scrolled_to_the_doors_of_that_place_are_ther
                 assert place["order"] == sorted(place["order"])
                 assert len(place["order"]) < 60
                 assert place["elements"] < 1400
+            assert await page.evaluate(COLUMNS, ".row.head") == await page.evaluate(COLUMNS, ".sizer .row")
 
 
 async def test_a_first_view_asks_for_the_list_once_and_for_little_else(tab: Open) -> None:
