@@ -22,6 +22,7 @@ from benchmarks import (
     hook_calls,
     journal,
     one_event,
+    page,
     restart,
     settings_edit,
     shared_journal,
@@ -58,6 +59,7 @@ IF_ASKED: dict[str, Callable[[Scale], list[Figure]]] = {
     "hooks": hook_calls.measure,
     "door": time_to_open.measure,
     "postgresql": shared_journal.measure,
+    "page": page.measure,
 }
 """Those that have no goal, and say something about parts."""
 

@@ -15,7 +15,7 @@ from doorward.backends import Backends
 from doorward.cluster.embedded import EmbeddedCluster, Store
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject, kind_of
-from doorward.runtime.permissions import cluster_rules
+from doorward.runtime.permissions import cluster_rules, page_rules
 from doorward_daemon.install.installing import NAMESPACE, Foreign, install, uninstall
 from doorward_daemon.install.manifests import INSTALLED_IN, MADE_BY, RESOURCES, manifests
 from doorward_daemon.main import app
@@ -88,6 +88,49 @@ async def test_the_rights_are_those_of_the_sources_and_of_what_is_installed() ->
     (container,) = spec["template"]["spec"]["containers"]
     assert (spec["replicas"], container["image"]) == (1, "registry.example.com/doorward:1")
     assert [each for each in container["args"] if each.startswith("--source")] == ["--source=ome", "--source=kserve"]
+
+
+async def test_the_page_comes_with_its_rights_and_goes_with_them() -> None:
+    place = Place()
+    await place.install()
+    without = place.standing()
+    await place.install(page=True)
+    standing = place.standing()
+    added = {key: standing[key] for key in standing.keys() - without.keys()}
+    assert added.keys() == {("ClusterRole", "doorward-page"), ("ClusterRoleBinding", "doorward-page")}
+    assert added["ClusterRole", "doorward-page"]["rules"] == page_rules()
+    assert standing["ClusterRole", "doorward"]["rules"] == without["ClusterRole", "doorward"]["rules"]
+    assert arguments(standing) == [*arguments(without), "--ui"]
+    place.told.clear()
+    await place.install(dry_run=True)
+    assert "ClusterRole doorward-page would be deleted" in place.told
+    assert place.standing() == standing
+    await place.install()
+    assert "ClusterRole doorward-page deleted" in place.told
+    assert place.standing().keys() == without.keys()
+    assert "--ui" not in arguments(place.standing())
+    await place.install(page=True)
+    await place.uninstall()
+    assert not place.standing()
+
+
+async def test_rights_of_the_page_that_somebody_else_gave_stay() -> None:
+    place = Place()
+    role = next(each for each in manifests(page=True) if each["metadata"]["name"] == "doorward-page")
+    del role["metadata"]["labels"]
+    place.create(role)
+    await place.install()
+    with pytest.raises(Foreign, match="ClusterRole doorward-page wasn't made by doorward install"):
+        await place.install(page=True)
+    await place.uninstall()
+    assert place.standing().keys() == {("ClusterRole", "doorward-page")}
+
+
+def arguments(standing: dict[tuple[str, str], JsonObject]) -> list[str]:
+    """What the daemon is started with."""
+    (container,) = standing["Deployment", "doorward"]["spec"]["template"]["spec"]["containers"]
+    found: list[str] = container["args"]
+    return found
 
 
 async def test_done_again_it_changes_what_is_asked_for_and_keeps_what_others_noted() -> None:

@@ -1,7 +1,7 @@
-"""The rights of the chart, worked out from what the engine, its backends and its sources declare.
+"""The rights of the chart, worked out from what the engine, its backends, its sources and the page declare.
 
 ``python -m tests.deploy.rights`` writes them to ``deploy/chart/files/rights.yaml``: a part for those that ask for the
-same kinds.
+same kinds, and those of the page.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 import yaml
 from doorward.backends import Backends
 from doorward.model.reference import JsonObject
-from doorward.runtime.permissions import backend_rules, cluster_rules
+from doorward.runtime.permissions import backend_rules, cluster_rules, page_rules
 
 FILE = Path(__file__).parents[2] / "deploy" / "chart" / "files" / "rights.yaml"
 SOURCES = ("ome", "kserve", "kserve_llm", "service")
 """Those that come with doorward, as the chart's schema names them."""
 ENGINE = ""
-HEAD = "# Written by python -m tests.deploy.rights, from what the engine, its backends and its sources declare.\n"
+HEAD = "# Written by python -m tests.deploy.rights, from what the engine, backends, sources and the page declare.\n"
 
 
 def text() -> str:
     """The file."""
-    whole = json.loads(json.dumps({"parts": parts()}))  # so that nothing in it is twice the same list
+    whole = json.loads(json.dumps({"parts": parts(), "page": page_rules()}))  # nothing in it is twice the same list
     return HEAD + yaml.safe_dump(whole, sort_keys=False, width=120, default_flow_style=None)
 
 

@@ -23,7 +23,7 @@ from tests.controlplane.definitions import install
 from tests.controlplane.providers import ApiServer
 from tests.deploy import rights, schema
 from tests.deploy.pairs import choices_of, nested, pairwise
-from tests.deploy.rendering import CHART, DEFAULT, PACKAGED, Chart, Refused
+from tests.deploy.rendering import CHART, DEFAULT, PACKAGED, PACKAGED_PAGE, PAGE, Chart, Refused
 from tests.deploy.test_permissions import allowed
 from tests.docs.test_pages import table
 
@@ -80,6 +80,14 @@ def test_every_two_choices_meet() -> None:
 def test_the_default_is_what_is_applied_without_helm(chart: Chart) -> None:
     assert DEFAULT.read_text() == chart.default(), "run: python -m tests.deploy.rendering"
     assert PACKAGED.read_text() == DEFAULT.read_text(), "run: python -m tests.deploy.rendering"
+
+
+def test_the_page_s_rights_are_those_of_the_file_for_them(chart: Chart) -> None:
+    assert PAGE.read_text() == chart.page(), "run: python -m tests.deploy.rendering"
+    assert PACKAGED_PAGE.read_text() == PAGE.read_text(), "run: python -m tests.deploy.rendering"
+    default = {name_of(each) for each in chart.objects()}
+    added = [each for each in chart.objects({"page": {"enabled": True}}) if name_of(each) not in default]
+    assert added == list(yaml.safe_load_all(PAGE.read_text()))
 
 
 def test_the_rights_are_what_the_engine_its_backends_and_its_sources_declare(chart: Chart) -> None:
@@ -185,6 +193,9 @@ def test_whatever_is_chosen_the_parts_fit(rendered: list[tuple[dict[str, Any], l
             assert (kind in {kind for kind, _ in names}) is values[value], (kind, values)
         assert (("NetworkPolicy", "d") in names) is values["networkPolicy.enabled"]
         assert (("Deployment", "d-authz") in names) is values["authz.enabled"]
+        assert ("--ui" in spec["containers"][0]["args"]) is values["page.enabled"]
+        for kind in ("ClusterRole", "ClusterRoleBinding"):
+            assert ((kind, "d-page") in names) is (values["page.enabled"] and values["rbac.create"])
         assert labels["app.kubernetes.io/instance"] == "d"
 
 

@@ -71,7 +71,7 @@ async def test_a_real_api_server_lets_it_do_all_of_its_work(kubectl: Kubectl, tm
         kubectl("apply", "-f", "-", stdin=yaml.safe_dump(_namespace(each)))
     rights = documents("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(rights))
-    cluster = KubeCluster.from_kubeconfig(_as_service_account(kubectl, tmp_path / "kubeconfig"))
+    cluster = KubeCluster.from_kubeconfig(as_service_account(kubectl, tmp_path / "kubeconfig"))
     service = inference_service("m", namespace, annotations={"ome.io/deployment-mode": "RawDeployment"})
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([component_service("m", "engine", namespace), service]))
     ready = '{"status": {"conditions": [{"type": "EngineReady", "status": "True"}]}}'
@@ -100,10 +100,10 @@ def _namespace(name: str) -> JsonObject:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def _as_service_account(kubectl: Kubectl, target: Path) -> Path:
+def as_service_account(kubectl: Kubectl, target: Path, name: str = "doorward", namespace: str = "ome") -> Path:
     """The kubeconfig of the shared server, with a token of doorward's own in place of the administrator."""
     content: dict[str, Any] = yaml.safe_load(kubectl("config", "view", "--raw", "--flatten"))
     for user in content["users"]:
-        user["user"] = {"token": kubectl("create", "token", "doorward", "--namespace", "ome").strip()}
+        user["user"] = {"token": kubectl("create", "token", name, "--namespace", namespace).strip()}
     target.write_text(yaml.safe_dump(content))
     return target

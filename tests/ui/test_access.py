@@ -161,6 +161,11 @@ async def test_who_may_list_them_in_a_namespace_sees_its_doors_and_no_others(ask
     assert (await asking("api/settings", "chat-token"))[0] == 403
 
 
+async def test_what_was_packed_for_one_who_sees_all_is_sent_to_nobody_else(asking: Asking) -> None:
+    for token, count in (("admin-token", 9), ("chat-token", 3), ("admin-token", 9)):
+        assert len((await asking("api/doors", token))[1]["rows"]) == count
+
+
 async def test_who_may_list_nothing_is_told_what_to_ask_for(asking: Asking) -> None:
     status, told = await asking("api/doors", "none-token")
     assert (status, "inferenceservices.ome.io" in told) == (403, True)

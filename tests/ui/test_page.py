@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from doorward_daemon.ui.doors import Row
 
+from benchmarks.page_served import rows
 from tests.patience import PATIENCE
 from tests.shell.running import Running
 from tests.ui.browser import AXE
@@ -52,6 +53,100 @@ async def test_five_thousand_doors_are_a_list_of_which_only_what_is_in_sight_is_
             await page.get_by_role("searchbox").fill("model-4321")
             await page.get_by_text("1 of 5,000 doors", exact=True).wait_for()
             assert await names(page) == ["model-4321"]
+
+
+AT = """
+async (places) => {
+  const scroller = document.querySelector(".scroller");
+  const patience = performance.now() + 20_000;
+  const found = [];
+  for (const place of places) {
+    scroller.scrollTop = place;
+    const { top, bottom } = scroller.getBoundingClientRect();
+    const rows = () => [...document.querySelectorAll(".sizer .row")];
+    const seen = () => rows().filter((row) => {
+      const box = row.getBoundingClientRect();
+      return box.bottom > top && box.top < bottom;
+    });
+    const index = (row) => Number(row.getAttribute("aria-rowindex"));
+    const text = (row, part) => row.querySelector(part).textContent;
+    const first = Math.floor(scroller.scrollTop / 44) + 2;
+    const there = () => seen().some((row) => index(row) === first);
+    while (!there() && performance.now() < patience) await new Promise(requestAnimationFrame);
+    found.push({
+      first,
+      room: scroller.clientHeight,
+      seen: seen().map((row) => [index(row), text(row, "b"), text(row, ".url")]),
+      order: rows().map(index),
+      elements: document.querySelectorAll("*").length,
+    });
+  }
+  return found;
+}
+"""
+
+
+COLUMNS = """
+(row) => [...document.querySelector(row).children].map((cell) => {
+  const { left, right } = cell.getBoundingClientRect();
+  return [left, right];
+})
+"""
+
+
+async def test_wherever_the_list_is_scrolled_to_the_doors_of_that_place_are_there_in_their_order(tab: Open) -> None:
+    async with served(Running()) as shown:
+        doors = list(rows(5000))
+        shown.put(doors)
+        doors.sort(key=lambda row: (row.namespace, row.name))
+        async with tab(shown.url) as page:
+            await page.get_by_text("5,000 doors", exact=True).wait_for()
+            for place in await page.evaluate(AT, [0, 17, 60, 5_000, 110_001, 219_300, 109_900, 300, 0]):
+                indexes = [index for index, *_ in place["seen"]]
+                assert indexes == list(range(place["first"], place["first"] + len(indexes)))
+                assert len(indexes) * 44 >= place["room"]
+                for index, name, url in place["seen"]:
+                    door = doors[index - 2]
+                    assert (name, url) == (door.name, door.url.removeprefix("https://"))
+                assert place["order"] == sorted(place["order"])
+                assert len(place["order"]) < 60
+                assert place["elements"] < 1400
+            assert await page.evaluate(COLUMNS, ".row.head") == await page.evaluate(COLUMNS, ".sizer .row")
+
+
+async def test_a_first_view_asks_for_the_list_once_and_for_little_else(tab: Open) -> None:
+    async with served(Running()) as shown:
+        shown.put(rows(5000))
+        async with tab("about:blank") as page:
+            sent: dict[str, int] = {}
+            session = await page.context.new_cdp_session(page)
+            asked: dict[str, str] = {}
+            session.on("Network.requestWillBeSent", lambda e: asked.update({e["requestId"]: e["request"]["url"]}))
+            session.on(
+                "Network.loadingFinished", lambda e: sent.update({asked[e["requestId"]]: e["encodedDataLength"]})
+            )
+            await session.send("Network.enable")
+            await page.goto(shown.url)
+            await page.get_by_text("5,000 doors", exact=True).wait_for()
+            await page.get_by_text("Live", exact=True).wait_for()
+            assert list(asked.values()).count(f"{shown.url}api/doors") == 1
+            assert len(asked) <= 16
+            assert sent.pop(f"{shown.url}api/doors") < 250_000
+            assert sum(sent.values()) < 40_000
+
+
+async def test_the_focus_stays_with_its_door_when_the_list_is_scrolled_away_and_back(tab: Open) -> None:
+    async with served(Running()) as shown:
+        shown.put(rows(1000))
+        async with tab(shown.url) as page:
+            await page.get_by_text("1,000 doors", exact=True).wait_for()
+            focused = "document.activeElement.textContent"
+            await page.locator(".sizer .row a.name").nth(3).focus()
+            before = await page.evaluate(focused)
+            await page.evaluate(AT, [20_000, 3_000, 40_000])
+            assert await page.evaluate(focused) == before
+            await page.keyboard.press("ArrowDown")
+            assert await page.evaluate("document.activeElement.closest('.row').getAttribute('aria-rowindex')") == "6"
 
 
 async def test_doors_are_found_by_what_is_typed_and_chosen_and_the_address_says_so(tab: Open, shown: Shown) -> None:

@@ -40,6 +40,9 @@ def install(
         int, typer.Option("--replicas", min=1, max=2, help="One that leads, and perhaps one that stands by.")
     ] = 2,
     source: Source = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Serve the page, to who has a token of the cluster, with the right to ask.")
+    ] = False,
     dry_run: DryRun = False,
     output: Annotated[
         Output | None,
@@ -49,8 +52,8 @@ def install(
     """Install doorward in a cluster: what deploy/chart does, with its defaults, without helm.
 
     A ServiceAccount with the rights that the engine, the backends installed here and the sources need, and no more; a
-    Deployment; a PodDisruptionBudget and a NetworkPolicy. Done again, it updates what it made. What somebody else made
-    under these names is left alone, and then nothing is written.
+    Deployment; a PodDisruptionBudget and a NetworkPolicy. Done again, it updates what it made, and takes away what is
+    no longer asked for. What somebody else made under these names is left alone, and then nothing is written.
 
     Examples:
 
@@ -69,7 +72,7 @@ def install(
 
     sources = tuple(dict.fromkeys(source or (OME,)))
     try:
-        objects = manifests(namespace=namespace, image=image, replicas=replicas, sources=sources)
+        objects = manifests(namespace=namespace, image=image, replicas=replicas, sources=sources, page=page)
     except NoSource as error:
         raise typer.BadParameter(str(error), param_hint="--source") from error
     if output:

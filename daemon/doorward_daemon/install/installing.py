@@ -30,7 +30,7 @@ class Foreign(Exception):
 async def install(
     cluster: Cluster, objects: Sequence[JsonObject], namespace: str, tell: Tell, *, dry_run: bool
 ) -> None:
-    """Make the objects, or make those that were installed before what they should be.
+    """Make the objects, or make those that were installed before what they should be; delete what isn't asked for.
 
     Raises Foreign, before anything is written, where one is there that wasn't installed; ApiError.
     """
@@ -40,12 +40,16 @@ async def install(
     there = await _namespace(cluster, namespace, tell, dry_run=dry_run)
     for obj, before in zip(objects, standing, strict=True):
         await _put(cluster, obj, before, tell, dry_run=dry_run, asked=there)
+    asked = {_named(obj) for obj in objects}
+    for obj in reversed(_everything(namespace)):
+        if _named(obj) not in asked and (before := await _standing(cluster, obj)) and not _foreign(before, namespace):
+            await _delete(cluster, before, tell, dry_run=dry_run)
 
 
 async def uninstall(cluster: Cluster, namespace: str, tell: Tell, *, dry_run: bool) -> None:
     """Delete what was installed, and say what stays, and why.  Raises ApiError."""
     found = 0
-    for obj in reversed(manifests(namespace=namespace)):
+    for obj in reversed(_everything(namespace)):
         there = await _standing(cluster, obj)
         if there is None:
             continue
@@ -53,19 +57,23 @@ async def uninstall(cluster: Cluster, namespace: str, tell: Tell, *, dry_run: bo
             tell(f"stays: {why}")
             continue
         found += 1
-        metadata = there["metadata"]
-        await cluster.delete(
-            RESOURCES[obj["kind"]],
-            metadata.get("namespace", ""),
-            metadata["name"],
-            uid=metadata["uid"],
-            dry_run=dry_run,
-        )
-        tell(f"{_named(obj)} {'would be deleted' if dry_run else 'deleted'}")
+        await _delete(cluster, there, tell, dry_run=dry_run)
     if not found:
         tell(f"nothing in namespace {namespace} was made by doorward install")
     for line in await _left(cluster, namespace):
         tell(line)
+
+
+def _everything(namespace: str) -> list[JsonObject]:
+    """Whatever may be installed in a namespace."""
+    return manifests(namespace=namespace, page=True)
+
+
+async def _delete(cluster: Cluster, obj: JsonObject, tell: Tell, *, dry_run: bool) -> None:
+    metadata = obj["metadata"]
+    resource, namespace = RESOURCES[obj["kind"]], metadata.get("namespace", "")
+    await cluster.delete(resource, namespace, metadata["name"], uid=metadata["uid"], dry_run=dry_run)
+    tell(f"{_named(obj)} {'would be deleted' if dry_run else 'deleted'}")
 
 
 async def _standing(cluster: Cluster, obj: JsonObject) -> JsonObject | None:

@@ -1,4 +1,7 @@
-"""What is installed: the chart's default (``doorward.yaml`` beside this file), with what the command line asks for."""
+"""What is installed: the chart's default (``doorward.yaml`` beside this file), with what the command line asks for.
+
+``page.yaml`` is what the chart adds for the page.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +39,21 @@ RESOURCES = {
 
 
 def manifests(
-    *, namespace: str = _NAMESPACE, image: str = "", replicas: int = 2, sources: Sequence[str] = (OME,)
+    *,
+    namespace: str = _NAMESPACE,
+    image: str = "",
+    replicas: int = 2,
+    sources: Sequence[str] = (OME,),
+    page: bool = False,
 ) -> list[JsonObject]:
     """The objects, in the order in which they are made; ``image``, empty: that of this version.
 
-    The rights are those of every backend that is installed here, and of the ``sources``.  Raises NoSource for one that
-    isn't installed.
+    With ``page`` the page is served, too.  The rights are those of every backend that is installed here, and of the
+    ``sources``.  Raises NoSource for one that isn't installed.
     """
-    text = (files(__package__) / "doorward.yaml").read_text()
-    objects: list[JsonObject] = [each for each in yaml.safe_load_all(text) if each]
+    chosen = ("doorward.yaml", "page.yaml") if page else ("doorward.yaml",)
+    texts = ((files(__package__) / name).read_text() for name in chosen)
+    objects: list[JsonObject] = [each for text in texts for each in yaml.safe_load_all(text) if each]
     for obj in objects:
         metadata = obj["metadata"]
         metadata["labels"] = {**metadata.get("labels", {}), MADE_BY[0]: MADE_BY[1], INSTALLED_IN: namespace}
@@ -52,10 +61,10 @@ def manifests(
             metadata["namespace"] = namespace
         for subject in obj.get("subjects", ()):
             subject["namespace"] = namespace
-        if obj["kind"] == "ClusterRole":
+        if (obj["kind"], metadata["name"]) == ("ClusterRole", "doorward"):
             obj["rules"] = cluster_rules(Backends(sources=sources))
         if obj["kind"] == "Deployment":
-            _deploy(obj["spec"], image, replicas, sources)
+            _deploy(obj["spec"], image, replicas, sources, page=page)
     order = list(RESOURCES)
     return sorted(objects, key=lambda obj: order.index(obj["kind"]))
 
@@ -65,7 +74,7 @@ def text(objects: Iterable[JsonObject]) -> str:
     return yaml.dump_all(objects, Dumper=yaml.CSafeDumper, sort_keys=False, width=120)
 
 
-def _deploy(spec: JsonObject, image: str, replicas: int, sources: Sequence[str]) -> None:
+def _deploy(spec: JsonObject, image: str, replicas: int, sources: Sequence[str], *, page: bool) -> None:
     spec["replicas"] = replicas
     container = spec["template"]["spec"]["containers"][0]
     container["image"] = image or container["image"]
@@ -73,3 +82,5 @@ def _deploy(spec: JsonObject, image: str, replicas: int, sources: Sequence[str])
     first = next(index for index, each in enumerate(arguments) if each.startswith("--source="))
     others = [each for each in arguments if not each.startswith("--source=")]
     container["args"] = [*others[:first], *(f"--source={source}" for source in sources), *others[first:]]
+    if page:
+        container["args"].append("--ui")

@@ -9,8 +9,8 @@
     all of these  ---> JSON, CSV, server-sent events                               page.py, stream.py, table.py
 
 It reads the engine's public questions and what listeners are told, and writes nothing.  What it answers is bounded, and
-so is what it keeps.  Who may look is decided in ``access.py``; what a browser may do with an answer in ``headers.py``.
-``static/`` is what the browser runs: plain modules, as they are written.
+so is what it keeps; what everybody asks for is packed once (``packed.py``).  Who may look is decided in ``access.py``;
+what a browser may do with an answer in ``headers.py``.  ``static/`` is what the browser runs, as it is written.
 """
 
 from doorward_daemon.ui.page import Page

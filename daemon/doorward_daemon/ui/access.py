@@ -122,7 +122,8 @@ class Tokens(Access):
                 raise _unauthorized("the cluster doesn't know this token; get one with: kubectl create token NAME")
             return await self._rights_of(digest, user, namespaces)
         except ApiError as error:
-            what = f"the API server doesn't say who may look: {error}; the page needs the rights of deploy/page.yaml"
+            needed = "the page needs the rights of deploy/page.yaml, or value page.enabled of the chart"
+            what = f"the API server doesn't say who may look: {error}; {needed}"
             raise web.HTTPServiceUnavailable(text=f"{what}\n") from None
 
     async def _rights_of(self, digest: bytes, user: JsonObject, namespaces: Iterable[str]) -> Rights:

@@ -32,6 +32,7 @@ from doorward_daemon.ui.changes import changes
 from doorward_daemon.ui.doors import COLUMNS, Doors, Row
 from doorward_daemon.ui.headers import guarded
 from doorward_daemon.ui.in_force import in_force
+from doorward_daemon.ui.packed import Packed, pack
 from doorward_daemon.ui.past import Past
 from doorward_daemon.ui.picture import picture
 from doorward_daemon.ui.scene import scene_of
@@ -67,6 +68,8 @@ class Page:
         sources = self._backends.sources
         self._access: Access = Local(sources) if loopback else Tokens(shell.cluster, sources, settings_namespace)
         self._kept = journal is not None
+        self._whole: tuple[int, Packed] = (-1, Packed(b"", b""))
+        """The newest answer with all doors, by the version of the list."""
         self.doors = Doors(shell)
         """The list."""
         self._past = Past(journal)
@@ -126,25 +129,32 @@ class Page:
     # -- all doors -----------------------------------------------------------------------------------------------
 
     async def _list(self, request: web.Request) -> web.Response:
-        rows = await self._rows(request)
-        kinds = sorted({row.kind for row in rows})
-        return _json({"version": self.doors.version, "kinds": kinds, "columns": COLUMNS, "rows": rows}, packed=True)
+        rows, whole = await self._rows(request)
+        version = self.doors.version
+        if whole and version == self._whole[0]:
+            packed = self._whole[1]
+        else:
+            packed = await asyncio.to_thread(_packed, version, rows)
+            if whole:
+                self._whole = version, packed
+        return packed.answer(request, {"Content-Type": "application/json"})
 
     async def _table(self, request: web.Request) -> web.Response:
-        rows = table.chosen(await self._rows(request), request.query)
+        rows = table.chosen((await self._rows(request))[0], request.query)
         form = request.match_info["form"]
         headers = {"Content-Disposition": f'attachment; filename="doors.{form}"'}
         if form == "csv":
             return web.Response(body=table.as_csv(rows), headers={**headers, "Content-Type": "text/csv; charset=utf-8"})
         return web.Response(body=table.as_json(rows), headers={**headers, "Content-Type": "application/json"})
 
-    async def _rows(self, request: web.Request) -> list[Row]:
+    async def _rows(self, request: web.Request) -> tuple[list[Row], bool]:
+        """The rows that may be seen, and whether these are all."""
         await self.doors.refresh()
         rights = await self._access.rights(request, self.doors.namespaces())
         rows = self.doors.rows()
         if rights.sees_all(self._backends.sources):
-            return rows
-        return [row for row in rows if rights.sees(row.kind, row.namespace)]
+            return rows, True
+        return [row for row in rows if rights.sees(row.kind, row.namespace)], False
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         async def rights() -> Rights:
@@ -231,11 +241,14 @@ class Page:
         return _json(in_force(self._engine, where))
 
 
-def _json(value: object, *, packed: bool = False) -> web.Response:
-    response = web.Response(body=_encode(value), content_type="application/json")
-    if packed:
-        response.enable_compression()
-    return response
+def _json(value: object) -> web.Response:
+    return web.Response(body=_encode(value), content_type="application/json")
+
+
+def _packed(version: int, rows: list[Row]) -> Packed:
+    """The list; in the order in which the page shows it at first, so that there is little left to sort."""
+    rows.sort(key=lambda row: (row.namespace, row.name, row.kind))
+    return pack(_encode({"version": version, "columns": COLUMNS, "rows": rows}))
 
 
 def _number(request: web.Request, name: str) -> int:

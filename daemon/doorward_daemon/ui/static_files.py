@@ -10,6 +10,8 @@ from importlib.resources.abc import Traversable
 import msgspec
 from aiohttp import web
 
+from doorward_daemon.ui.packed import Packed, pack
+
 __all__ = ["answer"]
 
 TYPES = {
@@ -24,6 +26,11 @@ class File(msgspec.Struct, frozen=True):
     body: bytes
     type: str
     tag: str
+
+
+@cache
+def _packed(name: str) -> Packed:
+    return pack(_all()[name].body)
 
 
 @cache
@@ -50,6 +57,4 @@ def answer(name: str, request: web.Request) -> web.Response:
     headers = {"ETag": file.tag, "Cache-Control": "no-cache"}
     if request.headers.get("If-None-Match") == file.tag:
         return web.Response(status=304, headers=headers)
-    response = web.Response(body=file.body, headers={**headers, "Content-Type": file.type})
-    response.enable_compression()
-    return response
+    return _packed(name).answer(request, {**headers, "Content-Type": file.type})

@@ -4,7 +4,6 @@ import { keepToken } from "./api.js";
 import { h, put } from "./elements.js";
 import { List } from "./list.js";
 import { login } from "./login.js";
-import { SettingsView } from "./settings.js";
 import { Store } from "./store.js";
 import { themed } from "./theme.js";
 
@@ -22,11 +21,12 @@ async function route() {
   const parts = rest.map(decodeURIComponent);
   const now = [page, ...parts].join("/");
   if (now !== place || !view) {
-    // What draws is fetched when the first door is opened: the list doesn't wait for it.
+    // The list doesn't wait for what others need.
     const { DoorView } = page === "door" && parts.length === 3 ? await import("./door.js") : {};
+    const { SettingsView } = page === "settings" ? await import("./settings.js") : {};
     if (location.hash !== asked) return;
     view?.close();
-    view = DoorView ? new DoorView(store, parts) : page === "settings" ? new SettingsView(store) : new List(store);
+    view = DoorView ? new DoorView(store, parts) : SettingsView ? new SettingsView(store) : new List(store);
     const moved = place !== "";
     place = now;
     put(content, view.element);

@@ -82,7 +82,8 @@ function laidOut(nodes, edges, room) {
   return { placed, left, width: width - BETWEEN + 1, height: TOP + height + 4 };
 }
 
-/** Letters at the end of a title that are shown whatever its length: both ends of a host tell something. */
+/** Letters at both ends of a title that are shown whatever its length, if there is room: both ends of a host tell something. */
+const HEAD = 4;
 const TAIL = 13;
 const ruler = document.createElement("canvas").getContext("2d");
 
@@ -90,8 +91,14 @@ const ruler = document.createElement("canvas").getContext("2d");
 function words(node, width) {
   const room = width - 46;
   ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
-  const long = node.column !== "gateway" && ruler.measureText(node.title).width > room;
-  const title = h("div", { class: "name", "data-end": long ? node.title.slice(-TAIL) : false }, h("span", {}, node.title));
+  const wide = (some) => Math.ceil(ruler.measureText(some).width) + 1;
+  const long = node.column !== "gateway" && wide(node.title) > room;
+  const start = (length) => wide(`${node.title.slice(0, length)}…`);
+  let [left, right] = [node.title.length, TAIL];
+  while (right > 1 && start(HEAD) + wide(node.title.slice(-right)) > room) right -= 1;
+  while (left > 1 && start(left) + wide(node.title.slice(-right)) > room) left -= 1;
+  const title = h("div", { class: "name", "data-end": long && node.title.slice(-right) }, h("span", {}, node.title));
+  if (long) title.firstChild.style.width = `${start(left)}px`;
   const told = `${TITLES[node.column].slice(0, -1).toLowerCase()}: ${WORDS[node.state]}${node.why ? `, ${node.why}` : ""}`;
   const text = h("div", { class: "words" }, title, h("div", { class: "subtitle" }, node.subtitle), h("div", { class: "hidden" }, told));
   return s("foreignObject", { x: 36, y: 4, width: room + 2, height: HEIGHT - 8 }, text);

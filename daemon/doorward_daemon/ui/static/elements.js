@@ -34,9 +34,12 @@ function filled(element, attributes, children) {
   return element;
 }
 
+/** Whether a URL is one of the web: no other becomes a link. */
+export const ofTheWeb = (url) => /^https?:\/\/[^\s]+$/i.test(url);
+
 /** A URL as a link, where it is one of the web; else as text. */
 export function link(url, text = url, attributes = {}) {
-  if (!/^https?:\/\/[^\s]+$/i.test(url)) return h("span", attributes, text);
+  if (!ofTheWeb(url)) return h("span", attributes, text);
   return h("a", { href: url, rel: "noopener noreferrer", target: "_blank", ...attributes }, text);
 }
 

@@ -32,19 +32,39 @@ export function written(filters) {
 /** As the daemon is asked for a table. */
 export const asTable = (filters) => written({ ...filters, sort: "service" });
 
-/** @param {Iterable<import("./store.js").Door>} doors @param {Filters} filters @param {string} [but] a field that doesn't count */
-export function chosen(doors, filters, but = "") {
+/**
+ * The doors that fit, and of each field how many there are of each value among those that fit all else.
+ * @param {Iterable<import("./store.js").Door>} doors @param {Filters} filters
+ */
+export function sifted(doors, filters) {
   const words = filters.search.toLowerCase().split(/\s+/).filter(Boolean);
-  const fields = FIELDS.filter((field) => field !== but && filters[field] !== null);
+  const asked = ["state", ...FIELDS].filter((field) => (field === "state" ? filters.state : filters[field] !== null));
+  const counts = { state: new Map(), namespace: new Map(), backend: new Map(), reason: new Map() };
+  const count = (field, value) => counts[field].set(value, (counts[field].get(value) || 0) + 1);
   const found = [];
   for (const door of doors) {
-    if (filters.state && but !== "state" && door.state !== filters.state) continue;
-    if (!fields.every((field) => door[field] === filters[field])) continue;
-    if (!words.every((word) => door.text.includes(word))) continue;
+    if (words.length && !words.every((word) => textOf(door).includes(word))) continue;
+    let misses = 0;
+    let missed = "";
+    for (const field of asked) {
+      if (door[field] === filters[field]) continue;
+      misses += 1;
+      missed = field;
+    }
+    if (misses > 1) continue;
+    if (misses) {
+      count(missed, door[missed]);
+      continue;
+    }
     found.push(door);
+    count("state", door.state);
+    for (const field of FIELDS) count(field, door[field]);
   }
-  return found;
+  return { found, counts };
 }
+
+/** What a search looks at, in lower case. */
+const textOf = (door) => (door.text ??= `${door.namespace}/${door.name} ${door.url} ${door.reason} ${door.backend} ${door.message}`.toLowerCase());
 
 const URGENCY = { broken: 0, waiting: 1, ready: 2 };
 const text = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
@@ -63,11 +83,4 @@ export function sorted(doors, sort) {
   const back = sort.startsWith("-");
   const order = ORDERS[back ? sort.slice(1) : sort] || service;
   return doors.sort(back ? (a, b) => order(b, a) : order);
-}
-
-/** How many there are of each value of a field, by value. */
-export function counted(doors, field) {
-  const counts = new Map();
-  for (const door of doors) counts.set(door[field], (counts.get(door[field]) || 0) + 1);
-  return new Map([...counts].sort(([a], [b]) => text(a, b)));
 }

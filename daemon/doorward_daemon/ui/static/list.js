@@ -1,8 +1,8 @@
 /** The list of doors: filters, and a table of which only the rows in sight are there. */
 
 import { saved } from "./api.js";
-import { h, link, mark, put, WORDS } from "./elements.js";
-import { asTable, chosen, counted, FIELDS, read, sorted, written } from "./filters.js";
+import { h, link, mark, ofTheWeb, put, WORDS } from "./elements.js";
+import { asTable, FIELDS, read, sifted, sorted, written } from "./filters.js";
 import { age, whole } from "./times.js";
 
 const COLUMNS = [
@@ -28,12 +28,13 @@ export class List {
     this.shown = [];
     /** Rows that are there, by their doors' keys. @type {Map<string, HTMLElement>} */
     this.rows = new Map();
+    this.total = 0;
     this.build();
     const over = new AbortController();
     this.over = over;
     const options = { signal: over.signal };
     store.addEventListener("doors", (event) => this.news(event.detail), options);
-    store.addEventListener("state", () => this.update(), options);
+    store.addEventListener("state", () => this.drawTotal(), options);
     narrow.addEventListener("change", () => this.draw(), options);
     this.sizes = new ResizeObserver(() => this.draw());
     this.sizes.observe(this.scroller);
@@ -114,27 +115,33 @@ export class List {
   }
 
   update() {
-    const all = [...this.store.doors.values()];
-    this.shown = sorted(chosen(all, this.filters), this.filters.sort);
-    this.drawStates(all);
-    for (const field of FIELDS) this.drawSelect(field, all);
+    const { found, counts } = sifted(this.store.doors.values(), this.filters);
+    this.shown = sorted(found, this.filters.sort);
+    this.total = this.store.doors.size;
+    this.drawStates(counts.state);
+    for (const field of FIELDS) this.drawSelect(field, counts[field]);
     this.drawHead();
+    this.table.setAttribute("aria-rowcount", String(this.shown.length + 1));
+    this.drawTotal();
+    this.draw(true);
+  }
+
+  drawTotal() {
+    if (this.pending) return;
     const filtered = written({ ...this.filters, sort: "service" }) !== "";
     this.clear.hidden = !filtered;
     const number = (count) => count.toLocaleString();
     const doors = (count) => `${number(count)} ${count === 1 ? "door" : "doors"}`;
-    const text = !this.store.loaded ? "" : filtered ? `${number(this.shown.length)} of ${doors(all.length)}` : doors(all.length);
+    const text = !this.store.loaded ? "" : filtered ? `${number(this.shown.length)} of ${doors(this.total)}` : doors(this.total);
     if (this.count.textContent !== text) this.count.textContent = text;
-    this.table.setAttribute("aria-rowcount", String(this.shown.length + 1));
-    this.drawEmpty(all.length);
-    this.draw(true);
+    this.drawEmpty(this.total);
   }
 
-  drawStates(all) {
+  drawStates(found) {
     const counts = { "": 0, ready: 0, broken: 0, waiting: 0 };
-    for (const door of chosen(all, this.filters, "state")) {
-      counts[door.state] += 1;
-      counts[""] += 1;
+    for (const [state, count] of found) {
+      counts[state] += count;
+      counts[""] += count;
     }
     const focused = this.states.contains(document.activeElement) ? document.activeElement.dataset.state : null;
     const button = (state) =>
@@ -149,9 +156,8 @@ export class List {
     if (focused !== null) this.states.querySelector(`[data-state="${focused}"]`)?.focus();
   }
 
-  drawSelect(field, all) {
+  drawSelect(field, counts) {
     const select = this.selects[field];
-    const counts = counted(chosen(all, this.filters, field), field);
     const value = this.filters[field];
     if (value !== null && !counts.has(value)) counts.set(value, 0);
     const none = { backend: "none", reason: "none" }[field];
@@ -204,61 +210,56 @@ export class List {
     const { scrollTop, clientHeight } = this.scroller;
     const first = Math.max(0, Math.floor(scrollTop / height) - BEYOND);
     const last = Math.min(this.shown.length, Math.ceil((scrollTop + clientHeight) / height) + BEYOND, first + MOST);
-    this.sizer.style.height = `${this.shown.length * height}px`;
-    const kept = new Map();
-    const active = this.sizer.contains(document.activeElement) ? document.activeElement.closest(".row").dataset.key : "";
-    for (let index = first; index < last; index++) this.place(kept, index, height, renew);
-    if (active && !kept.has(active)) {
+    const tall = `${this.shown.length * height}px`;
+    if (this.sizer.style.height !== tall) this.sizer.style.height = tall;
+    this.table.classList.toggle("long", this.shown.length * height > clientHeight);
+    const wanted = new Map();
+    for (let index = first; index < last; index++) wanted.set(this.shown[index].key, index);
+    const active = this.sizer.contains(document.activeElement) ? document.activeElement.closest(".row").door.key : "";
+    if (active && !wanted.has(active)) {
       const index = this.shown.findIndex((door) => door.key === active);
-      if (index >= 0) this.place(kept, index, height, renew);
+      if (index >= 0) wanted.set(active, index);
     }
-    for (const [key, row] of this.rows) if (!kept.has(key)) row.remove();
+    // A row that went out of sight shows another door: that takes less than a new one.
+    const spare = [];
+    for (const [key, row] of this.rows) {
+      if (wanted.has(key)) continue;
+      if (key === active) row.remove();
+      else spare.push(row);
+    }
+    const kept = new Map();
+    for (const [key, index] of wanted) {
+      const door = this.shown[index];
+      const row = this.rows.get(key) || spare.pop() || this.row();
+      if (row.door?.key !== key || (renew && row.door !== door)) fill(row, door);
+      place(row, index, height);
+      if (this.fresh?.has(key)) flash(row);
+      kept.set(key, row);
+    }
+    for (const row of spare) row.remove();
+    order(this.sizer, [...kept.values()], kept.get(active));
     this.rows = kept;
     this.fresh = undefined;
   }
 
-  place(kept, index, height, renew) {
-    const door = this.shown[index];
-    let row = this.rows.get(door.key);
-    if (!row) {
-      row = this.row(door);
-      this.sizer.append(row);
-    } else if (renew && row.door !== door) {
-      this.fill(row, door);
-    }
-    if (this.fresh?.has(door.key)) flash(row);
-    row.style.transform = `translateY(${index * height}px)`;
-    row.setAttribute("aria-rowindex", String(index + 2));
-    row.dataset.index = String(index);
-    kept.set(door.key, row);
-  }
-
-  row(door) {
-    const row = h("div", { class: "row", role: "row", "data-key": door.key, click: (event) => this.click(event, row) });
+  row() {
+    const row = h("div", { class: "row", role: "row", click: (event) => this.click(event, row) });
     row.cells = COLUMNS.map(([name]) => h("div", { role: "cell", class: `cell ${name}` }));
-    row.name = h("a", { class: "name" });
+    const [state, service, , , reason, at] = row.cells;
+    const parts = { state: h("span"), namespace: h("span", { class: "namespace" }), name: h("b"), link: h("a", { class: "name" }), url: link("http://x", "", { tabindex: -1 }), reason: h("span", { class: "reason-word" }), message: h("span", { class: "message" }), time: h("time") };
+    row.parts = parts;
+    state.append(parts.state);
+    parts.link.append(parts.namespace, parts.name);
+    service.append(parts.link);
+    reason.append(parts.reason, parts.message);
+    at.append(parts.time);
+    at.addEventListener("pointerenter", () => (parts.time.title = whole(row.door.created)));
     row.append(...row.cells);
-    this.fill(row, door);
     return row;
   }
 
-  fill(row, door) {
-    row.door = door;
-    const [state, service, url, backend, reason, at] = row.cells;
-    const name = door.state;
-    put(state, h("span", { class: `state ${name}` }, mark(name), h("span", {}, WORDS[name])));
-    row.name.setAttribute("href", hrefOf(door));
-    put(row.name, h("span", { class: "namespace" }, `${door.namespace}/`), h("b", {}, door.name));
-    if (row.name.parentElement !== service) put(service, row.name);
-    put(url, door.url ? link(door.url, door.url.replace(/^https?:\/\//, ""), { title: door.url, tabindex: -1 }) : h("span", { class: "none" }, "none"));
-    put(backend, door.backend ? door.backend : h("span", { class: "none" }, "none"));
-    put(reason, door.reason ? h("span", { class: "reason-word" }, door.reason) : "", door.message ? h("span", { class: "message" }, door.message) : "");
-    reason.title = door.message;
-    put(at, h("time", { title: whole(door.created) }, age(door.created)));
-  }
-
   tick() {
-    for (const row of this.rows.values()) row.cells[5].firstChild.textContent = age(row.door.created);
+    for (const row of this.rows.values()) row.parts.time.textContent = age(row.door.created);
   }
 
   click(event, row) {
@@ -277,7 +278,7 @@ export class List {
       event.preventDefault();
       this.focus(0);
     } else if (this.sizer.contains(event.target)) {
-      const index = Number(event.target.closest(".row").dataset.index);
+      const { index } = event.target.closest(".row");
       const page = Math.max(1, Math.floor(this.scroller.clientHeight / (narrow.matches ? 68 : 44)) - 1);
       const to = { ArrowDown: index + 1, ArrowUp: index - 1, PageDown: index + page, PageUp: index - page, Home: 0, End: this.shown.length - 1 }[event.key];
       if (to === undefined) return;
@@ -294,7 +295,7 @@ export class List {
     if (index * height < scrollTop) this.scroller.scrollTop = index * height;
     else if ((index + 1) * height > scrollTop + clientHeight) this.scroller.scrollTop = (index + 1) * height - clientHeight;
     this.draw();
-    this.rows.get(this.shown[index].key)?.name.focus({ preventScroll: true });
+    this.rows.get(this.shown[index].key)?.parts.link.focus({ preventScroll: true });
   }
 
   async save(form) {
@@ -308,6 +309,70 @@ export function hrefOf(door) {
 
 function chosenValue(select) {
   return select.value === "any" ? null : select.value.slice(3);
+}
+
+/** Have a row show a door, whichever one it showed before; only what differs is touched. */
+function fill(row, door) {
+  const [, , url, backend, reason] = row.cells;
+  const { parts, door: before } = row;
+  row.door = door;
+  if (before?.key !== door.key) {
+    row.turned = true;
+    row.dataset.key = door.key;
+    row.classList.remove("fresh");
+    parts.link.setAttribute("href", hrefOf(door));
+    parts.namespace.textContent = `${door.namespace}/`;
+    parts.name.textContent = door.name;
+  }
+  if (before?.state !== door.state) {
+    parts.state.className = `state ${door.state}`;
+    put(parts.state, mark(door.state), h("span", {}, WORDS[door.state]));
+  }
+  if (before?.url !== door.url) {
+    const text = door.url.replace(/^https?:\/\//, "");
+    if (ofTheWeb(door.url)) {
+      parts.url.href = parts.url.title = door.url;
+      parts.url.textContent = text;
+      if (parts.url.parentElement !== url) put(url, parts.url);
+    } else put(url, door.url ? h("span", { title: door.url }, text) : none());
+  }
+  if (before?.backend !== door.backend) put(backend, door.backend || none());
+  if (before?.reason !== door.reason) parts.reason.textContent = door.reason;
+  if (before?.message !== door.message) {
+    parts.message.textContent = door.message;
+    reason.title = door.message;
+  }
+  if (before?.created !== door.created) parts.time.textContent = age(door.created);
+}
+
+const none = () => h("span", { class: "none" }, "none");
+
+function place(row, index, height) {
+  const top = index * height;
+  if (row.top !== top) {
+    row.top = top;
+    row.style.transform = `translateY(${top}px)`;
+  }
+  if (row.index !== index) {
+    row.index = index;
+    row.setAttribute("aria-rowindex", String(index + 2));
+  }
+}
+
+/** Have rows follow each other as they are seen, for the Tab key and for who listens. The one with the focus stays: it would lose it. */
+function order(sizer, rows, focused) {
+  let next = sizer.firstElementChild;
+  for (const row of rows.sort((a, b) => a.index - b.index)) {
+    while (next?.turned && next !== row) next = next.nextElementSibling;
+    while (row === focused && next !== row) {
+      const last = next;
+      next = next.nextElementSibling;
+      sizer.append(last);
+    }
+    if (row === next) next = next.nextElementSibling;
+    else sizer.insertBefore(row, next);
+  }
+  for (const row of rows) row.turned = false;
 }
 
 function flash(row) {

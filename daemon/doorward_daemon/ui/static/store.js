@@ -1,6 +1,7 @@
 /** All doors as the daemon tells them, kept new by its events. */
 
-import { asked, followed } from "./api.js";
+import { followed } from "./api.js";
+import { listed } from "./first.js";
 
 /**
  * @typedef {Object} Door
@@ -16,7 +17,7 @@ import { asked, followed } from "./api.js";
  * @property {number} since
  * @property {number} number
  * @property {string} key
- * @property {string} text in lower case, for the search
+ * @property {string} [text] what a search looks at, once there was one
  */
 
 const AGAIN = 2000;
@@ -55,7 +56,7 @@ export class Store extends EventTarget {
   }
 
   async load() {
-    const list = await asked("doors");
+    const list = await listed();
     this.columns = list.columns;
     this.doors = new Map(list.rows.map((row) => this.read(row)).map((door) => [door.key, door]));
     this.loaded = true;
@@ -89,9 +90,9 @@ export class Store extends EventTarget {
 
   /** @returns {Door} */
   read(row) {
-    const door = Object.fromEntries(this.columns.map((column, index) => [column, row[index]]));
+    const door = {};
+    for (let index = 0; index < row.length; index++) door[this.columns[index]] = row[index];
     door.key = `${door.kind}/${door.namespace}/${door.name}`;
-    door.text = `${door.namespace}/${door.name} ${door.url} ${door.reason} ${door.backend} ${door.message}`.toLowerCase();
     return door;
   }
 
