@@ -144,7 +144,7 @@ async def that_another_controller_reports(world: World, name: str) -> None:
         (unready, ["EngineNotReady"]),
         (without_an_engine, ["EngineRequired"]),
         (without_a_class, ["IngressClassMissing"]),
-        (without_a_gateway, ["GatewayMissing"]),
+        (without_a_gateway, ["GatewayMissing", "OutOfSight"]),
         (without_a_service, ["ServiceMissing"]),
         (without_a_pod, ["SelectorMatchesNothing"]),
         (with_another_port, ["WrongPort"]),
@@ -362,7 +362,10 @@ async def test_the_command_prints_cause_evidence_and_remedy(world: World, place:
 
 async def test_the_command_says_that_nothing_is_wrong(world: World, place: Place) -> None:
     await healthy(world, "fine")
-    assert await command(place, "fine") == (0, "1 service looked at: nothing is wrong\n", "")
+    status, out, err = await command(place, "fine")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "1 service looked at: nothing is wrong"
+    assert out.startswith("doorward: nobody was seen; one without a Lease that has nothing to do leaves no trace\n")
 
 
 async def test_a_name_that_no_service_has_is_told(place: Place) -> None:

@@ -116,7 +116,7 @@ def _explain(
     held = engine.configured.good if engine.problems else None
     places = Places(service, settings, known.documents, (watched, settings_ref), records, held)
     objects = _objects(engine, ref)
-    if objects and settings is None and engine.configured.good == {}:
+    if objects and settings is None and engine.configured.good == {} and kept is None:
         what = (
             f"there is no {settings_ref}: this answer goes by the defaults; a daemon that read others before holds to"
         )
