@@ -255,6 +255,23 @@ async def test_it_is_printed_that_nobody_was_seen(
     assert lines[-1].startswith("1 service looked at: ")
 
 
+def test_what_is_still_to_be_written_isn_t_told_as_seen() -> None:
+    source = next(iter(Backends(sources=installed_sources()).sources.values()))
+    patient = Patient(
+        ref=Ref(source.kind, "a", "m"),
+        source=source,
+        object={},
+        condition_type="IngressReady",
+        condition={"type": "IngressReady", "status": "False", "reason": "InvalidHost"},
+        written={"type": "IngressReady", "status": "True"},
+        warnings=(),
+        pending=(),
+        door=None,
+        objects=(),
+    )
+    assert patient.said == "condition IngressReady is True, and is to be False"
+
+
 # -- in each kind's own words ------------------------------------------------------------------------------------
 
 
@@ -266,6 +283,7 @@ def test_a_remedy_names_annotations_as_the_service_s_kind_spells_them(source: So
         object={},
         condition_type="",
         condition={},
+        written={},
         warnings=(),
         pending=(),
         door=None,

@@ -63,7 +63,7 @@ def test_a_name_that_is_not_there_is_told_and_the_others_are_printed(doors: Runn
 
 def test_another_namespace_has_no_services(doors: Running) -> None:
     printed = ask(doors, "get", "-n", "b")
-    assert (printed.code, printed.out, printed.err) == (0, "", "no services in namespace b\n")
+    assert (printed.code, printed.out, printed.err) == (0, "", "no services in namespace b (-A: all of them)\n")
 
 
 def test_a_held_door_has_the_backend_of_what_stands(doors: Running) -> None:

@@ -80,7 +80,7 @@ def _missing(about: About, found: Sequence[Row]) -> int:
     for name in missing:
         say_error(f"there is no service {name}")
     if not found and not missing:
-        where = f"namespace {', '.join(about.namespaces)}" if about.namespaces else "the cluster"
+        where = f"namespace {', '.join(about.namespaces)} (-A: all of them)" if about.namespaces else "the cluster"
         typer.echo(f"no services in {where}", err=True)
     return 1 if missing else 0
 

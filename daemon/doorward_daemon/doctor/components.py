@@ -44,7 +44,10 @@ async def _of_component(examination: Examination, patient: Patient, target: Targ
     if service is None:
         listed = kubectl(namespace, "get", "services", "-l", label)
         deployed = kubectl(namespace, "describe", patient.kubectl)
-        cause = f"Service {name} of the {target.component} isn't there: whoever deploys the component hasn't made it"
+        cause = (
+            f"Service {name} of the {target.component} isn't there: whoever deploys the component hasn't made it, or "
+            "it was deleted"
+        )
         return finding(SERVICE_MISSING, cause, (leads,), listed, deployed)
 
     describe = kubectl(namespace, "describe", "service", name)

@@ -47,6 +47,8 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     """As it is, or as it would be written now; empty where neither says anything.
 
     Who looks at some namespaces can't see why a host is refused, and goes by what is reported."""
+    written: JsonObject
+    """The condition as it is; empty where there is none."""
     warnings: tuple[tuple[str, str], ...]
     """Reason and message of the Warning events that there are about it, told already or not."""
     pending: tuple[str, ...]
@@ -69,9 +71,10 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def said(self) -> str:
-        """What its condition says, as evidence."""
+        """What its condition says, as evidence, and what it is to say where that is another thing."""
         told = str(self.condition.get("type") or self.condition_type)
-        return f"condition {told} is {self.condition.get('status', 'not there')}"
+        now, then = (each.get("status", "not there") for each in (self.written, self.condition))
+        return f"condition {told} is {now}{f', and is to be {then}' if then != now else ''}"
 
     @property
     def reason(self) -> str:
@@ -203,7 +206,8 @@ def _patient(
     actions, decision = planned.get(uid, []), engine.decisions.get(ref)
     warnings = decision.warnings if decision else []
     conditions = (obj.get("status") or {}).get("conditions") or []
-    if partly and reported(conditions, type_).get("reason") == ELSEWHERE:
+    written = reported(conditions, type_)
+    if partly and written.get("reason") == ELSEWHERE:
         actions, warnings = [], []
     for action in actions:
         if action.verb == "status" and action.body:
@@ -218,6 +222,7 @@ def _patient(
         object=obj,
         condition_type=type_,
         condition=reported(conditions, type_),
+        written=written,
         warnings=tuple(dict.fromkeys((each.reason, bounded(source.words(each.message))) for each in warnings)),
         pending=tuple(
             f"{action.verb} {action.ref}: {action.reason}"

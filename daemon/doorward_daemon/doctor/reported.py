@@ -16,7 +16,10 @@ __all__ = ["of_service", "of_settings", "on_purpose"]
 
 ON_PURPOSE = ("IngressDisabled", "ClusterLocal")
 """Why a door is closed that nobody wants open."""
-_IN_FORCE = "the last good settings stay in force in a doorward that runs"
+_IN_FORCE = (
+    "the last good settings stay in force in a doorward that has read them; one that begins without any opens and "
+    "repairs nothing"
+)
 
 
 def of_service(examination: Examination, patient: Patient, explained: Iterable[Finding]) -> list[Finding]:
