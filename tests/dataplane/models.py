@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from tests.dataplane.requests import Answer, Client
 from tests.e2e.place import Place, place
 from tests.e2e.view import View
 from tests.e2e.world import SEEN, World, component_service, resources
+from tests.patience import PATIENCE
 
 LOCAL_GATEWAY_SERVICE = "knative-local-gateway.istio-system.svc.cluster.local"
 ENDPOINT_SLICE = Resource("EndpointSlice.discovery.k8s.io", "endpointslices", ("v1",))
@@ -113,6 +115,12 @@ class Models(World):
         name, _, namespace = service.partition(".")
         address, port = await self._endpoint(namespace, name)
         return [await self.client.ask(host, path, port=port, address=address, headers=headers) for path in paths]
+
+    async def known_inside(self, host: str, path: str) -> None:
+        """Wait until a Service's name is answered: proxies hear of a door later than its object stands."""
+        async with asyncio.timeout(PATIENCE):
+            while (await self.inside(host, path))[0].status != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
     async def _endpoint(self, namespace: str, name: str) -> tuple[str, int]:
         """Where DNS and a node's rules lead to: from an external name to its Service, from a Service to its pod."""

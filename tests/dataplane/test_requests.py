@@ -153,6 +153,8 @@ async def test_all_that_opens_one_door_opens_no_other(models: Models, proxy: str
     await models.stands(*inside)
     await models.barrier()
     namespace = models.namespace
+    for name in inside:
+        await models.known_inside(f"{name}.{namespace}.svc.cluster.local", "/v1/models")
     for way, wanted in ways.items():
         nobodys = {
             "example.com": ("/", "/models", f"/models/{namespace}", f"/models/{namespace}/{way}-er-x/v1", "/v1/models"),
