@@ -58,11 +58,13 @@ def unknown_annotations(service: InferenceService, settings: Settings, backends:
     source = service.source
     silent = backends.silent or (source.read is not None and source.reads is None)
     prefixes = tuple(prefix for prefix, told in ((OURS, not silent), (PREFIX, source.prefix == PREFIX)) if told)
-    read = READ | WRITTEN | backends.annotations | frozenset(source.reads or ())
-    odd = [key for key in service.metadata.annotations if key.startswith(prefixes) and key not in read]
+    read = (READ, WRITTEN, backends.annotations, source.reads or ())
+    annotations = service.metadata.annotations
+    odd = [key for key in annotations if key.startswith(prefixes) and not any(key in keys for keys in read)]
     if not odd:
         return
-    known = _by_name(map(source.words, read - WRITTEN), foreign=source.prefix != PREFIX)
+    meanable = frozenset().union(*read) - WRITTEN
+    known = _by_name(map(source.words, meanable), foreign=source.prefix != PREFIX)
     found = []
     for key in islice(odd, _MOST_COMPARED):
         if _is_in_a_template(key, service, settings):
