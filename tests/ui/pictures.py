@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.patience import PATIENCE
-from tests.shell.running import Running
 from tests.ui.browser import driver, find
-from tests.ui.scenery import KIND, Shown, every_sort, served
+from tests.ui.scenery import KIND, settled
 from tests.ui.squares import font
 
 FOLDER = Path(__file__).parent / "pictures"
@@ -104,16 +103,6 @@ def file_of(size: str, view: str, scheme: str) -> Path:
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Shown]:
-    """What is in the pictures: doors of every sort, settled."""
-    running = Running()
-    every_sort(running)
-    async with served(running) as shown:
-        await shown.shell.once(PATIENCE)
-        yield shown
-
-
-@asynccontextmanager
 async def prepared(browser: Any, url: str, size: str) -> AsyncIterator[Any]:
     """A tab that draws what can be compared."""
     context = await browser.new_context(**SIZES[size], reduced_motion="reduce", locale="en-US", timezone_id="UTC")
@@ -153,7 +142,7 @@ async def main() -> None:
         print(message, file=sys.stderr)
 
     FOLDER.mkdir(exist_ok=True)
-    async with scene() as shown, driver(tell).async_playwright() as playwright:
+    async with settled() as shown, driver(tell).async_playwright() as playwright:
         path = find(tell, install=False)
         browser = await playwright.chromium.launch(executable_path=str(path), args=["--no-sandbox", "--disable-gpu"])
         for size in SIZES:

@@ -18,6 +18,7 @@ from doorward_daemon.ui import Page
 from doorward_daemon.ui.doors import Row
 
 from tests.engine.stage import component_service, inference_service
+from tests.patience import PATIENCE
 from tests.shell.running import RAW, Running
 
 KIND = "InferenceService.ome.io"
@@ -109,3 +110,13 @@ async def served(
     shell.listeners += page.listeners
     async with serving(shell, Metrics(shell), "127.0.0.1:0", page=page.application()) as url, shell:
         yield Shown(running, shell, page, f"{url}/ui/")
+
+
+@asynccontextmanager
+async def settled() -> AsyncIterator[Shown]:
+    """Doors of every sort, each as it stays."""
+    running = Running()
+    every_sort(running)
+    async with served(running) as shown:
+        await shown.shell.once(PATIENCE)
+        yield shown

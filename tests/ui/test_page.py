@@ -11,11 +11,10 @@ import pytest_asyncio
 from doorward_daemon.ui.doors import Row
 
 from benchmarks.page_served import rows
-from tests.patience import PATIENCE
 from tests.shell.running import Running
 from tests.ui.browser import AXE
 from tests.ui.conftest import Open
-from tests.ui.scenery import HOSTILE, KIND, Shown, every_sort, served
+from tests.ui.scenery import HOSTILE, KIND, Shown, served, settled
 
 LLAMA = f"#/door/{KIND}/chat/llama-3-70b"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
@@ -26,11 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def shown() -> AsyncIterator[Shown]:
-    """Doors of every sort, settled."""
-    running = Running()
-    every_sort(running)
-    async with served(running) as shown:
-        await shown.shell.once(PATIENCE)
+    async with settled() as shown:
         yield shown
 
 

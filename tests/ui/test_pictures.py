@@ -20,10 +20,10 @@ from tests.ui.pictures import (
     file_of,
     names,
     prepared,
-    scene,
     styled,
     taken,
 )
+from tests.ui.scenery import settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,7 +55,7 @@ BROKEN = {
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def tabs(browser: Any) -> AsyncIterator[dict[str, Any]]:
     """A tab of each size, and one that is empty and compares."""
-    async with scene() as shown, AsyncExitStack() as stack:
+    async with settled() as shown, AsyncExitStack() as stack:
         tabs = {size: await stack.enter_async_context(prepared(browser, shown.url, size)) for size in SIZES}
         yield {**tabs, "": await browser.new_page()}
 
