@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from tests.controlplane import providers
 from tests.controlplane.definitions import CRDS, default_files
@@ -20,6 +21,13 @@ from tests.side_by_side import pytest_xdist_auto_num_workers as pytest_xdist_aut
 from tests.side_by_side import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 Kubectl = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a command sets for its process is undone: it may log to a stream that ends with the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

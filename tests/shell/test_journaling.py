@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import pytest
+import structlog
 from doorward.journal import JournalError, MemoryJournal, SqliteJournal
 from doorward.model.event import Issued, Record
 from doorward.runtime import keeper
@@ -128,6 +130,22 @@ async def test_a_journal_that_fails_is_said_and_doors_open_all_the_same(monkeypa
             await until(lambda: not journal.failures)
         assert shell.journal_problem == ""
     assert any("the journal can't be written" in entry["event"] for entry in logs)
+    assert journal.since_snapshot == 0
+
+
+async def test_a_log_that_cannot_be_written_stops_neither_the_journal_nor_what_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeper, "RETRY", 0.01)
+    closed = StringIO()
+    closed.close()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(closed))
+    running, journal = Running(), Counting(failures=3)
+    running.add("m")
+    async with running.shell(journal) as shell:
+        await until(lambda: "disk is full" in shell.journal_problem)
+        await until(lambda: running.ready("m") and not shell.journal_problem)
+        assert shell.errors == 0
     assert journal.since_snapshot == 0
 
 

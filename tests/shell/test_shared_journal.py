@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import psycopg
 import pytest
 from doorward.engine import Engine
-from doorward.journal import JournalLocked, PostgresqlJournal, session
+from doorward.journal import JournalAway, JournalLocked, PostgresqlJournal, session
 from doorward.lease import LEASE, Candidate, Terms
 from doorward.model.event import Leading, Observed, Record
 from doorward.runtime import keeper
@@ -366,3 +367,21 @@ async def test_a_database_that_says_nothing_is_left_behind_at_the_end(
     await until(lambda: "can't be written" in replica.shell.journal_problem)
     await replica.stop()
     own_postgresql.go_on()
+
+
+def test_a_database_that_lets_us_in_and_then_says_nothing_is_given_up(
+    own_postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ANSWER", 0.5)
+
+    def prepare(connection: psycopg.Connection[object]) -> None:
+        own_postgresql.suspend()
+        connection.execute("SELECT 1")
+
+    asked = session.Session(own_postgresql.url(), prepare)
+    try:
+        with pytest.raises(JournalAway):
+            asked.run(lambda connection: connection.execute("SELECT 1"))
+    finally:
+        own_postgresql.go_on()
+        asked.close()

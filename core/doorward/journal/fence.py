@@ -21,14 +21,11 @@ import secrets
 import socket
 from typing import Any
 
-import structlog
 from psycopg import Connection
 
 from doorward.journal.errors import JournalError, JournalLocked, JournalLost, JournalOutbid
 
 __all__ = ["Fence"]
-
-_log = structlog.get_logger("doorward.journal")
 
 
 class Fence:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, LiteralString
 
 import msgspec
-import structlog
 
 from doorward.journal.encoding import checksum, encode, read_record, read_snapshot, without_secrets
 from doorward.journal.errors import JournalAway, JournalError, JournalGap, NotAJournal
@@ -21,12 +20,13 @@ from doorward.journal.location import shown
 from doorward.journal.memory import in_turn, reached, whole_run
 from doorward.journal.migrations import check, migrate, there
 from doorward.journal.session import CLOSING, Connection, Session
+from doorward.log import Log
 from doorward.model.counting import counted
 from doorward.model.event import Record
 
 __all__ = ["ClusterJournal", "PostgresqlJournal", "clusters"]
 
-log = structlog.get_logger("doorward.journal")
+log = Log("doorward.journal")
 Row = tuple[int, int, bytes]
 
 _CHUNK = 500

@@ -20,13 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import structlog
-
 from doorward.journal.encoding import checksum
 from doorward.journal.errors import NotAJournal
 from doorward.journal.file import APPLICATION, READING_ERRORS, connect, pragma, prepare
+from doorward.log import Log
 
-log = structlog.get_logger("doorward.journal")
+log = Log("doorward.journal")
 
 Row = tuple[int, int, bytes]
 _MAGIC = b"SQLite format 3\0"

@@ -16,7 +16,6 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
-import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
@@ -64,8 +63,6 @@ _REFUSALS = (
 """What is said where waiting helps nothing: libpq gives no code for it (PGconn of a connection that wasn't made)."""
 _UNWRITABLE = "25006"
 """What a server says that is another's copy: a connection that is made anew may lead to the one that can be written."""
-
-_log = structlog.get_logger("doorward.journal")
 
 
 class Session:
@@ -126,15 +123,16 @@ class Session:
     def _tried(self, work: Callable[[Connection], T]) -> T:
         if self._closed:
             raise JournalError(f"{self.shown}: is closed")
-        connection = self._connected()
-        self._since = time.monotonic()
         try:
-            return work(connection)
-        except psycopg.Error as error:
-            if connection.closed or error.sqlstate == _UNWRITABLE:
-                self._drop()
-                raise JournalAway(f"{self.shown}: {self._said(error)}") from None
-            raise JournalError(f"{self.shown}: {self._said(error)}; see the server's log") from None
+            connection = self._connected()
+            self._since = time.monotonic()
+            try:
+                return work(connection)
+            except psycopg.Error as error:
+                if connection.closed or error.sqlstate == _UNWRITABLE:
+                    self._drop()
+                    raise JournalAway(f"{self.shown}: {self._said(error)}") from None
+                raise JournalError(f"{self.shown}: {self._said(error)}; see the server's log") from None
         finally:
             self._since = None
 
@@ -142,22 +140,22 @@ class Session:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         self._drop()
-        connection = self._connect()
+        self._connection = connection = self._connect()
+        self._since = time.monotonic()
+        if self._watchdog is None:
+            self._watchdog = threading.Thread(target=self._watch, name="doorward: journal", daemon=True)
+            self._watchdog.start()
         try:
             for setting in _SETTINGS:
                 connection.execute(setting)
             self._prepare(connection)
         except psycopg.Error as error:
-            connection.close()
-            kind = JournalAway if connection.closed and not error.sqlstate else JournalError
+            kind = JournalAway if connection.closed else JournalError
+            self._drop()
             raise kind(f"{self.shown}: {self._said(error)}") from None
         except BaseException:
-            connection.close()
+            self._drop()
             raise
-        self._connection = connection
-        if self._watchdog is None:
-            self._watchdog = threading.Thread(target=self._watch, name="doorward: journal", daemon=True)
-            self._watchdog.start()
         return connection
 
     def _connect(self) -> Connection:

@@ -14,17 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from doorward.journal.encoding import checksum, encode, read_record, read_snapshot, without_secrets
 from doorward.journal.errors import JournalError
 from doorward.journal.file import READING_ERRORS, VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
 from doorward.journal.lock import Lock
 from doorward.journal.memory import in_turn, reached, whole_run
 from doorward.journal.salvage import Sound, finish, intact, salvage, survey
+from doorward.log import Log
 from doorward.model.event import Record
 
-log = structlog.get_logger("doorward.journal")
+log = Log("doorward.journal")
 
 _LARGEST = (1 << 63) - 1
 """The largest number that SQLite holds."""

@@ -14,10 +14,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
-import structlog
-
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.lease.election import Election, Terms
+from doorward.log import Log
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
 from doorward.model.reference import JsonObject, Resource
 from doorward.runtime.watcher import watch_kind
@@ -29,7 +28,7 @@ LEASE = Resource("Lease.coordination.k8s.io", "leases")
 JITTER = 0.2
 """The part of ``Terms.retry`` by which a pause may be longer, so that candidates don't march in step."""
 
-_log = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Candidate:

@@ -14,10 +14,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import structlog
 from tenacity.wait import wait_base
 
 from doorward.backends import Backend
+from doorward.log import Log
 from doorward.model.action import Action
 from doorward.model.answer import ApiError
 from doorward.model.event import Observed, Synced
@@ -32,7 +32,7 @@ EXTERNAL_EVERY = 30.0
 SOON = 1.0
 """Seconds after a write before it is observed out of turn."""
 
-_log = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class External:

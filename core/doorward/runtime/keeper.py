@@ -20,8 +20,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import structlog
-
 from doorward.engine import Engine
 from doorward.journal import (
     Journal,
@@ -33,6 +31,7 @@ from doorward.journal import (
     SharedJournal,
     is_shared,
 )
+from doorward.log import Log
 from doorward.model.event import Record
 
 __all__ = ["Keeper"]
@@ -48,7 +47,7 @@ OUTBID = 0.5
 WAIT = 10.0
 """Seconds after which a leader goes on without a journal that neither answers nor fails."""
 
-_log = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Offer(NamedTuple):

@@ -25,12 +25,12 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
-import structlog
 from tenacity.wait import wait_base
 
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.engine import SETTINGS_NAME, Engine
 from doorward.journal import Journal
+from doorward.log import Log
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Elapsed, Leading, Record, Started, Unknown, issued
 from doorward.model.reference import CONFIG_MAP, Resource
@@ -65,7 +65,7 @@ LIST_ATTEMPTS = 6
 RESTART = 1.0
 """Seconds before a task that failed begins again."""
 
-_log = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,11 +22,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Literal, TypeVar
 
-import structlog
 from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
 from tenacity.wait import wait_base
 
 from doorward.cluster.protocol import ApiError, Cluster, WatchEvent
+from doorward.log import Log
 from doorward.model.event import AnyEvent, Deleted, Observed, Synced
 from doorward.model.reference import JsonObject, Resource
 
@@ -46,7 +46,7 @@ FORBIDDEN = 3
 T = TypeVar("T")
 Emit = Callable[[AnyEvent], Awaitable[None] | None]
 
-_log = structlog.get_logger(__name__)
+_log = Log(__name__)
 
 
 async def watch_kind(
