@@ -1,4 +1,4 @@
-"""All checks, in the order in which a request would meet what they look at."""
+"""All checks, in the order in which a request would meet what they look at; what they find, the worst first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from doorward_daemon.doctor import (
     writers,
 )
 from doorward_daemon.doctor.examination import Examination, Patient
-from doorward_daemon.doctor.finding import Finding
+from doorward_daemon.doctor.finding import SEVERITIES, Finding
 from doorward_daemon.doctor.running import Presence
 
 __all__ = ["Wanted", "findings"]
@@ -43,7 +43,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def findings(examination: Examination, wanted: Wanted, presence: Presence) -> list[Finding]:
-    """Everything that is wrong: first what concerns all doors, then service by service.  Raises ApiError."""
+    """Everything that is wrong, the worst first; of each severity first what concerns all doors, then service by service.
+
+    Raises ApiError.
+    """
     found = [
         *running.of_cluster(examination, presence),
         *await clocks.of_cluster(examination, wanted.lease),
@@ -58,7 +61,7 @@ async def findings(examination: Examination, wanted: Wanted, presence: Presence)
 
     for each in await asyncio.gather(*map(of, examination.patients)):
         found += each
-    return list(dict.fromkeys(found))
+    return sorted(dict.fromkeys(found), key=lambda each: SEVERITIES.index(each.severity))
 
 
 async def _of_service(examination: Examination, patient: Patient, wanted: Wanted) -> list[Finding]:

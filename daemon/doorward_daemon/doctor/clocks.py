@@ -61,6 +61,7 @@ def _finding(who: str, skew: float, evidence: str) -> Finding:
     return Finding(
         about="cluster",
         reason="ClockSkew",
+        severity="warning",
         cause=f"the clock of {who} is {abs(skew):.0f} s {ahead} the API server's",
         evidence=(evidence,),
         remedy=("timedatectl status", kubectl("", "get", "nodes", "-o", "wide")),

@@ -19,13 +19,20 @@ from doorward_daemon.asking.printing import echo, structured
 from doorward_daemon.doctor import names
 from doorward_daemon.doctor.checks import Wanted, findings
 from doorward_daemon.doctor.examination import examined
-from doorward_daemon.doctor.finding import Finding
+from doorward_daemon.doctor.finding import Finding, Severity
 from doorward_daemon.doctor.request import Step, travel
 from doorward_daemon.doctor.running import REASONS, Presence, look_for
 from doorward_daemon.reaching import reached
 from doorward_daemon.saying import say_error
 
 __all__ = ["Consultation", "Told", "consult", "look_into"]
+
+
+_COLORS: Mapping[Severity, str] = {
+    "fault": typer.colors.RED,
+    "warning": typer.colors.YELLOW,
+    "remark": typer.colors.CYAN,
+}
 
 
 class Consultation(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +63,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """By service, how far a request came."""
 
     @property
+    def wrong(self) -> int:
+        """How many things are wrong: remarks aren't."""
+        return sum(finding.severity != "remark" for finding in self.findings)
+
+    @property
     def well(self) -> bool:
         """Whether nothing is wrong, and every request arrived."""
-        return not self.findings and all(steps[-1].well for steps in self.requests.values())
+        return not self.wrong and all(steps[-1].well for steps in self.requests.values())
 
 
 async def consult(kubeconfig: Path | None, context: str | None, asked: Consultation) -> int:
@@ -124,7 +136,8 @@ def _print(told: Told, output: str) -> None:
 def _print_table(told: Told) -> None:
     for finding in told.findings:
         typer.secho(f"{finding.about}: ", bold=True, nl=False)
-        typer.secho(finding.reason, fg=typer.colors.RED, bold=True)
+        typer.secho(finding.reason, fg=_COLORS[finding.severity], bold=True, nl=False)
+        typer.echo("" if finding.severity == "fault" else f" ({finding.severity})")
         _print_lines("cause", (finding.cause,))
         _print_lines("seen", finding.evidence)
         _print_lines("try", finding.remedy)
@@ -136,8 +149,10 @@ def _print_table(told: Told) -> None:
             typer.echo(f"{step.name:<8} {visible(step.said)}")
         typer.echo()
     _print_presence(told)
-    what = counted(len(told.findings), "finding") if told.findings else "nothing is wrong"
-    typer.secho(f"{counted(told.services, 'service')} looked at: {what}", fg=_color(not told.findings))
+    what = counted(told.wrong, "finding") if told.wrong else "nothing is wrong"
+    if remarks := len(told.findings) - told.wrong:
+        what += f", {counted(remarks, 'remark')}"
+    typer.secho(f"{counted(told.services, 'service')} looked at: {what}", fg=_color(not told.wrong))
 
 
 def _print_presence(told: Told) -> None:

@@ -1,14 +1,22 @@
-"""One thing that is wrong."""
+"""One thing that is wrong, or that one should know."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-__all__ = ["Finding", "kubectl"]
+__all__ = ["SEVERITIES", "Finding", "Severity", "kubectl"]
+
+Severity = Literal["fault", "warning", "remark"]
+"""``fault``: requests don't arrive, or nobody looks after doors; ``warning``: something isn't as it was asked for, and
+the door stands; ``remark``: everything is as it was asked for, and one should know."""
+SEVERITIES: tuple[Severity, ...] = ("fault", "warning", "remark")
+"""The worst first."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What keeps requests from arriving at a door, or soon will."""
+    """What keeps requests from arriving at a door, or soon will; a remark is nothing of that kind."""
 
     about: str
     """``Kind NAMESPACE/NAME`` of what it was found at; ``cluster`` for what concerns all doors."""
@@ -19,7 +27,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     """What was seen, and where."""
     remedy: tuple[str, ...] = ()
-    """Commands, in the order in which one would try them."""
+    """Commands, in the order in which one would try them; a line with ``#`` in front says what to edit, and to what."""
+    severity: Severity = "fault"
 
 
 def kubectl(namespace: str, *words: str) -> str:

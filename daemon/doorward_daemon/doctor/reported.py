@@ -9,8 +9,9 @@ from doorward.engine import SETTINGS_NAME
 from doorward.model.reference import CONFIG_MAP
 
 from doorward_daemon.doctor.examination import Examination, Patient
-from doorward_daemon.doctor.finding import Finding, kubectl
+from doorward_daemon.doctor.finding import Finding, Severity, kubectl
 from doorward_daemon.doctor.remedies import remedy
+from doorward_daemon.doctor.severity import severity
 
 __all__ = ["of_service", "of_settings", "on_purpose"]
 
@@ -32,7 +33,8 @@ def of_service(examination: Examination, patient: Patient, explained: Iterable[F
         found.append(_finding(examination, patient, patient.reason, str(condition.get("message") or ""), evidence))
     for reason, message in patient.warnings:
         if reason != patient.reason or message not in str(condition.get("message")):
-            found.append(_finding(examination, patient, reason, message, (f"Warning event {reason}",)))
+            evidence = (f"Warning event {reason}",)
+            found.append(_finding(examination, patient, reason, message, evidence, severity(reason)))
     return found
 
 
@@ -59,7 +61,7 @@ async def of_settings(examination: Examination) -> list[Finding]:
             for problem in problems
         ]
     found += [
-        Finding(about=about, reason=reason, cause=message, remedy=edit)
+        Finding(about=about, reason=reason, severity=severity(reason), cause=message, remedy=edit)
         for reason, message in examination.settings_warnings
         if message not in problems
     ]
@@ -93,10 +95,18 @@ def _said(patient: Patient) -> str:
     return f"{patient.said}, {patient.reason or 'without a reason'}"
 
 
-def _finding(examination: Examination, patient: Patient, reason: str, cause: str, evidence: tuple[str, ...]) -> Finding:
+def _finding(
+    examination: Examination,
+    patient: Patient,
+    reason: str,
+    cause: str,
+    evidence: tuple[str, ...],
+    how_bad: Severity = "fault",
+) -> Finding:
     return Finding(
         about=patient.name,
         reason=reason or "NotReady",
+        severity=how_bad,
         cause=cause or "no door stands, and nobody says why",
         evidence=evidence,
         remedy=remedy(reason, patient, examination.settings_namespace, examination.engine.settings),

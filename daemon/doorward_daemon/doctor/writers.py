@@ -33,6 +33,7 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
             Finding(
                 about=patient.name,
                 reason="StatusContested",
+                severity="warning",
                 cause=f"{who} writes status.url or status.address, as doorward does: each undoes the other's work",
                 evidence=(f"managedFields of {patient.name}: {who}, subresource status",),
                 remedy=(kubectl(examination.settings_namespace, "edit", "configmap", "inferenceservice-config"),),
@@ -48,6 +49,7 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
                 Finding(
                     about=patient.name,
                     reason="Contested",
+                    severity="warning",
                     cause=f"{who} writes the spec of {ref}, which doorward keeps as it should be",
                     evidence=(f"managedFields of {ref}: {who}",),
                     remedy=(kubectl(ref.namespace, "get", plural, ref.name, "-o", "yaml", "--show-managed-fields"),),
@@ -68,6 +70,7 @@ async def _told(examination: Examination, patient: Patient) -> list[Finding]:
         Finding(
             about=patient.name,
             reason=reason,
+            severity="warning",
             cause=str(event.get("message")),
             evidence=(f"Warning event {reason}, {event.get('lastTimestamp')}",),
             remedy=remedy(reason, patient, examination.settings_namespace, examination.engine.settings),
