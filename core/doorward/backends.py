@@ -12,6 +12,8 @@ import pluggy
 
 from doorward import hooks
 from doorward.hooks import Read, Watch
+from msgspec.structs import replace
+
 from doorward.model import host_fields
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning
@@ -182,7 +184,7 @@ def _default(door: Door, settings: Settings) -> str:
 
 def _plain(claim: Claim) -> Claim:
     host, prefix = plain_host(str(claim.host)), plain_prefix(str(claim.prefix))
-    return claim if (host, prefix) == (claim.host, claim.prefix) else Claim(host, prefix, claim.via)
+    return claim if (host, prefix) == (claim.host, claim.prefix) else replace(claim, host=host, prefix=prefix)
 
 
 class Backends:
@@ -345,12 +347,16 @@ class Backends:
             backend.observer = observer
 
     def claims(self, kind: str, manifest: JsonObject) -> Sequence[Claim]:
-        """The hosts that an object of this kind serves; none for kinds that serve no host.
+        """The hosts that an object of this kind serves, from some path downwards; none for kinds that serve no host.
 
         Facts are kept without their kind; backends are shown whole manifests.  Hosts and paths come as proxies compare
         them, however the object spells them: an API server may let capital letters and a final dot through, and a
         proxy that normalises paths reads ``//`` and ``%61`` as ``/`` and ``a``.
         """
+        return [claim for claim in self.named(kind, manifest) if not claim.exact]
+
+    def named(self, kind: str, manifest: JsonObject) -> Sequence[Claim]:
+        """What :meth:`claims` gives, and the exact paths that the object serves beside."""
         backend = self.claiming.get(kind)
         if backend is None:
             return ()

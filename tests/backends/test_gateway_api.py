@@ -237,7 +237,15 @@ def test_every_object_has_to_be_accepted() -> None:
         ({}, [Claim("x.example.com", "/", ("b/gw",))]),
         ({"hostnames": None}, []),
         ({"rules": [{"matches": [{"path": {"value": "/api/"}}]}]}, [Claim("x.example.com", "/api", ("b/gw",))]),
-        ({"rules": [{"matches": [{"path": {"type": "Exact", "value": "/api"}}]}]}, []),
+        (
+            {"rules": [{"matches": [{"path": {"type": "Exact", "value": "/api"}}]}]},
+            [Claim("x.example.com", "/api", ("b/gw",), exact=True)],
+        ),
+        ({"rules": [{"matches": [{"method": "GET", "path": {"type": "Exact", "value": "/api"}}]}]}, []),
+        (
+            {"rules": [{"matches": [{"path": {"type": "Exact", "value": "/a"}}, {"path": {"value": "/a"}}]}]},
+            [Claim("x.example.com", "/a", ("b/gw",))],
+        ),
         ({"rules": [{"matches": [{"method": "GET"}]}]}, []),
         (
             {"rules": [{"matches": [{"path": {"value": "/a/b"}}, {"path": {"value": "/a"}}]}]},

@@ -215,7 +215,15 @@ def foreign(**changes: Any) -> dict[str, Any]:
         ),
         ({"hosts": ["*.example.com"]}, [Claim("*.example.com", "/", ("istio-system/gw",))]),
         ({"http": [{"match": [{"uri": {"prefix": "/api/"}}]}]}, [Claim("x.example.com", "/api", ("istio-system/gw",))]),
-        ({"http": [{"match": [{"uri": {"exact": "/api"}}]}]}, []),
+        (
+            {"http": [{"match": [{"uri": {"exact": "/api"}}]}]},
+            [Claim("x.example.com", "/api", ("istio-system/gw",), exact=True)],
+        ),
+        ({"http": [{"match": [{"uri": {"exact": "/api"}, "method": {"exact": "GET"}}]}]}, []),
+        (
+            {"http": [{"match": [{"uri": {"exact": "/"}}, {"uri": {"prefix": "/"}}]}]},
+            [Claim("x.example.com", "/", ("istio-system/gw",))],
+        ),
         ({"http": [{"match": [{"uri": {"regex": "/v[0-9]+"}}]}]}, []),
         ({"http": [{"match": [{"headers": {"x": {"exact": "y"}}}]}]}, []),
         ({"http": [{"match": [{"authority": {"exact": "y.example.com"}}]}]}, []),

@@ -488,16 +488,33 @@ def test_what_a_strangers_ingress_claims(path: str, kind: str, prefix: str) -> N
 
 
 @pytest.mark.parametrize(
-    "rule", [{}, {"host": "x.example.com", "http": {"paths": [{"path": "/", "pathType": "Exact"}]}}]
+    ("rule", "claims"),
+    [
+        ({}, []),
+        (
+            {"host": "x.example.com", "http": {"paths": [{"path": "/", "pathType": "Exact"}]}},
+            [Claim("x.example.com", "/", ("*",), exact=True)],
+        ),
+        (
+            {"host": "x.example.com", "http": {"paths": [{"path": "/", "pathType": "Exact"}, {"path": "/a"}]}},
+            [Claim("x.example.com", "/", ("*",), exact=True), Claim("x.example.com", "/a", ("*",))],
+        ),
+        (
+            {"host": "x.example.com", "http": {"paths": [{"path": "/a/b", "pathType": "Exact"}, {"path": "/a"}]}},
+            [Claim("x.example.com", "/a", ("*",))],
+        ),
+    ],
 )
-def test_no_host_or_one_exact_page_is_no_claim(rule: dict[str, Any]) -> None:
+def test_no_host_is_no_claim_and_an_exact_path_is_one_of_that_page_alone(
+    rule: dict[str, Any], claims: list[Claim]
+) -> None:
     manifest = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": {"name": "x"},
         "spec": {"rules": [rule]},
     }
-    assert call("k8s_ingress", "claims", manifest=manifest) == ()
+    assert list(call("k8s_ingress", "claims", manifest=manifest)) == claims
 
 
 def test_the_class_of_a_claim_is_the_field_or_the_annotation_of_old() -> None:

@@ -424,6 +424,76 @@ def test_a_foreign_path_elsewhere_on_the_host_owns_nothing_here() -> None:
     assert stage.condition()["status"] == "True"
 
 
+def exact_route(kind: str, path: str) -> JsonObject:
+    """A foreign object that serves one page of the door's host where the backend of that name would serve the door."""
+    host = "m.a.example.com"
+    if kind == "nginx":
+        theirs = foreign_ingress(host)
+        theirs["spec"]["rules"][0]["http"]["paths"][0].update(path=path, pathType="Exact")
+        return theirs
+    if kind == "gateway_api":
+        namespace, _, name = str(GATEWAY["omeIngressGateway"]).partition("/")
+        match = {"path": {"type": "Exact", "value": path}}
+        return {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": {"name": "theirs", "namespace": namespace},
+            "spec": {"hostnames": [host], "parentRefs": [{"name": name}], "rules": [{"matches": [match]}]},
+        }
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "theirs", "namespace": "b"},
+        "spec": {
+            "hosts": [host],
+            "gateways": ["knative-serving/knative-ingress-gateway"],
+            "http": [{"match": [{"uri": {"exact": path}}], "route": [{"destination": {"host": "theirs"}}]}],
+        },
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/models"])
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("backend", ["nginx", "gateway_api", "istio"])
+def test_a_foreign_exact_path_is_told_and_owns_nothing(backend: str, path: str, early: bool) -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    if early:
+        stage.create(exact_route(backend, path))
+    add(stage, backend)
+    stage.start()
+    settle(stage)
+    if not early:
+        stage.create(exact_route(backend, path))
+        settle(stage)
+    assert stage.condition()["status"] == "True"
+    (event,) = [o for o in stage.store.list(stage.resource("Event")).items if o["reason"] == "HostShared"]
+    assert f"names m.a.example.com too, with {path} as an exact path" in event["message"]
+
+
+@pytest.mark.parametrize(
+    ("host", "cls", "path", "told"),
+    [
+        ("m.a.example.com", "traefik", "/", 0),
+        ("example.com", "nginx", "/", 0),
+        ("example.com", "nginx", "/a/m", 1),
+        ("example.com", "nginx", "/a/m/v1", 1),
+        ("example.com", "nginx", "/a/mm", 0),
+    ],
+)
+def test_an_exact_path_is_told_where_it_takes_requests_from_the_door(host: str, cls: str, path: str, told: int) -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    theirs = foreign_ingress(host, cls=cls)
+    theirs["spec"]["rules"][0]["http"]["paths"][0].update(path=path, pathType="Exact")
+    stage.create(theirs)
+    add(stage, "nginx", **{"ome.io/ingress-path-template": "/{{.Namespace}}/{{.Name}}"})
+    stage.start()
+    settle(stage)
+    assert stage.condition()["status"] == "True"
+    assert [o["reason"] for o in stage.store.list(stage.resource("Event")).items].count("HostShared") == told
+
+
 def test_namespace_domains_refuse_others() -> None:
     stage = Stage()
     stage.create(settings(GATEWAY, doorward="namespaceDomains:\n  'a*': [apps.example.com]\n"))

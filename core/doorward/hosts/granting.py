@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -10,9 +11,14 @@ from doorward.backends import Backends
 from doorward.hosts.domains import domain_problem
 from doorward.hosts.ownership import Ownership
 from doorward.model.door import Claim, Door, Warning, meet
+from doorward.model.reference import Ref
 from doorward.model.settings import Settings
 from doorward.render.rendering import Rendered
 from doorward.state.reservations import How, Reservation
+
+
+_FEW = 3
+"""Paths that one warning names."""
 
 
 class Denied(msgspec.Struct, frozen=True):
@@ -21,6 +27,16 @@ class Denied(msgspec.Struct, frozen=True):
     where: str
     reason: Literal["HostConflict", "DomainNotAllowed"]
     message: str
+    holder: Ref | None = None
+    """The object that has it; None where none has."""
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """A host or path that a service gets, and of which somebody else's object serves something, too."""
+
+    where: str
+    message: str
+    holder: Ref
 
 
 class Granted(msgspec.Struct, kw_only=True):
@@ -32,7 +48,11 @@ class Granted(msgspec.Struct, kw_only=True):
     """The claims that it goes on to want, by their keys."""
     sole: set[str] = set()
     """What was granted and nobody else has a hand in, by the claims' keys."""
-    warnings: list[Warning] = []
+    shared: list[Shared] = []
+
+    @property
+    def warnings(self) -> list[Warning]:
+        return [Warning("HostShared", each.message) for each in self.shared]
 
 
 def grant(ownership: Ownership, door: Door, rendered: Rendered, backends: Backends, settings: Settings) -> Granted:
@@ -47,9 +67,11 @@ def grant(ownership: Ownership, door: Door, rendered: Rendered, backends: Backen
         if problem := domain_problem(claim.host, door.namespace, settings):
             grants.denied.append(Denied(claim.where, "DomainNotAllowed", problem))
         elif owner := _owner(ownership, claim, door, rendered, backends, grants):
-            grants.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {owner}"))
+            told, holder = owner
+            grants.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {told}", holder))
         else:
             granted.add(claim)
+            grants.shared += _exact(ownership, claim, rendered, backends) if door.backend else ()
     if grants.denied:
         hosts = tuple(host for host in door.hosts if Claim(host) in granted)
         has_path = door.path and (not path or Claim(door.path.host, door.path.prefix) in granted)
@@ -59,30 +81,48 @@ def grant(ownership: Ownership, door: Door, rendered: Rendered, backends: Backen
 
 def _owner(
     ownership: Ownership, claim: Claim, door: Door, rendered: Rendered, backends: Backends, grants: Granted
-) -> str:
-    """Who owns a claim that this service wants, empty where it may have it; notes how it goes on to want it.
+) -> tuple[str, Ref | None] | None:
+    """Who owns a claim that this service wants, and by which object; None where it may have it.
+
+    Notes how it goes on to want it.
 
     One that others have, and this service has nothing of, stands in nobody's way.
     """
     contest = ownership.contest(claim)
     grants.wanted[claim.key] = "waits" if contest.rivals and not contest.own else "asks"
     if winner := contest.winner(ownership.age, ownership.age_of):
-        return f"{ownership.name(winner)} ({winner.ref})"
+        return f"{ownership.name(winner)} ({winner.ref})", winner.ref
     foreign = _foreign(ownership, claim, rendered, backends) if door.backend else None
     if foreign and not contest.own:
         grants.wanted[claim.key] = "waits"
-        return f"{foreign.ref}, which isn't doorward's"
+        return f"{foreign.ref}, which isn't doorward's", foreign.ref
     if foreign:
         message = (
             f"{foreign.ref}, which isn't doorward's, names {claim.host} too; requests may go to either, remove one"
         )
-        grants.warnings.append(Warning("HostShared", message))
+        grants.shared.append(Shared(claim.where, message, foreign.ref))
     if not contest.own and ownership.asked_before(claim):
         # Without a name: whoever is the first may change, and thousands may wait behind it.
-        return "an earlier InferenceService, which asked for it first"
+        return "an earlier InferenceService, which asked for it first", None
     if contest.is_sole and not foreign:
         grants.sole.add(claim.key)
-    return ""
+    return None
+
+
+def _exact(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Backends) -> Iterator[Shared]:
+    """The foreign objects that serve exact paths of a host, by a class or gateway by which this door does."""
+    strangers = ownership.exact(claim)
+    if not strangers:
+        return
+    ways = rendered.ways(claim.host, backends)
+    paths: dict[Ref, list[str]] = {}
+    for key, each in strangers:
+        if meet(ways, each.via) and each.ref not in rendered.desired:
+            paths.setdefault(each.ref, []).append(key.removeprefix(claim.host))
+    for ref, exact in paths.items():
+        named = ", ".join(exact[:_FEW]) + (f" and {len(exact) - _FEW} more" if len(exact) > _FEW else "")
+        what = f"{ref}, which isn't doorward's, names {claim.host} too, with {named} as an exact path"
+        yield Shared(claim.where, f"{what}; such requests may go there, and all others come to this door", ref)
 
 
 def _foreign(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Backends) -> Reservation | None:

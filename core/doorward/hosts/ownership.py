@@ -92,8 +92,14 @@ class Ownership:
 
         One of this very service's, of another origin, isn't among them; an owner counts in its own namespace alone.
         """
-        found = self.reservations.foreign(claim.key)
-        return [each for each in found if each.controller != self.uid or each.ref.namespace != self.service.namespace]
+        return [each for each in self.reservations.foreign(claim.key) if self._is_foreign(each)]
+
+    def exact(self, claim: Claim) -> list[tuple[str, Reservation]]:
+        """Exact paths at or below the claim, by host and path, that such objects serve: they own nothing."""
+        return [(where, each) for where, each in self.reservations.exact(claim.key) if self._is_foreign(each)]
+
+    def _is_foreign(self, reservation: Reservation) -> bool:
+        return reservation.controller != self.uid or reservation.ref.namespace != self.service.namespace
 
     def asked_before(self, claim: Claim) -> bool:
         """Whether an earlier service asks for something that overlaps the claim."""

@@ -174,6 +174,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     prefix: str = "/"
     """Where on that host it begins, in whole segments."""
     via: tuple[str, ...] = ()
+    exact: bool = False
+    """That path alone, and nothing below it: no claim on the host, but such requests go there, whoever has the rest."""
 
     def meets(self, via: Collection[str]) -> bool:
         """Whether it is, or may be, served in one of these places."""

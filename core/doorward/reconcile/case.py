@@ -12,7 +12,7 @@ from doorward.backends import BackendError, Backends
 from doorward.door.belonging import refuse_part
 from doorward.door.components import external_name, is_external
 from doorward.door.wanted import WantedDoor
-from doorward.hosts.granting import Denied
+from doorward.hosts.granting import Denied, Shared
 from doorward.hosts.losses import claims_of
 from doorward.hosts.ownership import Ownership
 from doorward.model.action import Action
@@ -70,6 +70,8 @@ class Decision(msgspec.Struct, kw_only=True):
     """The objects of that door, once what drains is gone."""
     denied: list[Denied] = []
     """What it asks for and doesn't get."""
+    shared: list[Shared] = []
+    """What it gets, and somebody else's object serves as well."""
     refusal: Refusal | None = None
     """Why it can't have the door that it asks for."""
     warnings: list[Warning] = []

@@ -63,6 +63,7 @@ def open_door(
         final = renderer.render(service, door)
     decision = case.decision
     decision.door, decision.rendered, decision.denied = door, final, granted.denied
+    decision.shared = granted.shared
 
     lost = _lost(case, granted, final, settings)
     open_to = open_to_all(case, service, settings) if want.door.guard else []

@@ -61,6 +61,8 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     """It serves the claim only if a write has happened of which nobody knows what became."""
     written: bool = True
     """We are known to have written the claim; False: it stood when we came, and bears our annotation."""
+    exact: bool = False
+    """A foreign object serves that path, and nothing below it."""
 
 
 class Reservations:
@@ -158,7 +160,12 @@ class Reservations:
 
     def foreign(self, key: str) -> list[Reservation]:
         """Foreign objects that name exactly that host and cover the prefix, in the order in which they were seen."""
-        return [each for above in _above(key) for each in self._at(above) if not each.owner]
+        return [each for above in _above(key) for each in self._at(above) if not each.owner and not each.exact]
+
+    def exact(self, key: str) -> list[tuple[str, Reservation]]:
+        """Foreign objects that serve an exact path on that host, at or below the prefix, each with host and path."""
+        below = self._below.get(key, ())
+        return [(other, each) for other in sorted({key, *below}) for each in self._at(other) if each.exact]
 
     def first(self, service: Ref, key: str) -> Age | None:
         """The age of the earliest other service that asks for something that overlaps the claim."""

@@ -55,7 +55,7 @@ def reserved(
     body = action.body if action and action.verb in ("create", "patch") else None
     standing = fact.object() if fact else {}
     try:
-        claims = backends.claims(ref.kind, standing) if fact and not _solves_acme(standing) else ()
+        claims = backends.named(ref.kind, standing) if fact and not _solves_acme(standing) else ()
         coming = backends.claims(ref.kind, merge(standing, body) if fact else body) if body else ()
     except BackendError:
         return {}, ()
@@ -83,10 +83,12 @@ def _of_standing(
     owner = claimant(fact.owner, ref.namespace) if fact.owner else None
     if owner is None:
         left = not exists(fact.owner) and is_garbage(fact, sources)  # one that lives elsewhere left nothing here
-        holder, controller = (fact.owner, "") if left else ("", fact.controller)
-        return {c.key: Reservation(ref, holder, controller, c.via) for c in claims}
+        if left:
+            return {c.key: Reservation(ref, fact.owner, "", c.via) for c in claims if not c.exact}
+        return _foreign(ref, fact, claims)
     if not fact.is_of(fact.owner):
-        return {c.key: Reservation(ref, "", fact.controller, c.via) for c in claims}
+        return _foreign(ref, fact, claims)
+    claims = [claim for claim in claims if not claim.exact]
     name = key_of(ref)
     written = claims_of(owner.memory.written, name, fact.uid)
     stood = claims_of(owner.memory.stood, name, fact.uid)
@@ -101,6 +103,10 @@ def _of_standing(
         else:
             found[key] = Reservation(ref, "", fact.owner, claim.via)
     return found
+
+
+def _foreign(ref: Ref, fact: Fact, claims: Collection[Claim]) -> dict[str, Reservation]:
+    return {c.key: Reservation(ref, "", fact.controller, c.via, exact=c.exact) for c in claims}
 
 
 def _solves_acme(obj: JsonObject) -> bool:

@@ -1,6 +1,7 @@
 """The hosts that an HTTPRoute, anybody's, serves, and from which path downwards.
 
-A rule that asks for a header, a method, a query or an exact path takes less than the path, and doesn't count.
+A rule that asks for a header, a method or a query takes less than the path, and doesn't count.  An exact path is one
+page, and no claim on what lies below it: it is told as such.
 """
 
 from __future__ import annotations
@@ -16,19 +17,22 @@ from doorward_gateway_api.parents import gateway_of
 
 
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
-    """One claim per host and outermost prefix; None for other kinds."""
+    """One claim per host and outermost prefix, and per exact path below none; None for other kinds."""
     if manifest.get("kind") != HTTP_ROUTE.name or not str(manifest.get("apiVersion", "")).startswith(GROUP + "/"):
         return None
     spec = manifest.get("spec") or {}
     namespace = manifest["metadata"].get("namespace", "")
     parents = (gateway_of(parent, namespace) for parent in spec.get("parentRefs") or ())
     via = tuple(dict.fromkeys(filter(None, parents)))
-    prefixes = dict.fromkeys(_prefixes(spec))
+    paths = dict.fromkeys(_paths(spec))
     return tuple(
-        Claim(host, prefix, via)
+        Claim(host, prefix, via, exact)
         for host in dict.fromkeys(spec.get("hostnames") or ())
-        for prefix in prefixes
-        if not any(prefix != other and segment_prefix(other, prefix) for other in prefixes)
+        for prefix, exact in paths
+        if not any(
+            (other, narrow) != (prefix, exact) and not narrow and segment_prefix(other, prefix)
+            for other, narrow in paths
+        )
     )
 
 
@@ -42,11 +46,13 @@ def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
     return {"hostnames": left} if left else None
 
 
-def _prefixes(spec: JsonObject) -> Iterator[str]:
+def _paths(spec: JsonObject) -> Iterator[tuple[str, bool]]:
+    """Paths, and whether each is exact."""
     rules: Sequence[JsonObject] = spec.get("rules") or ({},)
     for rule in rules:
         matches: Sequence[JsonObject] = rule.get("matches") or ({},)
         for match in matches:
             path = match.get("path") or {}
-            if path.get("type", "PathPrefix") == "PathPrefix" and match.keys() <= {"path"}:
-                yield str(path.get("value", "/")).rstrip("/") or "/"
+            kind = path.get("type", "PathPrefix")
+            if kind in ("PathPrefix", "Exact") and match.keys() <= {"path"}:
+                yield str(path.get("value", "/")).rstrip("/") or "/", kind == "Exact"

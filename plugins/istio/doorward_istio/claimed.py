@@ -1,7 +1,7 @@
 """The hosts that a VirtualService, anybody's, serves by its gateways, and from which path downwards.
 
-A claim is what an object takes for itself: a rule that asks for a header, a method or an exact path takes less, and
-doesn't count.  Nor does what only sidecars see, nor a rule that says of itself that it is for the forms of an
+A claim is what an object takes for itself: a rule that asks for a header or a method takes less, and doesn't count; an
+exact path is no claim on what lies below it, and is told as such.  Nor does what only sidecars see, nor a rule that says of itself that it is for the forms of an
 in-cluster name.  Any other host of several labels counts, one that looks like an in-cluster name too:
 ``m.a.svc.example.com`` may lie outside, and the object doesn't tell the cluster's domain.
 """
@@ -32,15 +32,16 @@ _NEVER_TRIED = re.compile(r"[*+{\[]")
 
 
 class _Served(NamedTuple):
-    """A prefix, whether it is served for a host, and the gateways on which it is."""
+    """A prefix or an exact path, whether it is served for a host, and the gateways on which it is."""
 
     prefix: str
+    exact: bool
     names: Callable[[str], bool]
     gateways: Sequence[str]
 
 
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
-    """One claim per host and outermost prefix; None for other kinds."""
+    """One claim per host and outermost prefix, and per exact path below none; None for other kinds."""
     group = str(manifest.get("apiVersion", "")).partition("/")[0]
     if manifest.get("kind") != VIRTUAL_SERVICE.name or group != VIRTUAL_SERVICE.group:
         return None
@@ -50,14 +51,18 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     for host in dict.fromkeys(spec.get("hosts") or ()):
         if "." not in host:
             continue
-        served: dict[str, dict[str, None]] = {}
+        served: dict[tuple[str, bool], dict[str, None]] = {}
         for rule in rules:
             if rule.names(host):
-                served.setdefault(rule.prefix, {}).update(dict.fromkeys(rule.gateways))
+                served.setdefault((rule.prefix, rule.exact), {}).update(dict.fromkeys(rule.gateways))
         found += (
-            Claim(host, prefix, tuple(via))
-            for prefix, via in served.items()
-            if via and not any(prefix != other and segment_prefix(other, prefix) for other in served)
+            Claim(host, prefix, tuple(via), exact)
+            for (prefix, exact), via in served.items()
+            if via
+            and not any(
+                (other, narrow) != (prefix, exact) and not narrow and segment_prefix(other, prefix)
+                for other, narrow in served
+            )
         )
     return tuple(found)
 
@@ -108,16 +113,18 @@ def _served(spec: JsonObject, namespace: str) -> Iterator[_Served]:
             if not _NARROWER.isdisjoint(match):
                 continue
             uri = match.get("uri")
+            exact = uri is not None and "exact" in uri
             prefix = _prefix(uri) if uri else "/"
             if prefix is None:
                 continue
             gateways = [qualified(each, namespace) for each in match.get("gateways") or everywhere if each != MESH]
-            yield _Served(prefix, _names(match.get("authority")), gateways)
+            yield _Served(prefix, exact, _names(match.get("authority")), gateways)
 
 
 def _prefix(uri: JsonObject) -> str | None:
-    if "prefix" in uri:
-        return str(uri["prefix"]).rstrip("/") or "/"
+    for kind in ("prefix", "exact"):
+        if kind in uri:
+            return str(uri[kind]).rstrip("/") or "/"
     return "/" if uri.get("regex") in (".*", "/.*") else None
 
 

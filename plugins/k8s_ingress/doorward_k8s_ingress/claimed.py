@@ -1,6 +1,6 @@
 """The hosts that an Ingress, anybody's, serves, and from which path downwards.
 
-An exact path is one page, and no claim on what lies below it.
+An exact path is one page, and no claim on what lies below it: it is told as such.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ from doorward_k8s_ingress.rewriting import REWRITE_TARGET, USE_REGEX, literal_pr
 
 
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
-    """One claim per host and outermost prefix; None for other kinds."""
+    """One claim per host and outermost prefix, and per exact path below none; None for other kinds."""
     if manifest.get("kind") != INGRESS.name or not str(manifest.get("apiVersion", "")).startswith(INGRESS.group + "/"):
         return None
     via = ways_of(manifest)
     annotations = manifest["metadata"].get("annotations") or {}
     regex = annotations.get(USE_REGEX) == "true" or REWRITE_TARGET in annotations
-    served: dict[str, dict[str, None]] = {}
+    served: dict[str, dict[tuple[str, bool], None]] = {}
     for rule in (manifest.get("spec") or {}).get("rules") or ():
         if host := rule.get("host"):
-            served.setdefault(host, {}).update(dict.fromkeys(_prefixes(rule, regex)))
+            served.setdefault(host, {}).update(dict.fromkeys(_paths(rule, regex)))
     return tuple(
-        Claim(host, prefix, via)
-        for host, prefixes in served.items()
-        for prefix in prefixes
-        if not any(prefix != other and segment_prefix(other, prefix) for other in prefixes)
+        Claim(host, prefix, via, exact)
+        for host, paths in served.items()
+        for prefix, exact in paths
+        if not any(
+            (other, narrow) != (prefix, exact) and not narrow and segment_prefix(other, prefix)
+            for other, narrow in paths
+        )
     )
 
 
@@ -47,11 +50,12 @@ def narrowed(manifest: JsonObject, hosts: Sequence[str]) -> JsonObject | None:
     return {"rules": rules, "tls": tls or None}
 
 
-def _prefixes(rule: JsonObject, regex: bool) -> Iterator[str]:
+def _paths(rule: JsonObject, regex: bool) -> Iterator[tuple[str, bool]]:
+    """Paths, and whether each is exact."""
     paths: Sequence[JsonObject] = (rule.get("http") or {}).get("paths") or ({},)
     for path in paths:
         kind, text = path.get("pathType"), path.get("path") or "/"
         if kind == "ImplementationSpecific" and regex:
-            yield literal_prefix(text)
-        elif kind != "Exact":
-            yield text.rstrip("/") or "/"
+            yield literal_prefix(text), False
+        else:
+            yield text.rstrip("/") or "/", kind == "Exact"
