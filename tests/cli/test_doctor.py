@@ -18,13 +18,14 @@ from doorward_daemon.doctor.components import PODS
 from doorward_daemon.doctor.consultation import Consultation, Told, look_into
 from doorward_daemon.doctor.examination import Patient
 from doorward_daemon.doctor.finding import Finding
+from doorward_daemon.doctor.running import Presence
 from doorward_daemon.doctor.runtimes import CLUSTER_RUNTIMES, RUNTIMES
 from doorward_daemon.health import serving
 from doorward_daemon.metrics import Metrics
 
 from tests.engine.stage import component_service, definitions, inference_service, settings
 from tests.patience import PATIENCE
-from tests.shell.running import INGRESS, RAW, Running
+from tests.shell.running import INGRESS, RAW, SERVICE, Running
 
 BROUGHT = {"runtime": {"name": "vllm"}}
 
@@ -114,6 +115,9 @@ async def test_who_looks_in_the_wrong_namespace_is_told_the_right_one() -> None:
     for names, namespaces in ((("m",), ("a",)), (("a/m",), ())):
         with pytest.raises(LookupError, match="no InferenceService m in namespace a; there is one in b: -n b"):
             await look(world, *names, namespaces=namespaces)
+    for names, namespaces in ((("mm",), ("b",)), (("b/mm",), ()), (("mn",), ())):
+        with pytest.raises(LookupError, match=r"; did you mean b/m\?$"):
+            await look(world, *names, namespaces=namespaces)
     with pytest.raises(LookupError, match=r"no InferenceService n in namespace a$"):
         await look(world, "n", namespaces=("a",))
 
@@ -153,9 +157,142 @@ async def test_a_class_that_is_not_there_is_changed_where_it_is_named(annotated:
     assert found["IngressClassMissing"].remedy == (
         "kubectl get ingressclasses.networking.k8s.io",
         "kubectl -n a annotate inferenceservices.ome.io m --overwrite ome.io/ingress-class=NAME"
+        "  # now 'nowhere': write the name of one that is listed"
         if annotated
-        else "kubectl -n ome edit configmap inferenceservice-config",
+        else "kubectl -n ome edit configmap inferenceservice-config"
+        "  # key ingress, field ingressClassName, now 'nowhere': write the name of one that is listed",
     )
+
+
+async def settled(world: Running) -> dict[str, Finding]:
+    """What the doctor finds, by reason, once doorward has done what there is to do."""
+    async with world.shell() as shell:
+        await shell.once(PATIENCE)
+    return {finding.reason: finding for finding in (await look(world)).findings}
+
+
+async def test_a_class_of_a_held_door_is_changed_where_the_next_one_is_asked_for() -> None:
+    world = Running(EmbeddedCluster())
+    world.settings({"ingressClassName": "nowhere"})
+    world.add("m")
+    await settled(world)
+    world.patch(SERVICE, "m", {"metadata": {"annotations": {"ome.io/ingress-class": "No_Such"}}})
+    found = await settled(world)
+    edit = "kubectl -n a annotate inferenceservices.ome.io m --overwrite ome.io/ingress-class=NAME  # now 'No_Such'"
+    assert found["InvalidIngressClass"].remedy[-1] == edit
+    assert found["IngressClassMissing"].remedy[-1].startswith(edit)
+    assert found["IngressClassMissing"].evidence[1:] == (
+        "annotation ome.io/ingress-class asks for 'No_Such'",
+        "the door is held as it was (InvalidIngressClass), and takes another class once that is solved",
+    )
+
+
+# -- who else has a host -----------------------------------------------------------------------------------------
+
+
+def stranger(host: str, path_type: str = "Prefix") -> JsonObject:
+    backend = {"service": {"name": "theirs", "port": {"number": 80}}}
+    path = {"path": "/", "pathType": path_type, "backend": backend}
+    rule = {"host": host, "http": {"paths": [path]}}
+    metadata = {"name": "theirs", "namespace": "b"}
+    spec = {"ingressClassName": "istio", "rules": [rule]}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
+
+
+THEIRS = "kubectl -n b edit ingresses.networking.k8s.io theirs  # spec.rules[].host has {}: take it out, or the path"
+
+
+@pytest.mark.parametrize(
+    ("early", "path_type", "reason", "severity"),
+    [
+        (True, "Prefix", "HostConflict", "fault"),
+        (False, "Prefix", "HostShared", "warning"),
+        (True, "Exact", "HostShared", "warning"),
+        (False, "Exact", "HostShared", "warning"),
+    ],
+)
+async def test_who_has_a_host_too_is_to_be_edited_or_what_asks_for_it_here(
+    early: bool, path_type: str, reason: str, severity: str
+) -> None:
+    world = Running(EmbeddedCluster())
+    world.settings({})
+    if early:
+        world.create(stranger("m.a.example.com", path_type))
+    world.add("m")
+    if not early:
+        await settled(world)
+        world.create(stranger("m.a.example.com", path_type))
+    finding = (await settled(world))[reason]
+    assert finding.severity == severity
+    theirs, ours = finding.remedy
+    assert theirs.startswith(THEIRS.format("m.a.example.com"))
+    assert ours == (
+        "kubectl -n a annotate inferenceservices.ome.io m --overwrite ome.io/ingress-domain=DOMAIN"
+        "  # not there yet: write a domain that makes a host other than m.a.example.com"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "annotations", "edit"),
+    [
+        (
+            {},
+            {"ome.io/ingress-domain-template": "one.example.com"},
+            "kubectl -n b annotate inferenceservices.ome.io m --overwrite ome.io/ingress-domain-template=VALUE"
+            "  # now 'one.example.com': write what makes a host other than one.example.com",
+        ),
+        (
+            {"domainTemplate": "one.example.com"},
+            {},
+            "kubectl -n b annotate inferenceservices.ome.io m --overwrite ome.io/ingress-domain-template=HOST"
+            "  # not there yet: write a host other than one.example.com",
+        ),
+    ],
+)
+async def test_a_host_that_another_service_has_is_changed_where_it_is_asked_for(
+    setting: JsonObject, annotations: dict[str, str], edit: str
+) -> None:
+    world = Running(EmbeddedCluster())
+    world.settings(setting)
+    for namespace in ("a", "b"):
+        world.create(component_service("m", "engine", namespace))
+        world.create(inference_service("m", namespace, annotations={**RAW, **annotations}, ready=("engine",)))
+    assert (await settled(world))["HostConflict"].remedy == (edit,)
+
+
+# -- how bad it is -----------------------------------------------------------------------------------------------
+
+
+async def test_what_is_worst_comes_first_and_a_remark_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = Running(EmbeddedCluster())
+    world.settings({})
+    for component in ("engine", "decoder"):
+        world.create(component_service("m", component))
+    annotations = {**RAW, "ome.io/ingress-clas": "nginx"}
+    spec = {"engine": {}, "decoder": {}}
+    world.create(inference_service("m", annotations=annotations, spec=spec, ready=("engine", "decoder")))
+    await settled(world)
+    found = (await look(world)).findings
+    severities = [finding.severity for finding in found]
+    assert severities == sorted(severities, key=("fault", "warning", "remark").index)
+    assert [finding.reason for finding in found if finding.severity != "fault"] == ["UnknownAnnotation", "NoPathRouting"]
+    monkeypatch.setattr(consultation, "reached", lambda *_: world.cluster)
+    assert await consultation.consult(None, None, Consultation(network=False)) == 1
+    printed = capsys.readouterr().out
+    assert "InferenceService a/m: UnknownAnnotation (warning)\n" in printed
+    assert printed.splitlines()[-1] == f"1 service looked at: {len(found) - 1} findings, 1 remark"
+
+
+def test_remarks_alone_leave_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    remark = Finding(about="InferenceService a/m", reason="NoPathRouting", cause="x", severity="remark")
+    told = Told(services=1, findings=(remark,), daemon=Presence(state="runs", seen=(), look=()))
+    assert told.well
+    consultation._print(told, "table")
+    assert capsys.readouterr().out.splitlines()[-1] == "1 service looked at: nothing is wrong, 1 remark"
+    consultation._print(told, "json")
+    assert '"severity": "remark"' in capsys.readouterr().out
 
 
 # -- whether a doorward runs -------------------------------------------------------------------------------------

@@ -272,5 +272,17 @@ def test_who_may_read_one_namespace_is_told_of_that_one(doors: Running) -> None:
 @pytest.mark.parametrize("arguments", [["q"], ["b/m"]], ids=" ".join)
 def test_a_service_that_is_not_there_is_told(doors: Running, arguments: list[str]) -> None:
     printed = ask(doors, "explain", *arguments)
-    assert (printed.code, printed.out) == (1, "")
+    assert (printed.code, printed.out) == (2, "")
     assert "error: there is no service " in printed.err
+
+
+@pytest.mark.parametrize("arguments", [["mm"], ["a/mm"], ["aa/m"]], ids=" ".join)
+def test_a_service_of_nearly_that_name_is_suggested(arguments: list[str]) -> None:
+    world = Running()
+    world.settings()
+    world.add("n", "llama")
+    typed = [each.replace("mm", "lama").replace("/m", "/llama") for each in arguments]
+    for command in ("explain", "get"):
+        printed = ask(world, command, *typed, *(["-A"] if command == "get" else []))
+        assert printed.err.endswith("; did you mean a/llama?\n")
+    assert "did you mean" not in ask(world, "explain", "other").err

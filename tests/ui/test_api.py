@@ -115,9 +115,11 @@ async def event(stream: aiohttp.ClientResponse) -> tuple[str, Any]:
 async def test_doors_are_taken_away_as_csv_and_json(asking: Asking) -> None:
     broken = await asking("api/doors.json?state=broken&namespace=edge")
     assert [each["name"] for each in broken] == ["hostile", "wrong-host", "wrong-mode"]
+    assert {each["state"] for each in broken} == {"broken"}
     assert broken[0]["message"].startswith(f"annotation ome.io/ingress-domain '{HOSTILE}'")
     rows = list(csv.DictReader(io.StringIO(await asking("api/doors.csv?search=ISTIO"))))
-    assert [(row["name"], row["backend"], row["ready"]) for row in rows] == [("mistral", "istio", "True")]
+    told = [(row["name"], row["backend"], row["ready"], row["state"]) for row in rows]
+    assert told == [("mistral", "istio", "True", "ready")]
     assert await asking("api/doors.json?backend=&reason=IngressDisabled") != []
 
 

@@ -27,8 +27,8 @@ class Denied(msgspec.Struct, frozen=True):
     where: str
     reason: Literal["HostConflict", "DomainNotAllowed"]
     message: str
-    holder: Ref | None = None
-    """The object that has it; None where none has."""
+    stranger: Ref | None = None
+    """The object that has it and isn't doorward's; None where it is a service's."""
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Shared(msgspec.Struct, frozen=True):
 
     where: str
     message: str
-    holder: Ref
+    stranger: Ref
 
 
 class Granted(msgspec.Struct, kw_only=True):
@@ -67,8 +67,8 @@ def grant(ownership: Ownership, door: Door, rendered: Rendered, backends: Backen
         if problem := domain_problem(claim.host, door.namespace, settings):
             grants.denied.append(Denied(claim.where, "DomainNotAllowed", problem))
         elif owner := _owner(ownership, claim, door, rendered, backends, grants):
-            told, holder = owner
-            grants.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {told}", holder))
+            told, stranger = owner
+            grants.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {told}", stranger))
         else:
             granted.add(claim)
             grants.shared += _exact(ownership, claim, rendered, backends) if door.backend else ()
@@ -82,7 +82,7 @@ def grant(ownership: Ownership, door: Door, rendered: Rendered, backends: Backen
 def _owner(
     ownership: Ownership, claim: Claim, door: Door, rendered: Rendered, backends: Backends, grants: Granted
 ) -> tuple[str, Ref | None] | None:
-    """Who owns a claim that this service wants, and by which object; None where it may have it.
+    """Who owns a claim that this service wants, and by which object that isn't doorward's; None where it may have it.
 
     Notes how it goes on to want it.
 
@@ -91,7 +91,7 @@ def _owner(
     contest = ownership.contest(claim)
     grants.wanted[claim.key] = "waits" if contest.rivals and not contest.own else "asks"
     if winner := contest.winner(ownership.age, ownership.age_of):
-        return f"{ownership.name(winner)} ({winner.ref})", winner.ref
+        return f"{ownership.name(winner)} ({winner.ref})", None
     foreign = _foreign(ownership, claim, rendered, backends) if door.backend else None
     if foreign and not contest.own:
         grants.wanted[claim.key] = "waits"

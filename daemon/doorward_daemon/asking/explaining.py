@@ -22,13 +22,15 @@ from doorward.plan.write import Write
 
 from doorward_daemon import manifests
 from doorward_daemon.asking.doors import Row, row
+from doorward_daemon.asking.failing import Unanswered
+from doorward_daemon.asking.meant import did_you_mean
 from doorward_daemon.asking.places import Place, Places, last_changed, last_good
 from doorward_daemon.asking.printing import Cell, echo, filled, structured, styled, table
 from doorward_daemon.asking.services import About
 from doorward_daemon.doctor.finding import kubectl
 from doorward_daemon.manifests import Document
 from doorward_daemon.reported import SERVICE_MISSING
-from doorward_daemon.saying import say, say_error
+from doorward_daemon.saying import say
 
 __all__ = ["Question", "explain"]
 
@@ -102,8 +104,8 @@ def _explain(
     ref = engine.called(*known.where)
     shown = row(engine, ref) if ref else None
     if ref is None or shown is None:
-        say_error(f"there is no service {'/'.join(known.where)}")
-        return 1
+        asked = "/".join(known.where)
+        raise Unanswered(f"there is no service {asked}{did_you_mean(asked, engine)}")
     parts = engine.parts(ref)
     watched = ref._replace(kind=engine.backends.watched_as(ref.kind))
     settings_ref = Ref(CONFIG_MAP, question.settings_namespace, SETTINGS_NAME)

@@ -19,6 +19,7 @@ from doorward.runtime.listener import Listener
 from doorward_daemon.asking import looking
 from doorward_daemon.asking.doors import COLUMNS, Row, row, rows
 from doorward_daemon.asking.failing import warn_beside
+from doorward_daemon.asking.meant import did_you_mean
 from doorward_daemon.asking.printing import echo, line, structured, table
 from doorward_daemon.asking.services import About
 from doorward_daemon.interrupt import interrupted
@@ -72,13 +73,13 @@ async def asked(kubeconfig: Path | None, context: str | None, question: Question
         echo(structured([each.plain() for each in found], question.format), nl=False)
     elif found:
         _print(found, None)
-    return _missing(about, found)
+    return _missing(about, found, engine)
 
 
-def _missing(about: About, found: Sequence[Row]) -> int:
+def _missing(about: About, found: Sequence[Row], engine: ExplainingEngine) -> int:
     missing = about.missing([each.ref for each in found])
     for name in missing:
-        say_error(f"there is no service {name}")
+        say_error(f"there is no service {name}{did_you_mean(name, engine)}")
     if not found and not missing:
         where = f"namespace {', '.join(about.namespaces)} (-A: all of them)" if about.namespaces else "the cluster"
         typer.echo(f"no services in {where}", err=True)

@@ -8,6 +8,7 @@ from contextlib import suppress
 import msgspec
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError, Cluster
+from doorward.door.causes import Part
 from doorward.engine import Engine
 from doorward.explaining import ExplainingEngine
 from doorward.model.action import Action
@@ -21,6 +22,7 @@ from doorward.report.remedies import ending
 from doorward.state.transform import FIELD_MANAGER
 
 from doorward_daemon.asking.looking import look
+from doorward_daemon.asking.meant import did_you_mean
 from doorward_daemon.asking.services import About
 from doorward_daemon.reported import condition_type, reported
 
@@ -57,6 +59,10 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     """The door that it asks for; None where it can't be told."""
     objects: tuple[tuple[Ref, JsonObject], ...]
     """What stands for it, trimmed."""
+    parts: tuple[Part, ...] = ()
+    """What it asks for, each with what decided it; those that can be told where it is refused."""
+    strangers: tuple[tuple[str, Ref, str], ...] = ()
+    """Objects that aren't doorward's and serve a host, each behind what is said of it, and before the host."""
 
     @property
     def name(self) -> str:
@@ -180,12 +186,13 @@ def _about(names: Sequence[str], namespaces: Sequence[str]) -> About:
     return About(tuple(dict.fromkeys((*namespaces, *own))), about.names)
 
 
-async def _nobody(cluster: Cluster, engine: Engine, about: About, asked: str) -> str:
-    """That there is no such service, and where there is one of that name, as far as that may be listed."""
+async def _nobody(cluster: Cluster, engine: ExplainingEngine, about: About, asked: str) -> str:
+    """That there is no such service, and where there is one of that name, as far as that may be listed, or one of nearly
+    that name."""
     own, _, name = asked.rpartition("/")
     where = own or ", ".join(about.namespaces)
     if not where:
-        return f"no InferenceService {name}"
+        return f"no InferenceService {name}{did_you_mean(asked, engine)}"
     found: set[str] = set()
     for source in engine.backends.sources.values():
         with suppress(ApiError):
@@ -193,7 +200,7 @@ async def _nobody(cluster: Cluster, engine: Engine, about: About, asked: str) ->
             found |= {each["metadata"]["namespace"] for each in page.items}
     told = f"no InferenceService {name} in namespace {where}"
     if not found:
-        return told
+        return f"{told}{did_you_mean(asked if own or len(about.namespaces) > 1 else f'{where}/{name}', engine)}"
     first = min(found)
     return f"{told}; there is one in {', '.join(sorted(found))}: -n {first}"
 
@@ -205,6 +212,7 @@ def _patient(
     type_ = condition_type(source, engine.settings)
     actions, decision = planned.get(uid, []), engine.decisions.get(ref)
     warnings = decision.warnings if decision else []
+    shared = (*decision.denied, *decision.shared) if decision else ()
     conditions = (obj.get("status") or {}).get("conditions") or []
     written = reported(conditions, type_)
     if partly and written.get("reason") == ELSEWHERE:
@@ -231,6 +239,8 @@ def _patient(
         ),
         door=door,
         objects=tuple(engine.objects(uid)),
+        parts=tuple(engine.parts(ref)),
+        strangers=tuple((each.message, each.stranger, each.where) for each in shared if each.stranger),
     )
 
 

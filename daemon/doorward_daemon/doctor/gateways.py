@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from doorward.engine import SETTINGS_NAME
+from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject, Resource
 
+from doorward_daemon.doctor.edits import of_annotation, of_setting
 from doorward_daemon.doctor.examination import Examination, Patient
 from doorward_daemon.doctor.finding import Finding, kubectl
 
 __all__ = ["of_service"]
 
+_GATEWAY_SETTINGS = ("ingressGateway", "localGateway", "omeIngressGateway")
+"""Settings that name a Gateway, Istio's or that of the Gateway API."""
 INGRESS_CLASSES = Resource("IngressClass.networking.k8s.io", "ingressclasses", namespaced=False)
 CLASS = "ome.io/ingress-class"
 """As the engine calls it, whatever a kind has in its place."""
@@ -29,30 +32,39 @@ async def of_service(examination: Examination, patient: Patient) -> list[Finding
             called = f"{namespace}/{name}" if namespace else name
             kind = f"{resource.plural}.{resource.group}"
             listed = kubectl("", "get", kind, *(("-A",) if resource.namespaced else ()))
-            annotation = _annotation(examination, patient, name) if resource == INGRESS_CLASSES else ""
-            evidence = (f"{ref}: {field} is {called}", *((f"annotation {annotation} says so",) if annotation else ()))
-            if annotation:
-                where = patient.ref.namespace
-                change = kubectl(where, "annotate", patient.kubectl, "--overwrite", f"{annotation}=NAME")
-            else:
-                change = kubectl(examination.settings_namespace, "edit", "configmap", SETTINGS_NAME)
+            evidence, change = _asked_for(examination, patient, resource, called)
             found.append(
                 Finding(
                     about=patient.name,
                     reason=f"{resource.name}Missing",
                     cause=f"there is no {resource.name} {called}: nobody serves what names it; add it or name another",
-                    evidence=evidence,
-                    remedy=(listed, change),
+                    evidence=(f"{ref}: {field} is {called}", *evidence),
+                    remedy=(listed, *change),
                 )
             )
     return list(dict.fromkeys(found))
 
 
-def _annotation(examination: Examination, patient: Patient, name: str) -> str:
-    """The service's annotation that names this class, as its kind spells it; empty where a setting does."""
+def _asked_for(
+    examination: Examination, patient: Patient, resource: Resource, called: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where a name comes from that stands in an object, as evidence, and what to edit for another one."""
+    why = "write the name of one that is listed"
+    if resource != INGRESS_CLASSES:
+        settings = examination.engine.settings
+        told = settings.model_dump(by_alias=True) if settings else {}
+        names = [name for name in _GATEWAY_SETTINGS if told.get(name) == called]
+        return (), tuple(of_setting(examination, name, why) for name in names or _GATEWAY_SETTINGS[:1])
     source = examination.engine.backends.sources[patient.ref.kind]
-    own = source.named(patient.object["metadata"].get("annotations") or {})
-    return source.words(CLASS) if own.get(CLASS) == name else ""
+    own = source.named(patient.object["metadata"].get("annotations") or {}).get(CLASS, "")
+    key = source.words(CLASS)
+    held: tuple[str, ...] = ()
+    if patient.door is None:
+        held = (f"the door is held as it was ({patient.reason}), and takes another class once that is solved",)
+    if not own:
+        return held, (of_setting(examination, "ingressClassName", why),)
+    said = "says so" if own == called else f"asks for {quoted(own)}"
+    return (f"annotation {key} {said}", *held), (of_annotation(patient, key, "NAME", why),)
 
 
 async def _is_there(examination: Examination, resource: Resource, namespace: str, name: str) -> bool:

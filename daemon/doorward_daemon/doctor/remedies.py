@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from doorward.model.settings import Settings
 
+from doorward_daemon.doctor.edits import with_present_value
 from doorward_daemon.doctor.examination import Patient
 
 __all__ = ["REMEDIES", "remedy"]
@@ -19,6 +21,7 @@ _GATEWAY = "kubectl -n {gateway_namespace} describe gateways.gateway.networking.
 _SETTINGS = "kubectl -n {settings} edit configmap inferenceservice-config"
 _ANNOTATE = "kubectl -n {namespace} annotate {service} --overwrite "
 _RIGHTS = "kubectl apply -f deploy/doorward.yaml"
+_EDITED = re.compile(r" --overwrite ([^\s=]+)=")
 _BACKENDS = "pip list | grep doorward"
 
 REMEDIES: Mapping[str, tuple[str, ...]] = {
@@ -40,7 +43,10 @@ REMEDIES: Mapping[str, tuple[str, ...]] = {
     "WaitingForCollection": ("kubectl -n kube-system get pods -l component=kube-controller-manager", _LOOK),
     "GuardPending": (_LOOK,),
     "InvalidDeploymentMode": (_ANNOTATE + "ome.io/deployment-mode=RawDeployment",),
-    "InvalidIngressClass": ("kubectl get ingressclasses", _ANNOTATE + "ome.io/ingress-class=nginx"),
+    "InvalidIngressClass": (
+        "kubectl get ingressclasses.networking.k8s.io",
+        _ANNOTATE + "ome.io/ingress-class=NAME",
+    ),
     "InvalidHost": ("kubectl -n {namespace} edit {service}", _SETTINGS),
     "InvalidPath": ("kubectl -n {namespace} edit {service}", _SETTINGS),
     "InvalidSpec": ("kubectl -n {namespace} edit {service}",),
@@ -90,4 +96,9 @@ def remedy(reason: str, patient: Patient, settings_namespace: str, settings: Set
         "gateway": gateway or "NAME",
     }
     commands = (template.format(**told) for template in REMEDIES.get(reason, (_LOOK,)))
-    return tuple(map(patient.source.words, commands))
+    return tuple(_with_present_value(patient.source.words(command), patient) for command in commands)
+
+
+def _with_present_value(command: str, patient: Patient) -> str:
+    edited = _EDITED.search(command)
+    return with_present_value(command, patient, edited[1]) if edited else command

@@ -10,6 +10,7 @@ from doorward.model.reference import CONFIG_MAP
 
 from doorward_daemon.doctor.examination import Examination, Patient
 from doorward_daemon.doctor.finding import Finding, Severity, kubectl
+from doorward_daemon.doctor.hosts import remedy_of_hosts
 from doorward_daemon.doctor.remedies import remedy
 from doorward_daemon.doctor.severity import severity
 
@@ -109,5 +110,6 @@ def _finding(
         severity=how_bad,
         cause=cause or "no door stands, and nobody says why",
         evidence=evidence,
-        remedy=remedy(reason, patient, examination.settings_namespace, examination.engine.settings),
+        remedy=remedy_of_hosts(examination, patient, reason, cause)
+        or remedy(reason, patient, examination.settings_namespace, examination.engine.settings),
     )

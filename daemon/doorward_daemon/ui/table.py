@@ -13,7 +13,7 @@ from doorward_daemon.ui.doors import Row
 
 __all__ = ["as_csv", "as_json", "chosen"]
 
-_FIELDS = ("kind", "namespace", "name", "ready", "reason", "message", "url", "backend", "created", "since")
+_FIELDS = ("kind", "namespace", "name", "ready", "reason", "message", "url", "backend", "created", "since", "state")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet compute a cell."""
 
@@ -45,7 +45,7 @@ def _text(row: Row) -> str:
 def _plain(row: Row) -> dict[str, str]:
     values = (row.kind, row.namespace, row.name, row.status, row.reason, row.message, row.url, row.backend)
     times = (rfc3339(each) if each else "" for each in (row.created, row.since))
-    return dict(zip(_FIELDS, (*values, *times), strict=True))
+    return dict(zip(_FIELDS, (*values, *times, row.state), strict=True))
 
 
 def as_json(rows: Iterable[Row]) -> bytes:
