@@ -9,11 +9,10 @@ from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 import pluggy
+from msgspec.structs import replace
 
 from doorward import hooks
 from doorward.hooks import Read, Watch
-from msgspec.structs import replace
-
 from doorward.model import host_fields
 from doorward.model.action import Action
 from doorward.model.door import Claim, Door, Rendering, Standing, Warning

@@ -16,7 +16,6 @@ from doorward.model.settings import Settings
 from doorward.render.rendering import Rendered
 from doorward.state.reservations import How, Reservation
 
-
 _FEW = 3
 """Paths that one warning names."""
 

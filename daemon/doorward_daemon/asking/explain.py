@@ -48,8 +48,8 @@ def command(
 
         doorward explain chat/llama --journal /var/lib/doorward/journal
 
-    Exit status: 0; 1 when the service can't have the door that it asks for; 2 when that can't be told, as where there is
-    no such service.
+    Exit status: 0; 1 when the service can't have the door that it asks for; 2 when that can't be told, or there is no
+    such service.
     """
     from doorward_daemon.asking.explaining import Question, explain
     from doorward_daemon.asking.failing import answering

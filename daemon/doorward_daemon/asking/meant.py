@@ -19,9 +19,9 @@ _FEW = 5
 
 
 def did_you_mean(asked: str, engine: ExplainingEngine) -> str:
-    """``; did you mean NAMESPACE/NAME?``, of NAME or NAMESPACE/NAME and what an engine knows; empty where none is like it.
+    """``; did you mean NAMESPACE/NAME?``, of what an engine knows; empty where nothing is like it.
 
-    One of the same namespace comes first.
+    ``asked`` is NAME or NAMESPACE/NAME.  One of the same namespace comes first.
     """
     where, _, name = asked.rpartition("/")
     known = list(islice(engine.known(), _MOST_COMPARED))

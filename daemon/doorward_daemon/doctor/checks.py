@@ -43,7 +43,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def findings(examination: Examination, wanted: Wanted, presence: Presence) -> list[Finding]:
-    """Everything that is wrong, the worst first; of each severity first what concerns all doors, then service by service.
+    """Everything that is wrong, the worst first; alike bad, what concerns all doors before what concerns one.
 
     Raises ApiError.
     """

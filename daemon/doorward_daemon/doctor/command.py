@@ -69,7 +69,8 @@ def command(
 
         doorward doctor chat/llama --request
 
-    Exit status: 0 when nothing is wrong, whatever is remarked; 1 when something is; 2 when the cluster can't be looked at.
+    Exit status: 0 when nothing is wrong, whatever is remarked; 1 when something is; 2 when the cluster can't be looked
+    at, or has no such service.
     """
     import asyncio
 

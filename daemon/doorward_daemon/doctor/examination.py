@@ -11,6 +11,7 @@ from doorward.cluster.protocol import ApiError, Cluster
 from doorward.door.causes import Part
 from doorward.engine import Engine
 from doorward.explaining import ExplainingEngine
+from doorward.hosts.granting import Denied, Shared
 from doorward.model.action import Action
 from doorward.model.door import Door
 from doorward.model.quoting import bounded
@@ -187,8 +188,7 @@ def _about(names: Sequence[str], namespaces: Sequence[str]) -> About:
 
 
 async def _nobody(cluster: Cluster, engine: ExplainingEngine, about: About, asked: str) -> str:
-    """That there is no such service, and where there is one of that name, as far as that may be listed, or one of nearly
-    that name."""
+    """That there is no such service, and where there is one of that name, or nearly, as far as that may be listed."""
     own, _, name = asked.rpartition("/")
     where = own or ", ".join(about.namespaces)
     if not where:
@@ -212,7 +212,7 @@ def _patient(
     type_ = condition_type(source, engine.settings)
     actions, decision = planned.get(uid, []), engine.decisions.get(ref)
     warnings = decision.warnings if decision else []
-    shared = (*decision.denied, *decision.shared) if decision else ()
+    shared: list[Denied | Shared] = [*decision.denied, *decision.shared] if decision else []
     conditions = (obj.get("status") or {}).get("conditions") or []
     written = reported(conditions, type_)
     if partly and written.get("reason") == ELSEWHERE:

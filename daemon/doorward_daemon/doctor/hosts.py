@@ -22,7 +22,7 @@ def remedy_of_hosts(examination: Examination, patient: Patient, reason: str, mes
     known, as of a door that is held."""
     if reason not in _ABOUT_HOSTS:
         return ()
-    strangers = [of_stranger(examination, *each) for told, *each in patient.strangers if told in message]
+    strangers = [of_stranger(examination, ref, host) for told, ref, host in patient.strangers if told in message]
     words = set(_WORDS.split(message))
     asked = [part for part in patient.parts if part.name in ("host", "path") and part.value in words]
     return tuple(dict.fromkeys((*strangers, *(line for part in asked for line in _edits(examination, patient, part)))))
