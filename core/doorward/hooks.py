@@ -248,10 +248,10 @@ def select(door: Door, settings: Settings) -> str | None:
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     """Called per object of a kind that this backend watches, anybody's: the hosts that it serves.
 
-    Hosts inside the cluster don't count.  What is served of a path and not of what lies below it is told by a claim that
-    is ``exact``, unless another of the object's covers it: it owns no host, and whose door it is beside is warned.  For
-    kinds that serve no host, None.  Not needed where :attr:`Watch.hosts`
-    tells where an object names its hosts: they are then claimed whole, paths and all.
+    Hosts inside the cluster don't count.  A path that is served without what lies below it is told by a claim that is
+    ``exact``, unless another one of the object's covers it: it owns no host, and the service from whose door it takes
+    requests is warned.  For kinds that serve no host, None.  Not needed where :attr:`Watch.hosts` tells where an object
+    names its hosts: they are then claimed whole, paths and all.
 
     .. versionadded:: 0.1
     """

@@ -3,8 +3,8 @@
 A claim is what an object takes for itself: a rule that asks for a header or a method takes less, and doesn't count; an
 exact path is no claim on what lies below it, and is told as such.  What only sidecars see doesn't count either, nor a
 rule that says of itself that it is for the forms of an in-cluster name.  Any other host of several labels counts, one
-that looks like an in-cluster name too: ``m.a.svc.example.com`` may lie outside, and the object doesn't tell the cluster's
-domain.
+that looks like an in-cluster name too: ``m.a.svc.example.com`` may lie outside, and the object doesn't tell the
+cluster's domain.
 """
 
 from __future__ import annotations
