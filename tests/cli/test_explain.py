@@ -179,6 +179,7 @@ def test_without_settings_nothing_is_decided_and_that_is_said(doors: Running) ->
     printed = ask(doors, "explain", "m")
     assert "note: ConfigMap may not be listed; what depends on it can't be told" in printed.err
     assert "refused: InvalidSettings: ConfigMap ome/inferenceservice-config may not be read" in printed.out
+    assert "edit configmap" not in printed.out
 
 
 def reject(doors: Running) -> None:
@@ -197,6 +198,7 @@ def test_what_keeps_settings_from_counting_is_told_and_that_the_last_good_ones_a
     assert lines[at + 1].startswith("  ConfigMap ome/inferenceservice-config, key ingress (by joe ")
     assert "holds to the last good settings" in lines[at + 2]
     assert "--journal" in lines[at + 2]
+    assert lines[at + 2].endswith("to put it right: kubectl -n ome edit configmap inferenceservice-config")
     assert "Ingress a/m" in printed.out
     told = ask(doors, "explain", "m", "-o", "json").json
     assert told["settings"] == {"state": "none"}
@@ -220,7 +222,7 @@ def test_the_journal_tells_the_last_good_settings_and_the_answer_goes_by_those(d
     assert told["settings"] == {"state": "last good", "record": domain["record"], "time": domain["recorded"]}
     (obstacle,) = told["obstacles"]
     assert (obstacle["sort"], obstacle["reason"]) == ("warning", "InvalidSettings")
-    assert obstacle["note"].endswith(f"this answer goes by those: record {domain['record']}, {domain['recorded']}")
+    assert f"this answer goes by those: record {domain['record']}, {domain['recorded']}; " in obstacle["note"]
     assert [each["state"] for each in told["objects"]] == ["stands", "stands"]
 
 

@@ -25,7 +25,7 @@ from doorward_daemon.asking.doors import Row, row
 from doorward_daemon.asking.places import Place, Places, last_changed, last_good
 from doorward_daemon.asking.printing import Cell, echo, filled, structured, styled, table
 from doorward_daemon.asking.services import About
-from doorward_daemon.doctor.finding import kubectl
+from doorward_daemon.doctor.finding import edit_of_settings, kubectl
 from doorward_daemon.manifests import Document
 from doorward_daemon.reported import SERVICE_MISSING
 from doorward_daemon.saying import say, say_error
@@ -121,7 +121,8 @@ def _explain(
             f"there is no {settings_ref}: this answer goes by the defaults; a daemon that read others before holds to"
         )
         say("note", typer.colors.CYAN, f"{what} those, which its journal has")
-    obstacles = [*_settings(engine, good, places), *_obstacles(engine, ref, places), *_missing(engine, ref)]
+    rejected = _settings(engine, question.settings_namespace, good, places)
+    obstacles = [*rejected, *_obstacles(engine, ref, places), *_missing(engine, ref)]
     if question.format == "table":
         _print(shown, parts, places, objects, obstacles)
     else:
@@ -252,7 +253,7 @@ def _missing(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:
     ]
 
 
-def _settings(engine: ExplainingEngine, good: Record | None, places: Places) -> list[Obstacle]:
+def _settings(engine: ExplainingEngine, namespace: str, good: Record | None, places: Places) -> list[Obstacle]:
     """What is wrong with the newest settings, and by which ones this answer goes instead."""
     if engine.settings is None:
         sort = "refused"
@@ -262,6 +263,8 @@ def _settings(engine: ExplainingEngine, good: Record | None, places: Places) -> 
         )
     else:
         sort, by = "warning", f"the daemon holds to the last good ones, and this answer goes by those{_of(good)}"
+    if CONFIG_MAP not in engine.missing:  # what may not be read isn't put right by an edit
+        by = f"{by}; to put it right: {edit_of_settings(namespace)}"
     return [
         Obstacle(sort, "InvalidSettings", problem, tuple(places.rejected(problem)), by) for problem in engine.problems
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+from doorward.engine import SETTINGS_NAME
 
-__all__ = ["Finding", "kubectl"]
+__all__ = ["Finding", "edit_of_settings", "kubectl"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,3 +27,8 @@ def kubectl(namespace: str, *words: str) -> str:
     """A command line of kubectl; for what has no namespace this is empty."""
     where = ("-n", namespace) if namespace else ()
     return " ".join(("kubectl", *where, *words))
+
+
+def edit_of_settings(namespace: str) -> str:
+    """The command line that changes the ConfigMap."""
+    return kubectl(namespace, "edit", "configmap", SETTINGS_NAME)
