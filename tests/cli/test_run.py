@@ -309,7 +309,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 async def test_an_address_that_is_taken_is_an_error() -> None:
     shell = Running().shell()
     async with serving(shell, Metrics(shell), "127.0.0.1:0") as url:
-        with pytest.raises(AddressError, match="can't listen on .*: Address already in use; --listen takes another"):
+        with pytest.raises(AddressError, match=r"can't listen on .*: Address already in use; --listen takes another"):
             async with serving(shell, Metrics(shell), url.removeprefix("http://")):
                 pass
 
