@@ -122,10 +122,10 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
     stop = interrupted()
     async with AsyncExitStack() as stack:
         journal = await _journal(options, cluster, engine, stack)
-        cluster = counted = Metered(cluster)
+        cluster = metered = Metered(cluster)
         candidate = _candidate(options, cluster) if options.lease else None
         shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leadership=candidate)
-        metrics = Metrics(shell, file_of(options.journal), counted)
+        metrics = Metrics(shell, file_of(options.journal), metered)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
         if options.tracing:
             await stack.enter_async_context(_traced(shell))
