@@ -29,11 +29,11 @@ from doorward.runtime.shell import Shell, Summary
 
 from doorward_daemon import logs
 from doorward_daemon.authz.service import alone, beside
-from doorward_daemon.counted import Counted
 from doorward_daemon.health import readiness, serving
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.journaling import cluster_name, file_of, journal_of, known_to
 from doorward_daemon.listening import AddressError, parse_address
+from doorward_daemon.metered import Metered
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.reaching import reached
 from doorward_daemon.reported import condition_type, reported
@@ -122,10 +122,10 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
     stop = interrupted()
     async with AsyncExitStack() as stack:
         journal = await _journal(options, cluster, engine, stack)
-        cluster = counted = Counted(cluster)
+        cluster = metered = Metered(cluster)
         candidate = _candidate(options, cluster) if options.lease else None
         shell = Shell(engine, cluster, journal, dry_run=options.dry_run, leadership=candidate)
-        metrics = Metrics(shell, file_of(options.journal), counted)
+        metrics = Metrics(shell, file_of(options.journal), metered)
         shell.listeners += [metrics, logs.WriteLog(shell), *([_Planned(shell)] if options.dry_run else [])]
         if options.tracing:
             await stack.enter_async_context(_traced(shell))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -30,7 +31,9 @@ async def listening(runner: web.BaseRunner, address: str, *, backlog: int = 128)
         try:
             await site.start()
         except OSError as error:
-            raise AddressError(f"can't listen on {address}: {error.strerror or error}") from None
+            # asyncio puts its own sentence around the system's words.
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            raise AddressError(f"can't listen on {address}: {why}; --listen takes another address") from None
         bound = runner.addresses[0]
         where = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         yield f"http://{where}:{bound[1]}"

@@ -1,10 +1,11 @@
-"""The daemon's log: one line of JSON per event, or a readable one on a terminal; one line per write."""
+"""The daemon's log: one line of JSON per event, or a readable one on a terminal; one line per write and
+per edit of the settings that is rejected."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TextIO
 
@@ -12,7 +13,7 @@ import orjson
 import structlog
 from doorward.hooks import Deprecated
 from doorward.model.action import Action
-from doorward.model.event import Applied, Refused
+from doorward.model.event import Applied, Configured, Record, Refused
 from doorward.model.quoting import visible
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
@@ -104,7 +105,8 @@ def _json(event: dict[str, Any], **_: Any) -> str:
 
 
 class WriteLog(Listener):
-    """Logs every write: for which service, to which object, why, which fields, and the record that it is.
+    """Logs every write: for which service, to which object, why, which fields, and the record that it is.  And every
+    edit of the settings that is rejected.
 
     ``number`` and ``cause`` are numbers of the journal's records: ask it for the chain that led there.
     """
@@ -112,6 +114,12 @@ class WriteLog(Listener):
     def __init__(self, shell: Shell) -> None:
         self._engine = shell.engine
         self._log = structlog.get_logger("doorward").bind()  # once, and not for each line
+
+    def recorded(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if isinstance(event := record.event, Configured) and event.problems:
+                force = "no settings are in force" if event.good is None else "the last good ones stay in force"
+                self._log.warning(f"the settings are rejected; {force}", problems=event.problems, number=record.number)
 
     def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
         known = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -48,6 +47,8 @@ app.add_typer(plugin.app, name="plugin")
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"doorward {version('doorward-daemon')}")
         raise typer.Exit
 

@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from doorward_daemon.counted import Counted
+from doorward_daemon.metered import Metered
 from doorward_daemon.reported import condition_type, reported
 
 __all__ = ["Metrics"]
@@ -45,7 +45,7 @@ _WORD = re.compile(r"[A-Za-z]{0,64}")
 class Metrics(Listener, Collector):
     """Counts what the shell tells, and looks at the engine when asked."""
 
-    def __init__(self, shell: Shell, journal: Path | None = None, requests: Counted | None = None) -> None:
+    def __init__(self, shell: Shell, journal: Path | None = None, requests: Metered | None = None) -> None:
         self.registry = CollectorRegistry()
         self._requests = requests
         for metric in requests.metrics if requests else ():

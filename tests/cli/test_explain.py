@@ -179,6 +179,7 @@ def test_without_settings_nothing_is_decided_and_that_is_said(doors: Running) ->
     printed = ask(doors, "explain", "m")
     assert "note: ConfigMap may not be listed; what depends on it can't be told" in printed.err
     assert "refused: InvalidSettings: ConfigMap ome/inferenceservice-config may not be read" in printed.out
+    assert "edit configmap" not in printed.out
 
 
 def reject(doors: Running) -> None:
@@ -197,6 +198,7 @@ def test_what_keeps_settings_from_counting_is_told_and_that_the_last_good_ones_a
     assert lines[at + 1].startswith("  ConfigMap ome/inferenceservice-config, key ingress (by joe ")
     assert "holds to the last good settings" in lines[at + 2]
     assert "--journal" in lines[at + 2]
+    assert lines[at + 2].endswith("to put it right: kubectl -n ome edit configmap inferenceservice-config")
     assert "Ingress a/m" in printed.out
     told = ask(doors, "explain", "m", "-o", "json").json
     assert told["settings"] == {"state": "none"}
@@ -218,9 +220,9 @@ def test_the_journal_tells_the_last_good_settings_and_the_answer_goes_by_those(d
     assert domain["object"] == "last good ConfigMap ome/inferenceservice-config"
     assert (domain["field"], "manager" in domain) == ("key ingress, field ingressDomain", False)
     assert told["settings"] == {"state": "last good", "record": domain["record"], "time": domain["recorded"]}
-    (obstacle,) = told["obstacles"]
+    obstacle = told["obstacles"][0]
     assert (obstacle["sort"], obstacle["reason"]) == ("warning", "InvalidSettings")
-    assert obstacle["note"].endswith(f"this answer goes by those: record {domain['record']}, {domain['recorded']}")
+    assert f"this answer goes by those: record {domain['record']}, {domain['recorded']}; " in obstacle["note"]
     assert [each["state"] for each in told["objects"]] == ["stands", "stands"]
 
 
@@ -249,6 +251,21 @@ def test_a_component_whose_service_is_gone_is_told_at_its_route_with_what_to_do(
     (route,) = [each for each in told["parts"] if each["part"] == "route /"]
     assert (route["value"], route["problem"]) == ("engine: Service m-engine:80", "isn't in the cluster")
     assert told["door"]["missingServices"] == ["m-engine"]
+
+
+def test_a_class_that_is_not_there_is_told_where_it_can_be_told(doors: Running) -> None:
+    told = "missing: IngressClassMissing: Ingress a/m names class istio, and there is no IngressClass istio: "
+    printed = ask(doors, "explain", "m")
+    assert (printed.code, told in printed.out) == (0, True)
+    kinds = doors.resource("IngressClass.networking.k8s.io")
+    made = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "istio"}}
+    doors.store.create(kinds, "", {**made, "spec": {"controller": "istio.io/ingress-controller"}})
+    assert "IngressClassMissing" not in ask(doors, "explain", "m").out
+
+
+def test_a_class_is_not_called_missing_where_classes_may_not_be_seen(doors: Running) -> None:
+    doors.fail("list", ApiError(403, "Forbidden", "not for you"), times=1000, kind="IngressClass.networking.k8s.io")
+    assert "IngressClassMissing" not in ask(doors, "explain", "m").out
 
 
 def test_a_service_that_may_not_be_seen_is_not_called_missing(doors: Running) -> None:

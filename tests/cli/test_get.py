@@ -50,6 +50,23 @@ def test_json_and_yaml_say_the_same(doors: Running) -> None:
     assert (first["namespace"], first["service"], first["ready"]) == ("a", "m", "True")
 
 
+def test_settings_that_are_rejected_are_told_beside_the_doors_with_what_to_do(doors: Running) -> None:
+    body = {"data": {"ingress": '{"urlScheme": "ftp"}'}}
+    doors.store.patch(doors.resource("ConfigMap"), "ome", "inferenceservice-config", body)
+    printed = ask(doors, "get")
+    assert (printed.code, len(printed.lines)) == (0, 3)
+    (note,) = printed.err.splitlines()
+    assert note.startswith(
+        "note: ConfigMap ome/inferenceservice-config is rejected, and changes no door: key ingress, "
+    )
+    assert note.endswith("; to put it right: kubectl -n ome edit configmap inferenceservice-config")
+
+
+def test_settings_that_may_not_be_read_are_no_matter_of_who_asks(doors: Running) -> None:
+    doors.fail("list", ApiError(403, "Forbidden", "not for you"), times=1000, kind="ConfigMap")
+    assert ask(doors, "get").err == ""
+
+
 @pytest.mark.parametrize("arguments", [["m"], ["a/m"], ["m", "-n", "a"], ["m", "-A"], ["a/m", "-n", "b"]], ids=" ".join)
 def test_a_service_is_named_in_its_namespace_or_with_it(doors: Running, arguments: list[str]) -> None:
     assert [row["service"] for row in ask(doors, "get", *arguments, "-o", "json").json] == ["m"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject
-from doorward_daemon.counted import Counted
+from doorward_daemon.metered import Metered
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.metrics import version as installed
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,7 +26,7 @@ class Measured(Running):
 
     def __init__(self) -> None:
         super().__init__()
-        self.counted = Counted(self.cluster)
+        self.counted = Metered(self.cluster)
         self.measured = self.shell()
         self.measured.cluster = self.counted
         self.metrics = Metrics(self.measured, requests=self.counted)
@@ -130,7 +130,7 @@ class Watched:
     ],
 )
 async def test_a_watch_that_begins_again_is_counted_by_why(end: list[Any], why: str) -> None:
-    counted = Counted(Watched(end))  # type: ignore[arg-type]
+    counted = Metered(Watched(end))  # type: ignore[arg-type]
     resource = Running().resource("Service")
     try:
         async for _ in counted.watch(resource, resource_version="1"):
@@ -145,7 +145,7 @@ async def test_a_watch_that_begins_again_is_counted_by_why(end: list[Any], why: 
 async def test_a_watch_that_nobody_wants_any_more_is_neither_counted_nor_silent() -> None:
     from doorward.cluster.protocol import WatchEvent
 
-    counted = Counted(Watched([WatchEvent("BOOKMARK", {"metadata": {}}), None]))  # type: ignore[arg-type]
+    counted = Metered(Watched([WatchEvent("BOOKMARK", {"metadata": {}}), None]))  # type: ignore[arg-type]
     resource = Running().resource("Service")
     async with aclosing(counted.watch(resource, resource_version="1")) as stream:
         await anext(stream)

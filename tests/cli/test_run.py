@@ -19,7 +19,7 @@ import structlog
 from doorward.cluster.protocol import ApiError
 from doorward.journal import JournalLocked, SqliteJournal
 from doorward.model.action import Action
-from doorward.model.event import Refused
+from doorward.model.event import Configured, Record, Refused
 from doorward.model.reference import Ref
 from doorward_daemon.daemon import Options, reconcile
 from doorward_daemon.health import readiness, serving
@@ -250,6 +250,18 @@ async def test_every_write_is_logged_with_its_reason() -> None:
     assert entry["number"] > entry["cause"] > 0
 
 
+@pytest.mark.parametrize(("good", "force"), [({}, "the last good ones stay"), (None, "no settings are")])
+def test_settings_that_are_rejected_are_logged_as_a_warning(good: dict[str, str] | None, force: str) -> None:
+    problem = "key ingress, field urlScheme: no"
+    records = [Record(number=4, cause=3, event=Configured(at=0.0, good=good, problems=(problem,)))]
+    records.append(Record(number=5, cause=4, event=Configured(at=0.0, good={})))
+    with capture_logs() as logs:
+        WriteLog(Running().shell()).recorded(records)
+    (entry,) = logs
+    assert (entry["log_level"], entry["problems"], entry["number"]) == ("warning", (problem,), 4)
+    assert entry["event"] == f"the settings are rejected; {force} in force"
+
+
 def test_a_refusal_is_logged_with_the_server_s_words() -> None:
     shell = Running().shell()
     action = Action(id=7, verb="patch", ref=Ref("Service", "a", "m"), service="", fields=("spec.ports",))
@@ -297,7 +309,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 async def test_an_address_that_is_taken_is_an_error() -> None:
     shell = Running().shell()
     async with serving(shell, Metrics(shell), "127.0.0.1:0") as url:
-        with pytest.raises(AddressError, match="can't listen on"):
+        with pytest.raises(AddressError, match=r"can't listen on .*: Address already in use; --listen takes another"):
             async with serving(shell, Metrics(shell), url.removeprefix("http://")):
                 pass
 

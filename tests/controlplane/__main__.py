@@ -59,6 +59,7 @@ def up(port: int, folder: Path | None) -> int:
         server = stack.enter_context(start(folder, default_files()))
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)
         print(server.kubeconfig, flush=True)
+        tell(f"in another shell: export KUBECONFIG={server.kubeconfig}; Ctrl-C here ends it")
         signal.sigwait(ends)
     return 0
 

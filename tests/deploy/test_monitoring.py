@@ -13,8 +13,8 @@ import yaml
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject
 from doorward_daemon.authz.service import beside
-from doorward_daemon.counted import Counted
 from doorward_daemon.health import serving
+from doorward_daemon.metered import Metered
 from doorward_daemon.metrics import Metrics
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -63,7 +63,7 @@ async def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     running.create({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "spec": {}, **spec})
     running.fail("list", ApiError(403, "Forbidden", "no"), times=1000, kind="HTTPRoute.gateway.networking.k8s.io")
     shell = running.shell()
-    shell.cluster = counted = Counted(running.cluster)
+    shell.cluster = counted = Metered(running.cluster)
     metrics = Metrics(shell, tmp_path_factory.mktemp("journal") / "journal", counted)
     shell.listeners.append(metrics)
     async with (

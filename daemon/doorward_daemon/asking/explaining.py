@@ -11,7 +11,6 @@ import msgspec
 import typer
 from doorward.backends import OME, Backends
 from doorward.door.causes import Part
-from doorward.door.components import is_missing
 from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
 from doorward.model.event import Record
@@ -21,15 +20,15 @@ from doorward.model.timestamp import rfc3339
 from doorward.plan.write import Write
 
 from doorward_daemon import manifests
+from doorward_daemon.asking import obstacles as obstacles_of
 from doorward_daemon.asking.doors import Row, row
 from doorward_daemon.asking.failing import Unanswered
 from doorward_daemon.asking.meant import did_you_mean
-from doorward_daemon.asking.places import Place, Places, last_changed, last_good
+from doorward_daemon.asking.obstacles import Obstacle
+from doorward_daemon.asking.places import Places, last_changed, last_good
 from doorward_daemon.asking.printing import Cell, echo, filled, structured, styled, table
 from doorward_daemon.asking.services import About
-from doorward_daemon.doctor.finding import kubectl
 from doorward_daemon.manifests import Document
-from doorward_daemon.reported import SERVICE_MISSING
 from doorward_daemon.saying import say
 
 __all__ = ["Question", "explain"]
@@ -67,17 +66,6 @@ class Object(msgspec.Struct, frozen=True):
     ref: Ref
     backend: str
     state: str
-
-
-class Obstacle(msgspec.Struct, frozen=True):
-    """What was refused, denied or warned of, and where what it names stands."""
-
-    sort: str
-    reason: str
-    message: str
-    places: tuple[Place, ...]
-    note: str = ""
-    """What follows, and what to do."""
 
 
 def explain(kubeconfig: Path | None, context: str | None, question: Question) -> int:
@@ -123,7 +111,12 @@ def _explain(
             f"there is no {settings_ref}: this answer goes by the defaults; a daemon that read others before holds to"
         )
         say("note", typer.colors.CYAN, f"{what} those, which its journal has")
-    obstacles = [*_settings(engine, good, places), *_obstacles(engine, ref, places), *_missing(engine, ref)]
+    obstacles = [
+        *obstacles_of.settings(engine, question.settings_namespace, good, places),
+        *obstacles_of.door(engine, ref, places),
+        *obstacles_of.components(engine, ref),
+        *([] if question.files else obstacles_of.classes(engine, ref)),
+    ]
     if question.format == "table":
         _print(shown, parts, places, objects, obstacles)
     else:
@@ -217,60 +210,6 @@ def _state(write: Write | None, stands: bool, wanted: bool, *, held: bool) -> st
     if stands:
         return "stands" if wanted else "stands, and is held" if held else "stands until the overlap is over"
     return "waits for what comes first"
-
-
-def _obstacles(engine: ExplainingEngine, ref: Ref, places: Places) -> list[Obstacle]:
-    decision = engine.decisions.get(ref)
-    if decision is None or engine.settings is None:
-        return []
-    found: list[tuple[str, str, str]] = []
-    for refusal in (decision.refusal, decision.asked.refused if decision.asked else None):
-        if refusal:
-            found.append(("refused", refusal.reason, refusal.message))
-    if decision.asked and decision.asked.waiting and not decision.refusal:
-        found.append(("waits", decision.asked.waiting.reason, decision.asked.waiting.message))
-    found += [("denied", denied.reason, denied.message) for denied in decision.denied]
-    found += [("warning", warning.reason, warning.message) for warning in decision.warnings]
-    words = engine.backends.sources[ref.kind].words
-    told = dict.fromkeys((sort, reason, words(message)) for sort, reason, message in found)
-    return [Obstacle(*each, tuple(places.mentioned(each[2]))) for each in told]
-
-
-def _missing(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:
-    """Components that the door leads to and that have no Service."""
-    source = engine.backends.sources[ref.kind]
-    resource = source.resource
-    plural = f"{resource.plural}.{resource.group}".rstrip(".")
-    look = f"see what is said of it: {kubectl(ref.namespace, 'describe', plural, ref.name)}"
-    return [
-        Obstacle(
-            "missing",
-            SERVICE_MISSING,
-            is_missing(ref.namespace, target.service, source.parts[target.component].called),
-            (),
-            look,
-        )
-        for target in engine.lacking.get(ref, ())
-    ]
-
-
-def _settings(engine: ExplainingEngine, good: Record | None, places: Places) -> list[Obstacle]:
-    """What is wrong with the newest settings, and by which ones this answer goes instead."""
-    if engine.settings is None:
-        sort = "refused"
-        by = (
-            "the daemon holds to the last good settings if it has read any, and only its journal has those; this "
-            "answer goes by what stands alone: ask with --journal"
-        )
-    else:
-        sort, by = "warning", f"the daemon holds to the last good ones, and this answer goes by those{_of(good)}"
-    return [
-        Obstacle(sort, "InvalidSettings", problem, tuple(places.rejected(problem)), by) for problem in engine.problems
-    ]
-
-
-def _of(good: Record | None) -> str:
-    return f": record {good.number}, {rfc3339(good.event.at)}" if good else ""
 
 
 def _in_force(engine: ExplainingEngine, good: Record | None) -> JsonObject:

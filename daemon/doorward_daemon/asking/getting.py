@@ -11,9 +11,11 @@ import msgspec
 import typer
 from doorward.backends import OME, Backends
 from doorward.cluster.protocol import Cluster
+from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
 from doorward.model.event import Deleted, Observed, Record
-from doorward.model.reference import Ref
+from doorward.model.quoting import visible
+from doorward.model.reference import CONFIG_MAP, Ref
 from doorward.runtime.listener import Listener
 
 from doorward_daemon.asking import looking
@@ -22,8 +24,9 @@ from doorward_daemon.asking.failing import warn_beside
 from doorward_daemon.asking.meant import did_you_mean
 from doorward_daemon.asking.printing import echo, line, structured, table
 from doorward_daemon.asking.services import About
+from doorward_daemon.doctor.finding import edit_of_settings
 from doorward_daemon.interrupt import interrupted
-from doorward_daemon.saying import say_error
+from doorward_daemon.saying import say, say_error
 
 __all__ = ["Question", "get"]
 
@@ -68,6 +71,7 @@ async def asked(kubeconfig: Path | None, context: str | None, question: Question
         await looking.look(reached.cluster, engine, secrets=False)
     finally:
         await reached.cluster.close()
+    _note_rejected(engine, question.settings_namespace)
     found = rows(engine, about)
     if question.format != "table":
         echo(structured([each.plain() for each in found], question.format), nl=False)
@@ -84,6 +88,13 @@ def _missing(about: About, found: Sequence[Row], engine: ExplainingEngine) -> in
         where = f"namespace {', '.join(about.namespaces)} (-A: all of them)" if about.namespaces else "the cluster"
         typer.echo(f"no services in {where}", err=True)
     return 1 if missing else 0
+
+
+def _note_rejected(engine: ExplainingEngine, namespace: str) -> None:
+    """That edits of the settings change no door just now, for who wonders why."""
+    if engine.problems and CONFIG_MAP not in engine.missing:
+        what = f"ConfigMap {namespace}/{SETTINGS_NAME} is rejected, and changes no door: {engine.problems[0]}"
+        say("note", typer.colors.YELLOW, f"{visible(what)}; to put it right: {edit_of_settings(namespace)}")
 
 
 def _print(found: Sequence[Row], widths: list[int] | None) -> None:

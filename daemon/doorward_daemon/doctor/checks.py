@@ -36,6 +36,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     lease: str = "doorward"
     url: str = ""
     """Where a doorward answers, to be asked whether it is there; empty: nobody is asked."""
+    again: str = "doorward doctor"
+    """The command line that asks this."""
+    start: str = ""
+    """The command line that begins a doorward before the same cluster, from here; empty: that isn't the way."""
     account: str = "doorward"
     look_up: names.Resolve | None = names.resolve
     """None: hosts aren't looked up, and no gateway is spoken to."""
@@ -48,7 +52,7 @@ async def findings(examination: Examination, wanted: Wanted, presence: Presence)
     Raises ApiError.
     """
     found = [
-        *running.of_cluster(examination, presence),
+        *running.of_cluster(examination, presence, wanted.start),
         *await clocks.of_cluster(examination, wanted.lease),
         *await reported.of_settings(examination),
         *await rights.of_account(examination, wanted.account),

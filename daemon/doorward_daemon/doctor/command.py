@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -89,5 +93,16 @@ def command(
         path=path,
         to=to,
         output=output.value,
+        again=shlex.join(("doorward", *sys.argv[1:])),
+        start="" if "POD_NAMESPACE" in os.environ else _start(kubeconfig, context, source, namespace),
     )
     raise typer.Exit(asyncio.run(consult(kubeconfig, context, asked)))
+
+
+def _start(
+    kubeconfig: Path | None, context: str | None, sources: Sequence[str] | None, namespaces: Sequence[str] | None
+) -> str:
+    """The command line that begins a doorward before what is looked at."""
+    several = [*(("--source", each) for each in sources or ()), *(("--namespace", each) for each in namespaces or ())]
+    given = [("--kubeconfig", kubeconfig), ("--context", context), *several]
+    return shlex.join(("doorward", "run", *(str(word) for each in given if each[1] for word in each)))

@@ -50,6 +50,10 @@ class Consultation(msgspec.Struct, frozen=True, kw_only=True):
     path: str = "/v1/models"
     to: str = ""
     output: str = "table"
+    again: str = "doorward doctor"
+    """The command line that asks this."""
+    start: str = ""
+    """The command line that begins a doorward before the same cluster, from here; empty: that isn't the way."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +104,8 @@ async def look_into(cluster: Cluster, asked: Consultation, wanted: Wanted | None
         named=bool(asked.names),
         lease=asked.lease,
         url=asked.url,
+        again=asked.again,
+        start=asked.start,
         account=asked.account,
         look_up=names.resolve if asked.network else None,
     )
@@ -110,7 +116,7 @@ async def look_into(cluster: Cluster, asked: Consultation, wanted: Wanted | None
         sources=asked.sources or (OME,),
         names=asked.names,
     )
-    presence = await look_for(examination, wanted.lease, wanted.url)
+    presence = await look_for(examination, wanted.lease, wanted.url, again=wanted.again)
     found = await findings(examination, wanted, presence)
     look_up = wanted.look_up or names.resolve
     travelled = {
@@ -165,7 +171,7 @@ def _print_presence(told: Told) -> None:
     else:
         typer.echo("nobody was seen; one without a Lease that has nothing to do leaves no trace")
     _print_lines("seen", told.daemon.seen)
-    _print_lines("try", told.daemon.look)
+    _print_lines("try", told.daemon.look[:1])
     typer.echo()
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from doorward.engine import SETTINGS_NAME
 from doorward.model.quoting import quoted
 from doorward.model.reference import Ref
 from doorward.model.settings import INGRESS_FIELDS, spelling
 from doorward.settings.configuration import parse
 
 from doorward_daemon.doctor.examination import Examination, Patient
-from doorward_daemon.doctor.finding import kubectl
+from doorward_daemon.doctor.finding import edit_of_settings, kubectl
 
 __all__ = ["of_annotation", "of_setting", "of_stranger", "with_present_value"]
 
@@ -40,8 +39,7 @@ def of_setting(examination: Examination, name: str, why: str) -> str:
     settings = examination.engine.settings
     value = quoted(settings.model_dump(by_alias=True).get(name)) if settings else "not known"
     now = f"now {value}" if origin else f"not there, which means {value}"
-    command = kubectl(examination.settings_namespace, "edit", "configmap", SETTINGS_NAME)
-    return f"{command}  # key {key}, field {field}, {now}: {why}"
+    return f"{edit_of_settings(examination.settings_namespace)}  # key {key}, field {field}, {now}: {why}"
 
 
 def of_stranger(examination: Examination, ref: Ref, host: str) -> str:

@@ -55,7 +55,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[tuple[str, str], ...]
     """Reason and message of the Warning events that there are about it, told already or not."""
     pending: tuple[str, ...]
-    """What would be written now, but for the status and Events."""
+    """What would be written now, but for Events, and for a status whose condition stays as it is."""
     door: Door | None
     """The door that it asks for; None where it can't be told."""
     objects: tuple[tuple[Ref, JsonObject], ...]
@@ -220,6 +220,8 @@ def _patient(
     for action in actions:
         if action.verb == "status" and action.body:
             conditions = (action.body.get("status") or {}).get("conditions") or conditions
+    condition = reported(conditions, type_)
+    news = any(written.get(each) != condition.get(each) for each in ("status", "reason"))
     try:
         door = engine.door(ref)
     except (LookupError, Refusal):
@@ -229,13 +231,13 @@ def _patient(
         source=source,
         object=obj,
         condition_type=type_,
-        condition=reported(conditions, type_),
+        condition=condition,
         written=written,
         warnings=tuple(dict.fromkeys((each.reason, bounded(source.words(each.message))) for each in warnings)),
         pending=tuple(
             f"{action.verb} {action.ref}: {action.reason}"
             for action in actions
-            if action.verb in ("create", "patch", "delete")
+            if action.verb in ("create", "patch", "delete") or (action.verb == "status" and news)
         ),
         door=door,
         objects=tuple(engine.objects(uid)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from doorward.engine import SETTINGS_NAME
 
-__all__ = ["SEVERITIES", "Finding", "Severity", "kubectl"]
+__all__ = ["SEVERITIES", "Finding", "Severity", "edit_of_settings", "kubectl"]
 
 Severity = Literal["fault", "warning", "remark"]
 """``fault``: requests don't arrive, or nobody looks after doors; ``warning``: something isn't as it was asked for, and
@@ -27,11 +28,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     """What was seen, and where."""
     remedy: tuple[str, ...] = ()
-    """Commands, in the order in which one would try them; a line with ``#`` in front says what to edit, and to what."""
+    """Commands, in the order in which one would try them; behind ``#``, what the edited field says now, and what to write.
+    """
     severity: Severity = "fault"
+    """How bad it is."""
 
 
 def kubectl(namespace: str, *words: str) -> str:
     """A command line of kubectl; for what has no namespace this is empty."""
     where = ("-n", namespace) if namespace else ()
     return " ".join(("kubectl", *where, *words))
+
+
+def edit_of_settings(namespace: str) -> str:
+    """The command line that changes the ConfigMap."""
+    return kubectl(namespace, "edit", "configmap", SETTINGS_NAME)

@@ -9,7 +9,7 @@ from doorward.engine import SETTINGS_NAME
 from doorward.model.reference import CONFIG_MAP
 
 from doorward_daemon.doctor.examination import Examination, Patient
-from doorward_daemon.doctor.finding import Finding, Severity, kubectl
+from doorward_daemon.doctor.finding import Finding, Severity, edit_of_settings, kubectl
 from doorward_daemon.doctor.hosts import remedy_of_hosts
 from doorward_daemon.doctor.remedies import remedy
 from doorward_daemon.doctor.severity import severity
@@ -51,7 +51,7 @@ async def of_settings(examination: Examination) -> list[Finding]:
     """What is wrong with the ConfigMap, and kinds that may not be listed."""
     namespace = examination.settings_namespace
     about = f"ConfigMap {namespace}/{SETTINGS_NAME}"
-    edit = (kubectl(namespace, "edit", "configmap", SETTINGS_NAME),)
+    edit = (edit_of_settings(namespace),)
     problems = examination.engine.problems
     found = []
     if examination.engine.settings is None and await _is_absent(examination, namespace):

@@ -6,6 +6,7 @@ can't tell it from none: then its pods tell, where it has some, or it is asked i
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -47,9 +48,14 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def look_for(
-    examination: Examination, lease_name: str, url: str = "", *, clock: Callable[[], float] = time.time
+    examination: Examination,
+    lease_name: str,
+    url: str = "",
+    *,
+    again: str = "doorward doctor",
+    clock: Callable[[], float] = time.time,
 ) -> Presence:
-    """Look for a doorward, at ``url`` too where that is given.  Raises ApiError."""
+    """Look for a doorward, at ``url`` too where that is given; ``again`` asks all this anew.  Raises ApiError."""
     now, namespace = clock(), examination.settings_namespace
     lease = await examination.get(LEASE, namespace, lease_name)
     pods = await examination.list(PODS, namespace, LABEL)
@@ -77,23 +83,26 @@ async def look_for(
     )
     if led == "gone":
         return Presence(state="gone", seen=seen, look=look)
-    asked = () if url else ("doorward doctor --url http://127.0.0.1:8080",)
+    asked = () if url else (f"{again} --url http://127.0.0.1:8080",)
     return Presence(state="unseen", seen=seen, look=(*asked, *look))
 
 
-def of_cluster(examination: Examination, presence: Presence) -> list[Finding]:
-    """Nobody leads, by the Lease, or nobody was seen and something is due."""
+def of_cluster(examination: Examination, presence: Presence, start: str = "") -> list[Finding]:
+    """Nobody leads, by the Lease, or nobody was seen and something is due; ``start`` begins one from here."""
     pending = [each for patient in examination.patients for each in patient.pending]
     due = (f"due: {counted(len(pending), 'write')}, such as {pending[0]}",) if pending else ()
     if presence.state == "gone":
         reason, cause = "NotRunning", "doorward doesn't run: it led, and nobody does any more"
     elif presence.state == "unseen" and due:
         reason = "NobodySeen"
-        cause = "nobody was seen to do what is due: doorward doesn't run, or serves other namespaces, or is refused"
+        cause = (
+            "nobody was seen to do what is due: doorward doesn't run, or serves other namespaces, or is refused, or is "
+            "yet to come to it"
+        )
     else:
         return []
-    evidence = (*due, *presence.seen)
-    return [Finding(about="cluster", reason=reason, cause=cause, evidence=evidence, remedy=presence.look)]
+    evidence, remedy = (*due, *presence.seen), (*presence.look, *filter(None, [start]))
+    return [Finding(about="cluster", reason=reason, cause=cause, evidence=evidence, remedy=remedy)]
 
 
 async def _asked(url: str) -> tuple[bool, tuple[str, ...]]:
@@ -106,10 +115,16 @@ async def _asked(url: str) -> tuple[bool, tuple[str, ...]]:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(where) as response:
             told = (await response.text()).strip().splitlines() or [""]
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return False, (f"{where} doesn't answer: {error or 'no answer in time'}",)
+        return False, (f"{where} doesn't answer: {_why(error)}",)
     if told[0] not in _ANSWERS:
         return False, (f"{where} is answered by something else than doorward: {short(told[0])}",)
     return True, (f"{where} answers: {short('; '.join(told))}",)
+
+
+def _why(error: Exception) -> str:
+    """In the system's words, where it has any: the library's own tell of its classes."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error) or "no answer in time"
 
 
 def _led(lease: JsonObject | None, name: str, now: float) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What the API server is asked, counted: requests by what came of them, and watches by how they fare."""
+"""What the API server is asked, metered: requests by what came of them, and watches by how they fare."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from doorward.cluster.protocol import ApiError, Cluster, Page, WatchEvent
 from doorward.model.reference import JsonObject, Resource
 from prometheus_client import Counter, Histogram
 
-__all__ = ["Counted"]
+__all__ = ["Metered"]
 
 REMEMBERED = 1000
 """Writes of which it is noted when they come back by the watch."""
@@ -20,7 +20,7 @@ REMEMBERED = 1000
 T = TypeVar("T")
 
 
-class Counted:
+class Metered:
     """A cluster that counts what it is asked, and is otherwise the one that it is given."""
 
     def __init__(self, cluster: Cluster) -> None:

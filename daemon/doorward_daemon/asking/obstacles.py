@@ -1,0 +1,112 @@
+"""What keeps a door from standing as asked for, or from being reached: refused, denied, awaited, or not there."""
+
+from __future__ import annotations
+
+import msgspec
+from doorward.door.components import is_missing
+from doorward.explaining import ExplainingEngine
+from doorward.model.event import Record
+from doorward.model.reference import CONFIG_MAP, Ref
+from doorward.model.timestamp import rfc3339
+
+from doorward_daemon.asking.places import Place, Places
+from doorward_daemon.doctor.finding import edit_of_settings, kubectl
+from doorward_daemon.reported import SERVICE_MISSING
+
+__all__ = ["Obstacle", "classes", "components", "door", "settings"]
+
+INGRESS = "Ingress.networking.k8s.io"
+INGRESS_CLASS = "IngressClass.networking.k8s.io"
+
+
+class Obstacle(msgspec.Struct, frozen=True):
+    """What was refused, denied or warned of, and where what it names stands."""
+
+    sort: str
+    reason: str
+    message: str
+    places: tuple[Place, ...]
+    note: str = ""
+    """What follows, and what to do."""
+
+
+def door(engine: ExplainingEngine, ref: Ref, places: Places) -> list[Obstacle]:
+    decision = engine.decisions.get(ref)
+    if decision is None or engine.settings is None:
+        return []
+    found: list[tuple[str, str, str]] = []
+    for refusal in (decision.refusal, decision.asked.refused if decision.asked else None):
+        if refusal:
+            found.append(("refused", refusal.reason, refusal.message))
+    if decision.asked and decision.asked.waiting and not decision.refusal:
+        found.append(("waits", decision.asked.waiting.reason, decision.asked.waiting.message))
+    found += [("denied", denied.reason, denied.message) for denied in decision.denied]
+    found += [("warning", warning.reason, warning.message) for warning in decision.warnings]
+    words = engine.backends.sources[ref.kind].words
+    told = dict.fromkeys((sort, reason, words(message)) for sort, reason, message in found)
+    return [Obstacle(*each, tuple(places.mentioned(each[2]))) for each in told]
+
+
+def components(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:
+    """Components that the door leads to and that have no Service."""
+    source = engine.backends.sources[ref.kind]
+    resource = source.resource
+    plural = f"{resource.plural}.{resource.group}".rstrip(".")
+    look = f"see what is said of it: {kubectl(ref.namespace, 'describe', plural, ref.name)}"
+    return [
+        Obstacle(
+            "missing",
+            SERVICE_MISSING,
+            is_missing(ref.namespace, target.service, source.parts[target.component].called),
+            (),
+            look,
+        )
+        for target in engine.lacking.get(ref, ())
+    ]
+
+
+def settings(engine: ExplainingEngine, namespace: str, good: Record | None, places: Places) -> list[Obstacle]:
+    """What is wrong with the newest settings, and by which ones this answer goes instead."""
+    if engine.settings is None:
+        sort = "refused"
+        by = (
+            "the daemon holds to the last good settings if it has read any, and only its journal has those; this "
+            "answer goes by what stands alone: ask with --journal"
+        )
+    else:
+        sort, by = "warning", f"the daemon holds to the last good ones, and this answer goes by those{_of(good)}"
+    if CONFIG_MAP not in engine.missing:  # what may not be read isn't put right by an edit
+        by = f"{by}; to put it right: {edit_of_settings(namespace)}"
+    return [
+        Obstacle(sort, "InvalidSettings", problem, tuple(places.rejected(problem)), by) for problem in engine.problems
+    ]
+
+
+def classes(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:
+    """Classes that the door's Ingresses name and the cluster doesn't have, where it tells which it has."""
+    if INGRESS_CLASS not in engine.scopes or INGRESS_CLASS in engine.missing:
+        return []
+    decision = engine.decisions.get(ref)
+    desired = decision.rendered.desired if decision and decision.rendered else {}
+    names = {
+        each.manifest["spec"].get("ingressClassName"): str(each.ref)
+        for each in desired.values()
+        if each.ref.kind == INGRESS
+    }
+    look = "see which there are: kubectl get ingressclasses.networking.k8s.io"
+    return [
+        Obstacle(
+            "missing",
+            "IngressClassMissing",
+            f"{ingress} names class {name}, and there is no IngressClass {name}: a controller that goes by "
+            "IngressClasses doesn't serve it; create it, or name another",
+            (),
+            look,
+        )
+        for name, ingress in names.items()
+        if name and engine.object(Ref(INGRESS_CLASS, "", name)) is None
+    ]
+
+
+def _of(good: Record | None) -> str:
+    return f": record {good.number}, {rfc3339(good.event.at)}" if good else ""
