@@ -42,7 +42,7 @@ def test_plain_services_are_asked_about_as_others_are(plain: tuple[Running, Path
 def test_without_the_source_they_are_no_services(plain: tuple[Running, Path]) -> None:
     running, _ = plain
     assert ask(running, "get").err == "no services in namespace a (-A: all of them)\n"
-    assert ask(running, "explain", "m").code == 1
+    assert ask(running, "explain", "m").code == 2
 
 
 def test_an_edit_of_one_is_shown(plain: tuple[Running, Path]) -> None:

@@ -28,8 +28,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     """What was seen, and where."""
     remedy: tuple[str, ...] = ()
-    """Commands, in the order in which one would try them; behind ``#``, what the edited field says now, and what to write.
-    """
+    """Commands, in the order in which one would try them; behind ``#``, what a field says now, and what to write."""
     severity: Severity = "fault"
     """How bad it is."""
 
