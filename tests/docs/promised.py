@@ -42,7 +42,7 @@ def reasons() -> set[str]:
 
 
 def metrics() -> set[str]:
-    files = (ROOT / "daemon" / "doorward_daemon" / name for name in ("metrics.py", "counted.py"))
+    files = (ROOT / "daemon" / "doorward_daemon" / name for name in ("metrics.py", "metered.py"))
     return {name for file in files for name in re.findall(r'"(doorward_\w+)"', file.read_text())}
 
 
