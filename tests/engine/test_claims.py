@@ -494,6 +494,20 @@ def test_an_exact_path_is_told_where_it_takes_requests_from_the_door(host: str, 
     assert [o["reason"] for o in stage.store.list(stage.resource("Event")).items].count("HostShared") == told
 
 
+def test_many_objects_with_exact_paths_on_a_host_are_no_flood_of_events() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    for number in range(9):
+        theirs = exact_route("nginx", f"/{number}")
+        theirs["metadata"]["name"] = f"theirs-{number}"
+        stage.create(theirs)
+    add(stage, "nginx")
+    stage.start()
+    settle(stage)
+    assert stage.condition()["status"] == "True"
+    assert [o["reason"] for o in stage.store.list(stage.resource("Event")).items].count("HostShared") == 3
+
+
 def test_namespace_domains_refuse_others() -> None:
     stage = Stage()
     stage.create(settings(GATEWAY, doorward="namespaceDomains:\n  'a*': [apps.example.com]\n"))

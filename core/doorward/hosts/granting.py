@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from doorward.render.rendering import Rendered
 from doorward.state.reservations import How, Reservation
 
 _FEW = 3
-"""Paths that one warning names."""
+"""Paths that one warning names, and objects that are warned of: somebody may make thousands on another's host."""
 
 
 class Denied(msgspec.Struct, frozen=True):
@@ -109,7 +110,7 @@ def _owner(
 
 
 def _exact(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Backends) -> Iterator[Shared]:
-    """The foreign objects that serve exact paths of a host, by a class or gateway by which this door does."""
+    """The first foreign objects that serve exact paths of a host, by a class or gateway by which this door does."""
     strangers = ownership.exact(claim)
     if not strangers:
         return
@@ -118,7 +119,7 @@ def _exact(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Bac
     for key, each in strangers:
         if meet(ways, each.via) and each.ref not in rendered.desired:
             paths.setdefault(each.ref, []).append(key.removeprefix(claim.host))
-    for ref, exact in paths.items():
+    for ref, exact in islice(paths.items(), _FEW):
         named = ", ".join(exact[:_FEW]) + (f" and {len(exact) - _FEW} more" if len(exact) > _FEW else "")
         what = f"{ref}, which isn't doorward's, names {claim.host} too, with {named} as an exact path"
         yield Shared(claim.where, f"{what}; such requests may go there, and all others come to this door", ref)
