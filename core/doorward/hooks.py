@@ -47,6 +47,7 @@ from doorward.model.door import (
 )
 from doorward.model.hosts import segment_prefix
 from doorward.model.merge import merge
+from doorward.model.outermost import outermost
 from doorward.model.quoting import short
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.settings import Settings
@@ -83,6 +84,7 @@ __all__ = [
     "names",
     "narrow",
     "observe",
+    "outermost",
     "reads_annotations",
     "render",
     "segment_prefix",
@@ -250,8 +252,9 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
 
     Hosts inside the cluster don't count.  A path that is served without what lies below it is told by a claim that is
     ``exact``, unless another one of the object's covers it: it owns no host, and the service from whose door it takes
-    requests is warned.  For kinds that serve no host, None.  Not needed where :attr:`Watch.hosts` tells where an object
-    names its hosts: they are then claimed whole, paths and all.
+    requests is warned.  Return what :func:`outermost` leaves of all that the object serves.  For kinds that serve no
+    host, None.  Not needed where :attr:`Watch.hosts` tells where an object names its hosts: they are then claimed
+    whole, paths and all.
 
     .. versionadded:: 0.1
     """

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
 from doorward import JsonObject, Resource, kind_of
-from doorward.hooks import Claim, Door, Read, Rendering, Watch, forward_auth, hookimpl, manifest, names, segment_prefix
+from doorward.hooks import Claim, Door, Read, Rendering, Watch, forward_auth, hookimpl, manifest, names, outermost
 
 INGRESS_ROUTE = Resource("IngressRoute.traefik.io", "ingressroutes", ("v1alpha1",))
 WRITTEN = ("list", "watch", "create", "patch", "delete")
@@ -80,9 +80,8 @@ def _served(rule: str) -> Iterator[tuple[str, str]]:
 def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     if kind_of(manifest) != INGRESS_ROUTE.kind:
         return None
-    all_ = dict.fromkeys(each for route in manifest["spec"].get("routes") or () for each in _served(route["match"]))
-    outer = (a for a in all_ if not any(a != b and a[0] == b[0] and segment_prefix(b[1], a[1]) for b in all_))
-    return [Claim(host, path, ("traefik",)) for host, path in outer]
+    served = (each for route in manifest["spec"].get("routes") or () for each in _served(route["match"]))
+    return outermost(Claim(host, path, ("traefik",)) for host, path in served)
 
 
 @hookimpl

@@ -237,6 +237,14 @@ def foreign(**changes: Any) -> dict[str, Any]:
             [Claim("x.example.com", "/", ("istio-system/gw",))],
         ),
         ({"http": [{"match": [{"gateways": ["other/gw"]}]}]}, [Claim("x.example.com", "/", ("other/gw",))]),
+        (
+            {"http": [{"match": [{"gateways": ["mesh"]}, {"uri": {"prefix": "/api"}}]}]},
+            [Claim("x.example.com", "/api", ("istio-system/gw",))],
+        ),
+        (
+            {"http": [{"match": [{"uri": {"prefix": "/api"}}, {"gateways": ["other/gw"]}]}]},
+            [Claim("x.example.com", "/api", ("istio-system/gw",)), Claim("x.example.com", "/", ("other/gw",))],
+        ),
         ({"http": None}, []),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from doorward.model.door import Claim
-from doorward.model.hosts import segment_prefix
+from doorward.model.outermost import outermost
 from doorward.model.reference import JsonObject
 
 from doorward_gateway_api.kinds import GROUP, HTTP_ROUTE
@@ -25,14 +25,10 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     parents = (gateway_of(parent, namespace) for parent in spec.get("parentRefs") or ())
     via = tuple(dict.fromkeys(filter(None, parents)))
     paths = dict.fromkeys(_paths(spec))
-    return tuple(
+    return outermost(
         Claim(host, prefix, via, exact)
         for host in dict.fromkeys(spec.get("hostnames") or ())
         for prefix, exact in paths
-        if not any(
-            (other, narrow) != (prefix, exact) and not narrow and segment_prefix(other, prefix)
-            for other, narrow in paths
-        )
     )
 
 

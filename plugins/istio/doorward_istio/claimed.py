@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from doorward.model.door import Claim
-from doorward.model.hosts import segment_prefix
+from doorward.model.outermost import outermost
 from doorward.model.reference import JsonObject
 
 from doorward_istio.gateways import MESH, qualified
@@ -52,18 +52,10 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     for host in dict.fromkeys(spec.get("hosts") or ()):
         if "." not in host:
             continue
-        served: dict[tuple[str, bool], dict[str, None]] = {}
-        for rule in rules:
-            if rule.names(host):
-                served.setdefault((rule.prefix, rule.exact), {}).update(dict.fromkeys(rule.gateways))
-        found += (
-            Claim(host, prefix, tuple(via), exact)
-            for (prefix, exact), via in served.items()
-            if via
-            and not any(
-                (other, narrow) != (prefix, exact) and not narrow and segment_prefix(other, prefix)
-                for other, narrow in served
-            )
+        found += outermost(
+            Claim(host, rule.prefix, tuple(rule.gateways), rule.exact)
+            for rule in rules
+            if rule.gateways and rule.names(host)
         )
     return tuple(found)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from doorward.model.door import Claim
-from doorward.model.hosts import segment_prefix
+from doorward.model.outermost import outermost
 from doorward.model.reference import JsonObject
 
 from doorward_k8s_ingress.naming import INGRESS, ways_of
@@ -22,18 +22,11 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     via = ways_of(manifest)
     annotations = manifest["metadata"].get("annotations") or {}
     regex = annotations.get(USE_REGEX) == "true" or REWRITE_TARGET in annotations
-    served: dict[str, dict[tuple[str, bool], None]] = {}
-    for rule in (manifest.get("spec") or {}).get("rules") or ():
-        if host := rule.get("host"):
-            served.setdefault(host, {}).update(dict.fromkeys(_paths(rule, regex)))
-    return tuple(
+    return outermost(
         Claim(host, prefix, via, exact)
-        for host, paths in served.items()
-        for prefix, exact in paths
-        if not any(
-            (other, narrow) != (prefix, exact) and not narrow and segment_prefix(other, prefix)
-            for other, narrow in paths
-        )
+        for rule in (manifest.get("spec") or {}).get("rules") or ()
+        if (host := rule.get("host"))
+        for prefix, exact in _paths(rule, regex)
     )
 
 
