@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from doorward.backends import Backends, installed_sources
 from doorward.cluster.embedded import EmbeddedCluster, Store
+from doorward.cluster.protocol import ApiError
 from doorward.lease import LEASE
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.source import Source
@@ -165,6 +166,10 @@ async def test_a_class_that_is_not_there_is_changed_where_it_is_named(annotated:
     async with world.shell() as shell:
         await shell.once()
     found = {finding.reason: finding for finding in (await look(world)).findings}
+    assert found["IngressClassMissing"].cause == (
+        "Ingress a/m names class nowhere, and there is no IngressClass nowhere: a controller that goes by "
+        "IngressClasses doesn't serve it; create it, or name another"
+    )
     assert found["IngressClassMissing"].remedy == (
         "kubectl get ingressclasses.networking.k8s.io",
         "kubectl -n a annotate inferenceservices.ome.io m --overwrite ome.io/ingress-class=NAME"
@@ -173,6 +178,16 @@ async def test_a_class_that_is_not_there_is_changed_where_it_is_named(annotated:
         else "kubectl -n ome edit configmap inferenceservice-config"
         "  # key ingress, field ingressClassName, now 'nowhere': write the name of one that is listed",
     )
+
+
+async def test_a_class_is_not_called_missing_where_classes_may_not_be_listed() -> None:
+    world = Running(EmbeddedCluster())
+    world.settings({"ingressClassName": "nowhere"})
+    world.add("m")
+    assert "IngressClassMissing" in await settled(world)
+    kind = "IngressClass.networking.k8s.io"
+    world.fail("list", ApiError(403, "Forbidden", "not for you"), times=1000, kind=kind)
+    assert "IngressClassMissing" not in {finding.reason for finding in (await look(world)).findings}
 
 
 async def settled(world: Running) -> dict[str, Finding]:

@@ -10,13 +10,11 @@ from doorward.model.reference import CONFIG_MAP, Ref
 from doorward.model.timestamp import rfc3339
 
 from doorward_daemon.asking.places import Place, Places
+from doorward_daemon.classes import LISTED, MISSING, missing_classes
 from doorward_daemon.doctor.finding import edit_of_settings, kubectl
 from doorward_daemon.reported import SERVICE_MISSING
 
 __all__ = ["Obstacle", "classes", "components", "door", "settings"]
-
-INGRESS = "Ingress.networking.k8s.io"
-INGRESS_CLASS = "IngressClass.networking.k8s.io"
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -83,29 +81,12 @@ def settings(engine: ExplainingEngine, namespace: str, good: Record | None, plac
 
 
 def classes(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:
-    """Classes that the door's Ingresses name and the cluster doesn't have, where it tells which it has."""
-    if INGRESS_CLASS not in engine.scopes or INGRESS_CLASS in engine.missing:
-        return []
+    """Classes that the door's Ingresses name and that aren't there."""
     decision = engine.decisions.get(ref)
     desired = decision.rendered.desired if decision and decision.rendered else {}
-    names = {
-        each.manifest["spec"].get("ingressClassName"): str(each.ref)
-        for each in desired.values()
-        if each.ref.kind == INGRESS
-    }
-    look = "see which there are: kubectl get ingressclasses.networking.k8s.io"
-    return [
-        Obstacle(
-            "missing",
-            "IngressClassMissing",
-            f"{ingress} names class {name}, and there is no IngressClass {name}: a controller that goes by "
-            "IngressClasses doesn't serve it; create it, or name another",
-            (),
-            look,
-        )
-        for name, ingress in names.items()
-        if name and engine.object(Ref(INGRESS_CLASS, "", name)) is None
-    ]
+    objects = ((each.ref, each.manifest) for each in desired.values())
+    look = f"see which there are: {LISTED}"
+    return [Obstacle("missing", MISSING, each.message, (), look) for each in missing_classes(engine, objects)]
 
 
 def _of(good: Record | None) -> str:

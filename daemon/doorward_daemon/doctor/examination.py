@@ -9,7 +9,6 @@ import msgspec
 from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError, Cluster
 from doorward.door.causes import Part
-from doorward.engine import Engine
 from doorward.explaining import ExplainingEngine
 from doorward.hosts.granting import Denied, Shared
 from doorward.model.action import Action
@@ -92,7 +91,7 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that checks look at."""
 
     cluster: Cluster
-    engine: Engine
+    engine: ExplainingEngine
     settings_namespace: str
     patients: tuple[Patient, ...]
     settings_warnings: tuple[tuple[str, str], ...]

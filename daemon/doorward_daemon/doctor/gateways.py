@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject, Resource
 
+from doorward_daemon.classes import LISTED, MISSING, missing_classes
 from doorward_daemon.doctor.edits import of_annotation, of_setting
 from doorward_daemon.doctor.examination import Examination, Patient
 from doorward_daemon.doctor.finding import Finding, kubectl
@@ -15,7 +16,7 @@ __all__ = ["of_service"]
 
 _GATEWAY_SETTINGS = ("ingressGateway", "localGateway", "omeIngressGateway")
 """Settings that name a Gateway, Istio's or that of the Gateway API."""
-INGRESS_CLASSES = Resource("IngressClass.networking.k8s.io", "ingressclasses", namespaced=False)
+_WRITE = "write the name of one that is listed"
 CLASS = "ome.io/ingress-class"
 """As the engine calls it, whatever a kind has in its place."""
 GATEWAYS = Resource("Gateway.gateway.networking.k8s.io", "gateways", ("v1", "v1beta1"))
@@ -24,37 +25,53 @@ ISTIO_GATEWAYS = Resource("Gateway.networking.istio.io", "gateways", ("v1", "v1b
 
 async def of_service(examination: Examination, patient: Patient) -> list[Finding]:
     """The class or the Gateways that the door's objects name, and that aren't there."""
-    found = []
+    found = _of_classes(examination, patient)
     for ref, obj in patient.objects:
         for resource, namespace, name, field in _named(ref.kind, ref.namespace, obj):
             if await _is_there(examination, resource, namespace, name):
                 continue
-            called = f"{namespace}/{name}" if namespace else name
-            kind = f"{resource.plural}.{resource.group}"
-            listed = kubectl("", "get", kind, *(("-A",) if resource.namespaced else ()))
-            evidence, change = _asked_for(examination, patient, resource, called)
+            called = f"{namespace}/{name}"
             found.append(
                 Finding(
                     about=patient.name,
                     reason=f"{resource.name}Missing",
                     cause=f"there is no {resource.name} {called}: nobody serves what names it; add it or name another",
-                    evidence=(f"{ref}: {field} is {called}", *evidence),
-                    remedy=(listed, *change),
+                    evidence=(f"{ref}: {field} is {called}",),
+                    remedy=(
+                        kubectl("", "get", f"{resource.plural}.{resource.group}", "-A"),
+                        *_edits_of_gateways(examination, called),
+                    ),
                 )
             )
     return list(dict.fromkeys(found))
 
 
-def _asked_for(
-    examination: Examination, patient: Patient, resource: Resource, called: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where a name comes from that stands in an object, as evidence, and what to edit for another one."""
-    why = "write the name of one that is listed"
-    if resource != INGRESS_CLASSES:
-        settings = examination.engine.settings
-        told = settings.model_dump(by_alias=True) if settings else {}
-        names = [name for name in _GATEWAY_SETTINGS if told.get(name) == called]
-        return (), tuple(of_setting(examination, name, why) for name in names or _GATEWAY_SETTINGS[:1])
+def _of_classes(examination: Examination, patient: Patient) -> list[Finding]:
+    found = []
+    for missing in missing_classes(examination.engine, patient.objects):
+        evidence, edit = _asked_for(examination, patient, missing.name)
+        found.append(
+            Finding(
+                about=patient.name,
+                reason=MISSING,
+                cause=missing.message,
+                evidence=(f"{missing.ingress}: spec.ingressClassName is {missing.name}", *evidence),
+                remedy=(LISTED, edit),
+            )
+        )
+    return found
+
+
+def _edits_of_gateways(examination: Examination, called: str) -> tuple[str, ...]:
+    """Of the settings that name it, else of the one that most likely does."""
+    settings = examination.engine.settings
+    told = settings.model_dump(by_alias=True) if settings else {}
+    names = [name for name in _GATEWAY_SETTINGS if told.get(name) == called]
+    return tuple(of_setting(examination, name, _WRITE) for name in names or _GATEWAY_SETTINGS[:1])
+
+
+def _asked_for(examination: Examination, patient: Patient, called: str) -> tuple[tuple[str, ...], str]:
+    """Where the class comes from that stands in an object, as evidence, and what to edit for another one."""
     source = examination.engine.backends.sources[patient.ref.kind]
     own = source.named(patient.object["metadata"].get("annotations") or {}).get(CLASS, "")
     key = source.words(CLASS)
@@ -62,9 +79,9 @@ def _asked_for(
     if patient.door is None:
         held = (f"the door is held as it was ({patient.reason}), and takes another class once that is solved",)
     if not own:
-        return held, (of_setting(examination, "ingressClassName", why),)
+        return held, of_setting(examination, "ingressClassName", _WRITE)
     said = "says so" if own == called else f"asks for {quoted(own)}"
-    return (f"annotation {key} {said}", *held), (of_annotation(patient, key, "NAME", why),)
+    return (f"annotation {key} {said}", *held), of_annotation(patient, key, "NAME", _WRITE)
 
 
 async def _is_there(examination: Examination, resource: Resource, namespace: str, name: str) -> bool:
@@ -76,10 +93,8 @@ async def _is_there(examination: Examination, resource: Resource, namespace: str
 
 
 def _named(kind: str, namespace: str, obj: JsonObject) -> Iterable[tuple[Resource, str, str, str]]:
-    """Kind, namespace, name and field of what an object hangs on."""
+    """Kind, namespace, name and field of the Gateways that an object names."""
     spec = obj.get("spec") or {}
-    if kind == "Ingress.networking.k8s.io" and (name := spec.get("ingressClassName")):
-        yield INGRESS_CLASSES, "", name, "spec.ingressClassName"
     if kind.endswith("Route.gateway.networking.k8s.io"):
         for parent in spec.get("parentRefs") or ():
             if parent.get("kind", "Gateway") == "Gateway":
