@@ -124,17 +124,20 @@ class Session:
         if self._closed:
             raise JournalError(f"{self.shown}: is closed")
         try:
-            connection = self._connected()
-            self._since = time.monotonic()
-            try:
-                return work(connection)
-            except psycopg.Error as error:
-                if connection.closed or error.sqlstate == _UNWRITABLE:
-                    self._drop()
-                    raise JournalAway(f"{self.shown}: {self._said(error)}") from None
-                raise JournalError(f"{self.shown}: {self._said(error)}; see the server's log") from None
+            return self._asked(self._connected(), work)
         finally:
             self._since = None
+
+    def _asked(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        """What ``work`` gives; a connection that is lost, or leads where nothing can be written, is given up."""
+        self._since = time.monotonic()
+        try:
+            return work(connection)
+        except psycopg.Error as error:
+            if connection.closed or error.sqlstate == _UNWRITABLE:
+                self._drop()
+                raise JournalAway(f"{self.shown}: {self._said(error)}") from None
+            raise JournalError(f"{self.shown}: {self._said(error)}; see the server's log") from None
 
     def _connected(self) -> Connection:
         if self._connection is not None and not self._connection.closed:
