@@ -1,4 +1,4 @@
-"""helm and promtool, for tests that look at what is deployed."""
+"""helm, promtool and buildah, for tests that look at what is deployed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def promtool(request: pytest.FixtureRequest) -> Callable[..., subprocess.Complet
         return subprocess.run([str(program), *arguments], capture_output=True, text=True)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def buildah(request: pytest.FixtureRequest) -> Path:
+    return _tool(request, tools.buildah)
 
 
 def _tool(request: pytest.FixtureRequest, get: Callable[[Tell], Path]) -> Path:

@@ -316,6 +316,8 @@ def test_without_helm_these_tests_say_so(tmp_path: Path, monkeypatch: pytest.Mon
         tools.helm(lambda _: None)
     with pytest.raises(tools.Missing, match="no promtool on PATH"):
         tools.promtool(lambda _: None)
+    with pytest.raises(tools.Missing, match="no buildah on PATH"):
+        tools.buildah(lambda _: None)
 
 
 def test_a_package_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,6 +330,9 @@ def test_a_package_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(tools.Missing, match="no such package"):
         tools.promtool(lambda _: None)
+    monkeypatch.setenv("DOORWARD_REQUIRE_CLUSTER", "1")
+    with pytest.raises(tools.Missing, match="no buildah on PATH"):
+        tools.buildah(lambda _: None)
     assert (
         subprocess.run(["/bin/ls", tmp_path / "cache" / "doorward"], capture_output=True, text=True).stdout == "lock\n"
     )

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from doorward_daemon.main import app
 
-from tests.controlplane import providers
+from tests.deploy.images import ROOT, SHELLS, Confined, confined_to, load, need_a_root_of_its_own, programs_of
 from tests.packaging.test_distributions import PACKAGES
 from tests.packaging.test_pins import pins
 
-ROOT = Path(__file__).parents[2]
 CONTAINERFILE = ROOT / "Containerfile"
-CONFINED = """\
-mount --make-rprivate /
-mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 125
-cd / && root=$1 && shift && exec chroot --userspec=65532:65532 "$root" "$@"
-"""
-
-Confined = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("image", ROOT / "deploy" / "image.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -83,18 +61,8 @@ def install(target: Path) -> None:
 @pytest.fixture
 def confined(root: Path) -> Confined:
     """Runs a program in the image: as its user, with a root that can't be written."""
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        what = "the image isn't tried: a root of its own needs Linux, root, and unshare"
-        pytest.fail(what) if providers.required() else pytest.skip(what)
-    script = root.parent / "confined"
-    script.write_text(CONFINED)
-
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
-        whole = ["unshare", "--mount", "sh", str(script), str(root), *command]
-        environ = {"PATH": "/opt/doorward/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp"}
-        return subprocess.run(whole, capture_output=True, text=True, env=environ)
-
-    return run
+    need_a_root_of_its_own()
+    return confined_to(root)
 
 
 def test_it_begins_with_no_more_than_was_put_together_and_runs_as_nobody() -> None:
@@ -137,8 +105,7 @@ def test_what_is_pinned_is_what_is_installed(tmp_path: Path, monkeypatch: pytest
 
 
 def test_there_is_neither_a_shell_nor_anything_that_belongs_to_root_alone(root: Path) -> None:
-    programs = {file.name for file in root.rglob("*") if file.is_file() and os.access(file, os.X_OK)}
-    assert not programs & {"sh", "bash", "dash", "busybox", "pip", "apt", "apt-get", "su", "sudo"}
+    assert not programs_of(root) & SHELLS
     modes = {file: file.stat().st_mode for file in root.rglob("*") if not file.is_symlink()}
     assert not [file for file, mode in modes.items() if mode & 0o6000]
 

@@ -1,7 +1,7 @@
-"""What the deployment is checked with: helm, built from the module that ``go/`` pins, and promtool, from Debian.
+"""What the deployment is checked with: helm, built from the module that ``go/`` pins; promtool, buildah, from Debian.
 
-Both are made once, into the cache.  Where one can't be had, its tests are skipped, or fail where they are required, as
-those that need an API server.
+helm and promtool are made once, into the cache; buildah is installed, by root and where tests are required.  Where one
+can't be had, its tests are skipped, or fail where they are required, as those that need an API server.
 """
 
 from __future__ import annotations
@@ -52,6 +52,25 @@ def promtool(tell: Tell) -> Path:
                 tell("taking promtool out of Debian's package prometheus (once)")
                 _unpack(folder)
     return folder / "promtool"
+
+
+def buildah(tell: Tell) -> Path:
+    """The program: that of PATH, which root installs from Debian where tests are required.  Raises Missing."""
+    if not shutil.which("buildah") and providers.required() and os.geteuid() == 0 and shutil.which("apt-get"):
+        # Others that install or download Debian's packages have the same lock.
+        with one_at_a_time(cache_folder() / "buildah"):
+            if not shutil.which("buildah"):
+                tell("installing Debian's buildah (once)")
+                _install("buildah")
+    if there := shutil.which("buildah"):
+        return Path(there)
+    raise Missing("the image isn't built: no buildah on PATH (apt-get install buildah, on Debian)")
+
+
+def _install(package: str) -> None:
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+        subprocess.run(["apt-get", "--quiet", *arguments], env=environ, capture_output=True, check=False)
 
 
 def _unpack(folder: Path) -> None:
