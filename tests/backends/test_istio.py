@@ -228,6 +228,24 @@ def foreign(**changes: Any) -> dict[str, Any]:
         ({"http": [{"match": [{"headers": {"x": {"exact": "y"}}}]}]}, []),
         ({"http": [{"match": [{"authority": {"exact": "y.example.com"}}]}]}, []),
         (
+            {
+                "hosts": ["y.example.com", "x.example.com"],
+                "http": [{"match": [{"authority": {"exact": "x.example.com"}}]}],
+            },
+            [Claim("x.example.com", "/", ("istio-system/gw",))],
+        ),
+        (
+            {"hosts": ["y.example.com", "x.example.com"], "http": [{"match": [{"authority": {"prefix": "x."}}]}]},
+            [Claim("x.example.com", "/", ("istio-system/gw",))],
+        ),
+        (
+            {
+                "hosts": ["y.example.com", "x.example.com"],
+                "http": [{"match": [{"uri": {"exact": "/api"}, "authority": {"exact": "x.example.com"}}]}],
+            },
+            [Claim("x.example.com", "/api", ("istio-system/gw",), exact=True)],
+        ),
+        (
             {"http": [{"match": [{"authority": {"regex": r"^x\.example\.com(?::\d{1,5})?$"}}]}]},
             [Claim("x.example.com", "/", ("istio-system/gw",))],
         ),
