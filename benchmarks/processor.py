@@ -7,10 +7,17 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 
+def environment(further: Mapping[str, str] | None = None) -> dict[str, str]:
+    """For programs in Python as users have them: what is compiled once stays compiled."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | dict(
+        further or {}
+    )
+
+
 def cpu_seconds(command: Sequence[str], environ: Mapping[str, str] | None = None) -> float:
     """Run a command to its end; raises CalledProcessError, with what it said, where it fails."""
     with subprocess.Popen(
-        command, env={**os.environ, **(environ or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, env=environment(environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout
         said = process.stdout.read()

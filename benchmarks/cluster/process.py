@@ -12,6 +12,7 @@ from time import perf_counter
 
 import msgspec
 
+from benchmarks.processor import environment
 from tests.controlplane.server import die_with
 
 GRACE = 20.0
@@ -65,7 +66,7 @@ class Running:
 @asynccontextmanager
 async def running(command: Command, kubeconfig: Path, log: Path) -> AsyncIterator[Running]:
     """A controller before an API server; it is ended at the end."""
-    environ = {**os.environ, **command.environ, "KUBECONFIG": str(kubeconfig)}
+    environ = environment({**command.environ, "KUBECONFIG": str(kubeconfig)})
     parent = os.getpid()
     with log.open("wb") as output:
         began = perf_counter()

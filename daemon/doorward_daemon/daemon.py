@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 import structlog
 import typer
-from aiohttp import web
 from doorward.backends import OME, Backends, NoSource
 from doorward.cluster.kube import AccessError, KubeCluster
 from doorward.cluster.protocol import ApiError, Cluster
@@ -28,19 +27,16 @@ from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
 from doorward_daemon import logs
-from doorward_daemon.authz.service import alone, beside
-from doorward_daemon.health import readiness, serving
+from doorward_daemon.address import AddressError, is_loopback, parse_address
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.journaling import cluster_name, file_of, journal_of, known_to
-from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.metered import Metered
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.reaching import reached
+from doorward_daemon.readiness import readiness
 from doorward_daemon.reported import condition_type, reported
 from doorward_daemon.saying import say_error
 from doorward_daemon.tracing import NoTracing, Traces, exporting
-from doorward_daemon.ui.access import is_loopback
-from doorward_daemon.ui.page import Page
 
 __all__ = ["Options", "reconcile", "start"]
 
@@ -130,9 +126,7 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         if options.tracing:
             await stack.enter_async_context(_traced(shell))
         if options.listen:
-            page = _page(shell, journal, options, candidate)
-            url = await stack.enter_async_context(serving(shell, metrics, options.listen, candidate, page))
-            _log.info("listening", url=url, **({"page": f"{url}/ui"} if page else {}))
+            await stack.enter_async_context(_listening(shell, journal, options, candidate, metrics))
         if options.authz:
             url = await stack.enter_async_context(_answering(shell, cluster, options, metrics))
             _log.info("answering checks", url=url)
@@ -157,6 +151,8 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
 @asynccontextmanager
 async def _answering(shell: Shell, cluster: Cluster, options: Options, metrics: Metrics) -> AsyncIterator[str]:
     """Answer checks by what the engine knows; where it may stand by, and decides nothing, by what the cluster tells."""
+    from doorward_daemon.authz.service import alone, beside
+
     if not options.lease:
         async with beside(shell, options.authz, metrics.registry) as url:
             yield url
@@ -186,22 +182,31 @@ async def _traced(shell: Shell) -> AsyncIterator[None]:
         await asyncio.to_thread(provider.shutdown)
 
 
-def _page(
-    shell: Shell, journal: Journal | None, options: Options, candidate: Candidate | None
-) -> web.Application | None:
-    """The page, where it is to be served: on loopback unless that is switched off, elsewhere where it is asked for."""
+@asynccontextmanager
+async def _listening(
+    shell: Shell, journal: Journal | None, options: Options, candidate: Candidate | None, metrics: Metrics
+) -> AsyncIterator[None]:
+    """Serve health and metrics, and the page: on loopback unless that is switched off, elsewhere where it is asked for.
+
+    A server takes longer to import than all lists of a small cluster: who serves nothing begins without one.
+    """
+    from doorward_daemon.health import serving
+    from doorward_daemon.ui.page import Page
+
+    page = None
     loopback = is_loopback(parse_address(options.listen)[0])
-    if not (loopback if options.ui is None else options.ui):
-        return None
-    page = Page(
-        shell,
-        journal,
-        settings_namespace=options.settings_namespace,
-        loopback=loopback,
-        readiness=lambda: readiness(shell, candidate),
-    )
-    shell.listeners += page.listeners
-    return page.application()
+    if loopback if options.ui is None else options.ui:
+        page = Page(
+            shell,
+            journal,
+            settings_namespace=options.settings_namespace,
+            loopback=loopback,
+            readiness=lambda: readiness(shell, candidate),
+        )
+        shell.listeners += page.listeners
+    async with serving(shell, metrics, options.listen, candidate, page.application() if page else None) as url:
+        _log.info("listening", url=url, **({"page": f"{url}/ui"} if page else {}))
+        yield
 
 
 def _candidate(options: Options, cluster: Cluster) -> Candidate:

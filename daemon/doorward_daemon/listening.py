@@ -1,4 +1,4 @@
-"""An address to listen on, and a server that listens there."""
+"""A server that listens at an address."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-
-class AddressError(Exception):
-    """An address that can't be listened on."""
-
-
-def parse_address(text: str) -> tuple[str | None, int]:
-    """``HOST:PORT``, ``:PORT`` or ``[IPv6]:PORT``; no host: every address.  Raises AddressError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise AddressError(f"{text!r} is no address; write HOST:PORT, such as 127.0.0.1:8080 or :8080")
-    return host.strip("[]") or None, int(port)
+from doorward_daemon.address import AddressError, parse_address
 
 
 @asynccontextmanager

@@ -75,6 +75,12 @@ def test_a_question_imports_no_more_than_it_is_answered_with(tmp_path: Path) -> 
     assert not imported("get", "--kubeconfig", str(tmp_path / "none"), status=2) & {*RUNNING, "doorward.journal.sqlite"}
 
 
+def test_a_daemon_that_serves_nothing_imports_no_server(tmp_path: Path) -> None:
+    modules = imported("run", "--once", "--listen", "", "--kubeconfig", str(tmp_path / "none"), status=1)
+    assert "doorward.runtime.shell" in modules
+    assert not modules & {"aiohttp", "doorward_daemon.ui", "opentelemetry"}
+
+
 def test_a_journal_in_a_file_imports_no_database_client() -> None:
     code = "import sys, doorward.journal; print(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

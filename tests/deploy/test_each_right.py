@@ -26,8 +26,8 @@ from doorward.model.reference import SECRETS, JsonObject
 from doorward.runtime.listener import Listener
 from doorward.runtime.performing import Outcome
 from doorward.runtime.shell import Shell
-from doorward_daemon.health import readiness
 from doorward_daemon.logs import WriteLog
+from doorward_daemon.readiness import readiness
 from structlog.testing import capture_logs
 from tenacity import wait_fixed
 

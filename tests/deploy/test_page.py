@@ -18,8 +18,9 @@ from doorward.engine import Engine
 from doorward.model.reference import JsonObject
 from doorward.runtime.permissions import cluster_rules, page_rules
 from doorward.runtime.shell import Shell
-from doorward_daemon.health import readiness, serving
+from doorward_daemon.health import serving
 from doorward_daemon.metrics import Metrics
+from doorward_daemon.readiness import readiness
 from doorward_daemon.ui import Page
 
 from tests.conftest import Kubectl

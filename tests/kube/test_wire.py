@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 from aiohttp import web
@@ -12,7 +13,8 @@ from doorward.cluster.kube import wire
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import SERVICE, Resource
 
-from tests.kube.conftest import CERTS, Connect, Server, says
+from tests.kube.conftest import CERTS, Connect, Server, line, says, streams
+from tests.patience import PATIENCE
 from tests.shell.running import until
 
 SERVICES = Resource(SERVICE, "services")
@@ -28,6 +30,8 @@ class Raw:
         """None: the connection is closed in place of an answer."""
         self.connections = 0
         self.asked: list[bytes] = []
+        self.last: asyncio.StreamWriter | None = None
+        """Of the connection that was answered last."""
         self.url = ""
         self.hold = asyncio.Event()
         self.hold.set()
@@ -42,6 +46,7 @@ class Raw:
             if answer is None:
                 break
             writer.write(answer)
+            self.last = writer
         writer.close()
 
 
@@ -190,3 +195,53 @@ async def test_a_write_is_behind_the_same_tls(tls_server: Server, connect: Conne
         assert caught.value.status == 0
     skipping = connect(tls_server.url, insecure_skip_tls_verify=True)
     assert await skipping.create(SERVICES, "team", OBJECT) == OBJECT
+
+
+async def test_what_is_read_may_come_compressed(server: Server, connect: Connect) -> None:
+    async def compressed(request: web.Request) -> web.StreamResponse:
+        response = web.json_response({"items": [{"metadata": {"name": "a"}}]})
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    server.will(compressed)
+    page = await connect(server.url).list(SERVICES)
+    assert [item["metadata"]["name"] for item in page.items] == ["a"]
+    assert server.requests[0].headers["Accept-Encoding"] == "gzip"
+    await connect(server.url, disable_compression=True).list(SERVICES)
+    assert server.requests[1].headers["Accept-Encoding"] == "identity"
+
+
+async def test_an_answer_that_is_not_the_gzip_it_says_is_none(raw: Raw, connect: Connect) -> None:
+    raw.answers = [OK.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1)]
+    with pytest.raises(ApiError, match="gzip") as caught:
+        await connect(raw.url).create(SERVICES, "team", OBJECT)
+    assert caught.value.status == 0
+
+
+async def test_an_answer_without_a_length_ends_with_its_connection(raw: Raw, connect: Connect) -> None:
+    raw.answers = [b'HTTP/1.1 200 OK\r\n\r\n{"metadata": {"name": "a"}}']
+    creating = asyncio.create_task(connect(raw.url).create(SERVICES, "team", OBJECT))
+    await until(lambda: raw.last is not None)
+    assert raw.last is not None
+    raw.last.close()
+    assert await creating == OBJECT
+
+
+async def test_a_watch_that_nobody_reads_takes_no_more_from_the_server(
+    server: Server, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "UNREAD", 1 << 16)
+    paused = asyncio.Event()
+
+    class Told(wire.Stream):
+        def feed(self, data: bytes) -> None:
+            super().feed(data)
+            if not self._transport.is_reading():
+                paused.set()
+
+    monkeypatch.setattr(wire, "Stream", Told)
+    server.will(streams(*[line("ADDED", data="x" * 10_000)] * 400))
+    async with asyncio.timeout(PATIENCE), aclosing(connect(server.url).watch(SERVICES, resource_version="7")) as watch:
+        await anext(watch)
+        await paused.wait()
+        assert 1 + len([event async for event in watch]) == 400

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
+from doorward.model.settings import DEFAULTS, DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
+from doorward.settings.described import described
 from pydantic import ValidationError
 
 
@@ -15,6 +16,18 @@ def test_the_defaults_are_those_of_the_page() -> None:
     assert settings.default_deployment_mode == "Serverless"
     assert settings.overlap_seconds == 10
     assert settings == Settings.model_validate({})
+
+
+def test_the_settings_of_an_empty_config_map_are_what_a_check_would_make_of_it() -> None:
+    assert Settings.model_validate({}, strict=True) == DEFAULTS
+    assert {name: type(value) for name, value in DEFAULTS} == {name: type(value) for name, value in Settings()}
+
+
+def test_every_field_says_what_it_is() -> None:
+    says = described()
+    assert list(says) == list(Settings.model_fields)
+    assert all(text.endswith(".") for text in says.values())
+    assert says["ingress_domain"] == "Base domain of the hosts."
 
 
 def test_every_field_belongs_to_one_key() -> None:

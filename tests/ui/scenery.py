@@ -12,8 +12,9 @@ from doorward.backends import Backends
 from doorward.journal import MemoryJournal
 from doorward.model.reference import JsonObject, Ref
 from doorward.runtime.shell import Shell
-from doorward_daemon.health import readiness, serving
+from doorward_daemon.health import serving
 from doorward_daemon.metrics import Metrics
+from doorward_daemon.readiness import readiness
 from doorward_daemon.ui import Page
 from doorward_daemon.ui.doors import Row
 

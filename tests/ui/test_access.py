@@ -11,8 +11,8 @@ import pytest
 from doorward.cluster.embedded import EmbeddedCluster
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject, Resource
+from doorward_daemon.address import is_loopback
 from doorward_daemon.ui import access
-from doorward_daemon.ui.access import is_loopback
 
 from tests.patience import PATIENCE
 from tests.shell.running import Running, until

@@ -17,7 +17,7 @@ from doorward.door.exposure import BACKEND
 from doorward.model.door import Door
 from doorward.model.quoting import quoted
 from doorward.model.refusal import Refusal
-from doorward.model.settings import Settings, spelling
+from doorward.model.settings import DEFAULTS, Settings, spelling
 from doorward.settings.tracked import TrackedSettings
 from doorward.state.inference_service import InferenceService
 
@@ -41,8 +41,7 @@ def backend_and_cause(
         return door.backend, (f"annotation {BACKEND}",)
     tracked = TrackedSettings(settings)
     _, by = backends.selection(door, tracked.as_settings())
-    usual = Settings()
-    set_ = (name for name in tracked.names if getattr(settings, name) != getattr(usual, name))
+    set_ = (name for name in tracked.names if getattr(settings, name) != getattr(DEFAULTS, name))
     read = (f"setting {spelling(name)}" for name in set_)
     return door.backend, tuple(dict.fromkeys((by, f"mode {door.mode}", *read)))
 

@@ -9,7 +9,7 @@ import msgspec
 
 from doorward.model import names
 from doorward.model.reference import SERVICE, JsonObject, Ref
-from doorward.model.settings import Settings
+from doorward.model.settings import DEFAULTS, Settings
 
 __all__ = [
     "ANY_CLASS",
@@ -254,7 +254,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """DOOR: the name of the in-cluster Service."""
     in_cluster: InCluster = "ours"
     """Whose Service DOOR is: ours to write, one tied to this service, somebody's, or there is to be none."""
-    settings: Settings = Settings()
+    settings: Settings = DEFAULTS
     """The cluster's settings in force."""
 
     @property

@@ -18,7 +18,7 @@ from doorward.model import template
 from doorward.model.hosts import domain_problem
 from doorward.model.quoting import quoted
 
-__all__ = ["Settings"]
+__all__ = ["DEFAULTS", "Settings"]
 
 HOST_FIELDS = frozenset({"Name", "Namespace", "IngressDomain", "Annotations", "Labels"})
 """What a domain template may use."""
@@ -133,7 +133,8 @@ class Settings(BaseModel):
     """All settings in force; the defaults are those of an empty ConfigMap.
 
     Field names are OME's in snake case (key ``ingress``), ``default_deployment_mode`` (key ``deploy``), and
-    doorward's own (key ``doorward``), the last group below.
+    doorward's own (key ``doorward``), the last group below.  What checks them is built when it is first used, and what
+    each says is read where it is asked for (:mod:`doorward.settings.described`): most commands need neither.
     """
 
     model_config = ConfigDict(
@@ -141,8 +142,8 @@ class Settings(BaseModel):
         alias_generator=_alias,
         populate_by_name=True,
         extra="ignore",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
+        defer_build=True,
     )
 
     ingress_domain: Domain = "example.com"
@@ -247,6 +248,9 @@ class Settings(BaseModel):
             raise refusal("missing, and a guard needs it", "write the authorization service's NAMESPACE/NAME:PORT")
         return value
 
+
+DEFAULTS: Settings = Settings.model_construct(knative_local_gateway_service=_LOCAL_GATEWAY_SERVICE)
+"""The settings of an empty ConfigMap, which need no check."""
 
 INGRESS_FIELDS = tuple(Settings.model_fields)[: tuple(Settings.model_fields).index("default_deployment_mode")]
 """The fields of key ``ingress``, and of the overlay on it."""

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from doorward.model.counting import counted
 from doorward.model.hosts import domain_problem
 from doorward.model.quoting import quoted
-from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
+from doorward.model.settings import DEFAULTS, DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
 
 __all__ = ["Parsed", "Problem", "parse"]
 
@@ -168,7 +168,7 @@ class _Reading:
     def checked(self) -> Settings | None:
         """The settings, if nothing was or is wrong with them."""
         try:
-            settings = Settings.model_validate(self.values, strict=True)
+            settings = Settings.model_validate(self.values, strict=True) if self.values else DEFAULTS
         except ValidationError as error:
             found = error.errors(include_url=False)
             for each in found[:_MOST_NAMED]:

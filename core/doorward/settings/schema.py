@@ -9,13 +9,15 @@ import json
 
 from doorward.model.reference import JsonObject
 from doorward.model.settings import DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
+from doorward.settings.described import described
 
 
 def schema() -> JsonObject:
     """The schema, in write 2020-12; it refuses unknown fields, which the daemon merely warns of."""
     properties = Settings.model_json_schema()["properties"]
-    for each in properties.values():
-        del each["title"]
+    for field, says in described().items():
+        del properties[spelling(field)]["title"]
+        properties[spelling(field)]["description"] = says
     overlay = {spelling(field): properties[spelling(field)] for field in INGRESS_FIELDS}
     for each in overlay.values():
         # What the overlay leaves out is as key ingress says, whatever the default is.

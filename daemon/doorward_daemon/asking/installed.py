@@ -9,7 +9,7 @@ import msgspec
 from doorward.backends import ENTRY_POINT_GROUP, Backend, BackendError, Backends
 from doorward.model.door import Door, Mode, Route, Target
 from doorward.model.reference import JsonObject
-from doorward.model.settings import Settings
+from doorward.model.settings import DEFAULTS, Settings
 from doorward.runtime.permissions import backend_rules
 from msgspec.structs import replace
 
@@ -19,7 +19,6 @@ __all__ = ["COLUMNS", "Plugin", "installed"]
 
 COLUMNS = ("NAME", "KIND", "VERSION", "WRITES", "READS", "OPENS")
 MODES: tuple[Mode, ...] = ("Serverless", "RawDeployment", "MultiNode")
-DEFAULTS = Settings()
 _BY_SERVICE = "by a Service"
 
 

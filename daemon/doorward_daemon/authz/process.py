@@ -10,9 +10,9 @@ from doorward.backends import NoSource
 from doorward.cluster.kube import AccessError
 from doorward.cluster.protocol import ApiError
 
+from doorward_daemon.address import AddressError, parse_address
 from doorward_daemon.authz.service import alone
 from doorward_daemon.interrupt import interrupted
-from doorward_daemon.listening import AddressError, parse_address
 from doorward_daemon.reaching import reached
 from doorward_daemon.saying import say_error
 

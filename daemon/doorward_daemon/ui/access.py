@@ -9,7 +9,6 @@ of service in a namespace sees the doors of these; who may get the ConfigMap see
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -23,7 +22,9 @@ from doorward.engine import SETTINGS_NAME
 from doorward.model.reference import CONFIG_MAP, CORE_RESOURCES, JsonObject, Resource
 from doorward.model.source import Source
 
-__all__ = ["Access", "Local", "Rights", "Tokens", "is_loopback"]
+from doorward_daemon.address import is_loopback
+
+__all__ = ["Access", "Local", "Rights", "Tokens"]
 
 TOKEN_REVIEWS = Resource("TokenReview.authentication.k8s.io", "tokenreviews", namespaced=False)
 ACCESS_REVIEWS = Resource("SubjectAccessReview.authorization.k8s.io", "subjectaccessreviews", namespaced=False)
@@ -57,16 +58,6 @@ class Rights(msgspec.Struct, frozen=True):
 
     def sees_all(self, kinds: Iterable[str]) -> bool:
         return self.everything.issuperset(kinds)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether an address to listen on is loopback; no host is every address."""
-    if not host:
-        return False
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
 
 
 class Access:

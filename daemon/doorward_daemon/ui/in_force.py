@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 from doorward.engine import Engine
-from doorward.model.settings import DEPLOY_FIELDS, INGRESS_FIELDS, Settings, spelling
-from doorward.settings.configuration import parse
+from doorward.model.settings import DEFAULTS, DEPLOY_FIELDS, INGRESS_FIELDS, Settings, spelling
+from doorward.settings.described import described
 
 __all__ = ["InForce", "in_force"]
 
@@ -55,12 +55,6 @@ def in_force(engine: Engine, where: str) -> InForce:
 
 
 def _setting(settings: Settings, name: str) -> Setting:
-    field, value = Settings.model_fields[name], getattr(settings, name)
+    value = getattr(settings, name)
     key = "ingress" if name in INGRESS_FIELDS else "deploy" if name in DEPLOY_FIELDS else "doorward"
-    usual = getattr(_USUAL, name)
-    return Setting(key, spelling(name), value, value == usual, field.description or "")
-
-
-_parsed = parse({}).settings
-assert _parsed is not None
-_USUAL = _parsed
+    return Setting(key, spelling(name), value, value == getattr(DEFAULTS, name), described()[name])

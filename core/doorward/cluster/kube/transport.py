@@ -1,7 +1,6 @@
 """Requests as bytes: connections, TLS, proxies and credentials; every failure is an ApiError.
 
 Bodies stay bytes, watches don't take the places of requests, and a connection whose other end is gone is noticed.
-Writes go over :mod:`wire`, as long as no proxy is in between; lists, watches and the rest over aiohttp.
 """
 
 from __future__ import annotations
@@ -9,23 +8,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
-
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
 
 from doorward.cluster.kube.access import Access
 from doorward.cluster.kube.answer import error_of
 from doorward.cluster.kube.credentials import Credential, credentials_of
 from doorward.cluster.kube.proxy import proxy_for
 from doorward.cluster.kube.tls import context_of
-from doorward.cluster.kube.wire import Wire, WireError
+from doorward.cluster.kube.wire import Answer, Asked, Wire, WireError
 from doorward.cluster.protocol import ApiError
 
 CONNECTIONS = 32
@@ -36,18 +31,29 @@ CERTIFICATE_CHECK = 60.0
 """Seconds between two looks at whether certificate files have changed."""
 
 
+class _Streamed(Protocol):
+    """The body of a 2xx answer."""
+
+    def pieces(self) -> AsyncIterator[bytes]: ...
+
+
+class _Way(Protocol):
+    """How requests get to the server: by itself, or through a proxy."""
+
+    async def exchange(self, asked: Asked) -> Answer: ...
+
+    def streamed(self, asked: Asked, silence: float) -> AbstractAsyncContextManager[Answer | _Streamed]: ...
+
+    async def close(self) -> None: ...
+
+
 class _Pool:
     """The connections made with one set of certificates; closed once there are others and nobody uses it."""
 
-    def __init__(self, session: aiohttp.ClientSession, wire: Wire, made_from: object) -> None:
-        self.session = session
-        self.wire = wire
+    def __init__(self, way: _Way, made_from: object) -> None:
+        self.way = way
         self.made_from = made_from
         self.users = 0
-
-    async def close(self) -> None:
-        self.wire.close()
-        await self.session.close()
 
 
 class Transport:
@@ -57,18 +63,14 @@ class Transport:
         self._access = access
         self._timeout = timeout
         self._credentials = credentials_of(access)
-        self._headers = CIMultiDict([("User-Agent", f"doorward/{version('doorward-core')}"), *access.headers()])
-        if access.cluster.get("disable-compression"):
-            self._headers["Accept-Encoding"] = "identity"
+        self._headers = [("User-Agent", f"doorward/{version('doorward-core')}"), *access.headers()]
+        self._headers.append(("Accept", "application/json"))
+        self._compression = "identity" if access.cluster.get("disable-compression") else "gzip"
         self._proxy = str(access.cluster.get("proxy-url") or "") or proxy_for(access.server)
         self._name: str | None = access.cluster.get("tls-server-name") or None
-        url = urlsplit(access.server)
-        self._base = url.path
-        self._lines = [f"Host: {url.netloc.rpartition('@')[2]}", "Accept: application/json"]
-        self._lines += [f"{name}: {value}" for name, value in self._headers.items() if name != "Accept-Encoding"]
+        self._base = urlsplit(access.server).path
         self._pool: _Pool | None = None
         self._pools: set[_Pool] = set()
-        self._open: set[aiohttp.ClientResponse] = set()
         self._room = asyncio.Semaphore(CONNECTIONS)
         self._files: tuple[object, ...] = ()
         self._looked = float("-inf")
@@ -84,49 +86,37 @@ class Transport:
         content_type: str = "application/json",
     ) -> bytes:
         """The body of a 2xx answer."""
-        if body is not None and not self._proxy:
-            return await self._written(method, path, query, body, content_type)
-        limits = aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_TIME)
-        async with self._room, self._answer(method, path, query, limits, body, content_type) as answer:
-            return await answer.read()
-
-    async def stream(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncGenerator[bytes, None]:
-        """The body of a GET in pieces, as they come; one that is silent for so many seconds is taken for dead."""
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIME, sock_read=silence)
-        async with self._answer("GET", path, query, limits) as answer:
-            async for chunk in answer.content.iter_any():
-                yield chunk
-
-    async def close(self) -> None:
-        self._closed = True
-        # A closed session leaves those who still read from it waiting for ever.
-        for answer in list(self._open):
-            answer.close()
-        for pool in list(self._pools):
-            await pool.close()
-        self._pools.clear()
-        self._pool = None
-
-    async def _written(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes, content_type: str
-    ) -> bytes:
-        """The body of a 2xx answer to a write."""
-        target = self._base + quote(path) + ("?" + urlencode(query) if query else "")
-        try:
+        with _failing(f"{method} {path}"):
             async with self._room, asyncio.timeout(self._timeout):
                 for last in (False, True):
                     credential = await self._credentials.current()
-                    head = self._head(method, target, credential, len(body), content_type)
+                    asked = self._asked(method, path, query, credential, body, content_type)
                     async with self._connections(credential) as pool:
-                        answer = await pool.wire.exchange(head + body)
+                        answer = await pool.way.exchange(asked)
                     if answer.status < 300:
                         break
                     self._give_up(error_of(answer.status, answer.headers, answer.body), last=last)
                 return answer.body
-        except TimeoutError as error:
-            raise ApiError(0, "Timeout", f"no answer in time: {method} {path}") from error
-        except (WireError, OSError) as error:
-            raise ApiError(0, "", f"{method} {path}: {error or type(error).__name__}") from error
+
+    async def stream(self, path: str, query: Mapping[str, str], *, silence: float) -> AsyncGenerator[bytes, None]:
+        """The body of a GET in pieces, as they come; one that is silent for so many seconds is taken for dead."""
+        with _failing(f"GET {path}"):
+            for last in (False, True):
+                credential = await self._credentials.current()
+                asked = self._asked("GET", path, query, credential, streams=True)
+                async with self._connections(credential) as pool, pool.way.streamed(asked, silence) as answer:
+                    if not isinstance(answer, Answer):
+                        async for piece in answer.pieces():
+                            yield piece
+                        return
+                self._give_up(error_of(answer.status, answer.headers, answer.body), last=last)
+
+    async def close(self) -> None:
+        self._closed = True
+        for pool in list(self._pools):
+            await pool.way.close()
+        self._pools.clear()
+        self._pool = None
 
     def _give_up(self, error: ApiError, *, last: bool) -> None:
         """Raise what the server answered, unless it is that we aren't known: then other credentials are worth a try."""
@@ -135,62 +125,28 @@ class Transport:
         if error.status != 401 or last:
             raise error
 
-    def _head(self, method: str, target: str, credential: Credential, length: int, content_type: str) -> bytes:
-        """Request line and headers."""
-        lines = [f"{method} {target} HTTP/1.1", *self._lines]
-        if credential.authorization:
-            lines.append(f"Authorization: {credential.authorization}")
-        lines += [f"Content-Type: {content_type}", f"Content-Length: {length}"]
-        if any("\r" in line or "\n" in line for line in lines):
-            raise ApiError(0, "", f"a header of {self._access.source} has a line break")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-    @asynccontextmanager
-    async def _answer(
+    def _asked(
         self,
         method: str,
         path: str,
         query: Mapping[str, str] | None,
-        limits: aiohttp.ClientTimeout,
+        credential: Credential,
         body: bytes | None = None,
         content_type: str = "",
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        address = self._access.server + quote(path) + ("?" + urlencode(query) if query else "")
-        headers = CIMultiDict(self._headers)
-        headers["Accept"] = "application/json"
+        *,
+        streams: bool = False,
+    ) -> Asked:
+        """A request; of what is only read, and read as a whole, an answer may be compressed."""
+        target = self._base + quote(path) + ("?" + urlencode(query) if query else "")
+        headers = list(self._headers)
+        if credential.authorization:
+            headers.append(("Authorization", credential.authorization))
         if body is not None:
-            headers["Content-Type"] = content_type
-        try:
-            for last in (False, True):
-                credential = await self._credentials.current()
-                if credential.authorization:
-                    headers["Authorization"] = credential.authorization
-                async with (
-                    self._connections(credential) as pool,
-                    pool.session.request(
-                        method,
-                        URL(address, encoded=True),
-                        data=body,
-                        headers=headers,
-                        timeout=limits,
-                        proxy=self._proxy,
-                        server_hostname=self._name,
-                        allow_redirects=False,
-                    ) as answer,
-                ):
-                    if answer.status < 300:
-                        self._open.add(answer)
-                        try:
-                            yield answer
-                        finally:
-                            self._open.discard(answer)
-                        return
-                    error = error_of(answer.status, answer.headers, await answer.read())
-                self._give_up(error, last=last)
-        except TimeoutError as error:
-            raise ApiError(0, "Timeout", f"no answer in time: {method} {path}") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise ApiError(0, "", f"{method} {path}: {error or type(error).__name__}") from error
+            headers.append(("Content-Type", content_type))
+        headers.append(("Accept-Encoding", "identity" if streams or body is not None else self._compression))
+        if any("\r" in value or "\n" in value or "\r" in name or "\n" in name for name, value in headers):
+            raise ApiError(0, "", f"a header of {self._access.source} has a line break")
+        return Asked(method, target, headers, body)
 
     @asynccontextmanager
     async def _connections(self, credential: Credential) -> AsyncIterator[_Pool]:
@@ -207,7 +163,7 @@ class Transport:
         """Close what was made with other certificates, once nobody uses it."""
         for pool in [pool for pool in self._pools if pool is not self._pool and not pool.users]:
             self._pools.discard(pool)
-            await pool.close()
+            await pool.way.close()
 
     def _current_pool(self, credential: Credential) -> _Pool:
         if self._closed:
@@ -228,13 +184,28 @@ class Transport:
             tls = context_of(self._access, credential) if secure else None
         except (ValueError, OSError) as error:
             raise ApiError(0, "", f"certificates of {self._access.source}: {error}") from error
-        # How many requests are made at a time isn't the connector's to say: watches don't count.
-        connector = aiohttp.TCPConnector(limit=0, ssl=tls or True, socket_factory=_watched_socket)
-        # Neither .netrc nor cookies have a say in who we are.
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-        address = url.hostname or "", url.port or (443 if secure else 80)
-        wire = Wire(*address, tls, self._name, connect_time=CONNECT_TIME, sockets=_watched_socket)
-        return _Pool(session, wire, made_from)
+        if self._proxy:
+            from doorward.cluster.kube.proxied import Proxied
+
+            origin = f"{url.scheme}://{url.netloc}"
+            way: _Way = Proxied(
+                origin, self._proxy, tls, self._name, connect_time=CONNECT_TIME, sockets=_watched_socket
+            )
+        else:
+            address = url.hostname or "", url.port or (443 if secure else 80), url.netloc.rpartition("@")[2]
+            way = Wire(*address, tls, self._name, connect_time=CONNECT_TIME, sockets=_watched_socket)
+        return _Pool(way, made_from)
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """Every failure as an ApiError that names the request."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise ApiError(0, "Timeout", f"no answer in time: {what}") from error
+    except (WireError, OSError) as error:
+        raise ApiError(0, "", f"{what}: {error or type(error).__name__}") from error
 
 
 def _stamp(file: Path) -> tuple[str, int]:
