@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from doorward.cluster.embedded import Request
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject
+from doorward_daemon.asking import journals
 
 from tests.cli.asking import Asked, ask, settled
-from tests.shell.running import INGRESS, SERVICE, Running
+from tests.engine.stage import component_service, inference_service
+from tests.shell.running import INGRESS, RAW, SERVICE, Running
 
 SETTINGS = """\
 # The settings.
@@ -50,6 +53,11 @@ def doors(capsys: pytest.CaptureFixture[str]) -> Running:
     settled(running)
     capsys.readouterr()
     return running
+
+
+def add_elsewhere(doors: Running, name: str, namespace: str) -> None:
+    doors.create(component_service(name, "engine", namespace))
+    doors.create(inference_service(name, namespace, annotations=RAW, ready=("engine",)))
 
 
 def because(printed: Asked, part: str, value: str = "") -> list[JsonObject]:
@@ -284,6 +292,84 @@ def test_who_may_read_one_namespace_is_told_of_that_one(doors: Running) -> None:
     printed = ask(doors, "explain", "m")
     assert "note: only namespace a may be read: hosts of others are out of sight" in printed.err
     assert "Ingress a/m   k8s_ingress     stands" in printed.out
+
+
+def test_every_door_is_told_under_a_heading_of_its_own(doors: Running) -> None:
+    add_elsewhere(doors, "n", "b")
+    doors.patch(SERVICE, "m", {"metadata": {"annotations": {"ome.io/ingress-domain": "No_Good"}}})
+    printed = ask(settled(doors), "explain", "-A")
+    lines = printed.out.splitlines()
+    heads = [n for n, line in enumerate(lines) if line.startswith("InferenceService ")]
+    assert [lines[n].split()[1] for n in heads] == ["a/m", "b/n"]
+    assert lines[heads[1] - 1] == ""
+    assert [line for line in lines[heads[1] :] if line.startswith("Service b/n")]
+    assert printed.code == 1
+    told = ask(doors, "explain", "-A", "-o", "json").json
+    assert [each["door"]["service"] for each in told] == ["m", "n"]
+    assert told[0] == ask(doors, "explain", "m", "-o", "json").json
+
+
+def test_without_a_name_the_doors_of_the_namespace_are_told(doors: Running) -> None:
+    add_elsewhere(doors, "n", "b")
+    settled(doors)
+    assert [each["door"]["service"] for each in ask(doors, "explain", "-o", "json").json] == ["m"]
+    assert [each["door"]["service"] for each in ask(doors, "explain", "-n", "b", "-o", "yaml").yaml] == ["n"]
+    several = ask(doors, "explain", "m", "b/n", "b/q", "-o", "json")
+    assert [each["door"]["service"] for each in several.json] == ["m", "n"]
+    assert (several.code, several.err.splitlines()[-1]) == (2, "error: there is no service b/q")
+    nobody = ask(doors, "explain", "-n", "nowhere")
+    assert (nobody.code, nobody.out, nobody.err) == (0, "", "no services in namespace nowhere (-A: all of them)\n")
+
+
+def test_where_no_service_may_be_seen_that_there_is_none_is_no_answer(doors: Running) -> None:
+    doors.fail("list", ApiError(403, "Forbidden", "not for you"), times=1000, kind=SERVICE)
+    printed = ask(doors, "explain", "-A", "-o", "json")
+    assert (printed.code, printed.json) == (2, [])
+
+
+def test_what_is_wrong_with_the_settings_is_said_once_of_many_doors(doors: Running, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    add_elsewhere(doors, "n", "b")
+    settled(doors, journal=journal)
+    reject(doors)
+    printed = ask(doors, "explain", "-A", "--journal", journal)
+    assert printed.out.count("InvalidSettings") == 1
+    assert printed.out.startswith("warning: InvalidSettings: ")
+    assert printed.code == 0
+    told = ask(doors, "explain", "-A", "--journal", journal, "-o", "json").json
+    assert [each["obstacles"][0]["reason"] for each in told] == ["InvalidSettings"] * 2
+
+
+def test_the_journal_is_read_once_however_many_doors_are_told(doors: Running, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    add_elsewhere(doors, "n", "b")
+    settled(doors, journal=journal)
+    for namespace, name in (("a", "m"), ("b", "n")):
+        body = {"metadata": {"annotations": {"ome.io/ingress-class": "nginx"}}}
+        doors.store.patch(doors.resource(SERVICE), namespace, name, body)
+        settled(doors, journal=journal)
+    with patch.object(journals, "whole", wraps=journals.whole) as read:
+        told = ask(doors, "explain", "-A", "--journal", journal, "-o", "json").json
+    assert read.call_count == 2, "once for the last good settings, once for all doors"
+    records = [
+        place["record"]
+        for each in told
+        for part in each["parts"]
+        if part["part"] == "class"
+        for place in part["because"]
+        if place["cause"] == "annotation ome.io/ingress-class"
+    ]
+    assert len(set(records)) == 2
+
+
+def test_all_doors_of_files_are_told(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(LLAMA)
+    (tmp_path / "two.yaml").write_text(LLAMA.replace("name: llama", "name: qwen").replace("chat", "other"))
+    (tmp_path / "settings.yaml").write_text(SETTINGS)
+    for everywhere in ([], ["-A"]):
+        printed = ask(None, "explain", *everywhere, "-f", tmp_path, "-o", "json")
+        assert [each["door"]["service"] for each in printed.json] == ["llama", "qwen"]
+    assert len(ask(None, "explain", "-n", "other", "-f", tmp_path, "-o", "json").json) == 1
 
 
 @pytest.mark.parametrize("arguments", [["q"], ["b/m"]], ids=" ".join)

@@ -1,4 +1,4 @@
-"""``doorward explain``: why a door looks as it does."""
+"""``doorward explain``: why doors look as they do."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from typing import Annotated
 import typer
 
 from doorward_daemon.access_options import Context, Kubeconfig, Source
-from doorward_daemon.asking.options import ClusterName, Format, Namespace, OneService, OptionalJournal, Output
+from doorward_daemon.asking.options import (
+    AllNamespaces,
+    ClusterName,
+    Format,
+    Namespace,
+    OptionalJournal,
+    Output,
+    Services,
+)
 
 __all__ = ["command"]
 
 
 def command(
-    name: OneService,
+    name: Services = None,
     namespace: Namespace = None,
+    all_namespaces: AllNamespaces = False,
     file: Annotated[
         list[str] | None,
         typer.Option(
@@ -40,24 +49,30 @@ def command(
     with its object and field, who wrote it, and when. With --journal, also the record with which it became what it is.
     Then come the door's objects, and what was refused, denied or warned of.
 
+    Where no NAME is given, every door of the namespace is told, or of all with --all-namespaces, or of the files; each
+    has a heading of its own. JSON and YAML hold a list then, as for several names, and one object for one name.
+
     Examples:
 
         doorward explain llama -n chat
+
+        doorward explain -A -o json
 
         doorward explain chat/llama -f llama.yaml -f settings.yaml
 
         doorward explain chat/llama --journal /var/lib/doorward/journal
 
-    Exit status: 0; 1 when the service can't have the door that it asks for; 2 when that can't be told, or there is no
-    such service.
+    Exit status: 0; 1 when a service can't have the door that it asks for; 2 when that can't be told, or a service that
+    was named isn't there.
     """
     from doorward_daemon.asking.explaining import Question, explain
     from doorward_daemon.asking.failing import answering
 
     with answering():
         question = Question(
-            name=name,
+            names=tuple(name or ()),
             namespace=namespace or "",
+            everywhere=all_namespaces,
             files=tuple(file or ()),
             journal=journal or "",
             cluster=cluster_name,

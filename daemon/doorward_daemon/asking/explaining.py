@@ -1,4 +1,7 @@
-"""A door taken apart: its parts and their causes, its objects, and what stands in its way."""
+"""Doors explained: which are asked about, what is known of them, and what comes of it.
+
+cluster, or files --> engine at rest --> each door taken apart (explained.py) --> printed
+"""
 
 from __future__ import annotations
 
@@ -10,37 +13,35 @@ from pathlib import Path
 import msgspec
 import typer
 from doorward.backends import OME, Backends
-from doorward.door.causes import Part
 from doorward.engine import SETTINGS_NAME
 from doorward.explaining import ExplainingEngine
 from doorward.model.event import Record
-from doorward.model.quoting import visible
 from doorward.model.reference import CONFIG_MAP, SERVICE, JsonObject, Ref, kind_of
 from doorward.model.timestamp import rfc3339
-from doorward.plan.write import Write
 
 from doorward_daemon import manifests
 from doorward_daemon.asking import obstacles as obstacles_of
-from doorward_daemon.asking.doors import Row, row
-from doorward_daemon.asking.failing import Unanswered
+from doorward_daemon.asking.doors import asked, row
+from doorward_daemon.asking.explained import Explained, lines_of, objects_of
 from doorward_daemon.asking.meant import did_you_mean
 from doorward_daemon.asking.obstacles import Obstacle
-from doorward_daemon.asking.places import Places, last_changed, last_good
-from doorward_daemon.asking.printing import Cell, echo, filled, structured, styled, table
+from doorward_daemon.asking.places import OfSettings, Places, last_changed, last_good
+from doorward_daemon.asking.printing import echo, structured
 from doorward_daemon.asking.services import About
 from doorward_daemon.manifests import Document
-from doorward_daemon.saying import say
+from doorward_daemon.saying import say, say_error
 
 __all__ = ["Question", "explain"]
 
-_TO_BE = {"create": "to be created", "patch": "to be changed", "delete": "to be removed"}
+NO_ANSWER = 2
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked."""
+    """What was asked; ``namespace`` is empty where none was named."""
 
-    name: str
+    names: tuple[str, ...] = ()
     namespace: str = ""
+    everywhere: bool = False
     files: tuple[str, ...] = ()
     journal: str = ""
     cluster: str = ""
@@ -49,23 +50,38 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     settings_namespace: str = "ome"
     sources: tuple[str, ...] = ()
 
+    @property
+    def of_one(self) -> bool:
+        """Whether the answer is one door, rather than a list of doors."""
+        return len(self.names) == 1 and not self.everywhere
+
+    def about(self, namespace: str) -> About:
+        """``namespace`` is meant unless another is named; of files, all."""
+        everywhere = self.everywhere or bool(self.files and not self.names and not self.namespace)
+        return About.of(self.names, self.namespace or namespace, everywhere=everywhere)
+
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """An engine that has decided, and the objects and documents that it was told of, whole."""
 
     engine: ExplainingEngine
+    about: About
     objects: Mapping[Ref, JsonObject]
     documents: Mapping[Ref, Document]
-    where: tuple[str, str]
-    """Namespace and name of the service."""
 
+    @property
+    def asked(self) -> list[Ref]:
+        """The services that are asked about and are there."""
+        if len(self.about.names) == 1 and self.about.namespaces:  # of several kinds, the one that has a door
+            called = self.engine.called(*self.about.names[0])
+            refs = [called] if called else []
+        else:
+            refs = asked(self.engine, self.about)
+        return [ref for ref in refs if row(self.engine, ref)]
 
-class Object(msgspec.Struct, frozen=True):
-    """One object of the door."""
-
-    ref: Ref
-    backend: str
-    state: str
+    def watched(self, ref: Ref) -> Ref:
+        """A service under the kind that the API server has."""
+        return ref._replace(kind=self.engine.backends.watched_as(ref.kind))
 
 
 def explain(kubeconfig: Path | None, context: str | None, question: Question) -> int:
@@ -88,43 +104,92 @@ def _explain(
     else:
         good = last_good(kept()) if kept else None
         known = asyncio.run(_from_cluster(kubeconfig, context, question, good))
-    engine = known.engine
-    ref = engine.called(*known.where)
-    shown = row(engine, ref) if ref else None
-    if ref is None or shown is None:
-        asked = "/".join(known.where)
-        raise Unanswered(f"there is no service {asked}{did_you_mean(asked, engine)}")
-    parts = engine.parts(ref)
-    watched = ref._replace(kind=engine.backends.watched_as(ref.kind))
-    settings_ref = Ref(CONFIG_MAP, question.settings_namespace, SETTINGS_NAME)
-    records: dict[str, tuple[int, float]] = {}
-    if kept:
-        causes = {cause for part in parts for cause in part.causes}
-        records = last_changed(kept(), watched, causes)
-    service = known.objects.get(watched) or engine.object(ref) or {}
-    settings = known.objects.get(settings_ref)
+    engine, refs = known.engine, known.asked
+    ref_of_settings = Ref(CONFIG_MAP, question.settings_namespace, SETTINGS_NAME)
+    settings = known.objects.get(ref_of_settings)
     held = engine.configured.good if engine.problems else None
-    places = Places(service, settings, known.documents, (watched, settings_ref), records, held)
-    objects = _objects(engine, ref)
-    if objects and settings is None and engine.configured.good == {} and kept is None:
-        what = (
-            f"there is no {settings_ref}: this answer goes by the defaults; a daemon that read others before holds to"
-        )
-        say("note", typer.colors.CYAN, f"{what} those, which its journal has")
-    obstacles = [
-        *obstacles_of.settings(engine, question.settings_namespace, good, places),
-        *obstacles_of.door(engine, ref, places),
-        *obstacles_of.components(engine, ref),
-        *([] if question.files else obstacles_of.classes(engine, ref)),
-    ]
+    places = OfSettings(ref_of_settings, settings, known.documents.get(ref_of_settings), held)
+    of_settings = obstacles_of.settings(engine, question.settings_namespace, good, places) if refs else []
+    found = _taken_apart(known, refs, places, of_settings, kept, files=bool(question.files))
+    if settings is None and engine.configured.good == {} and kept is None and any(each.objects for each in found):
+        what = f"there is no {ref_of_settings}: this answer goes by the defaults; a daemon that read others before"
+        say("note", typer.colors.CYAN, f"{what} holds to those, which its journal has")
     if question.format == "table":
-        _print(shown, parts, places, objects, obstacles)
-    else:
-        told = _plain(shown, parts, places, objects, obstacles)
-        echo(structured({**told, "settings": _in_force(engine, good)}, question.format), nl=False)
-    if engine.settings is None:
-        return 2
-    return 1 if any(each.sort in ("refused", "denied") for each in obstacles) else 0
+        _print(found, of_settings, one=question.of_one)
+    elif found or not question.of_one:
+        in_force = _in_force(engine, good)
+        told = [{**each.plain(), "settings": in_force} for each in found]
+        echo(structured(told[0] if question.of_one else told, question.format), nl=False)
+    return _status(known, found)
+
+
+def _status(known: Known, found: Sequence[Explained]) -> int:
+    engine, about = known.engine, known.about
+    missing = about.missing([each.shown.ref for each in found])
+    for name in missing:
+        say_error(f"there is no service {name}{did_you_mean(name, engine)}")
+    if not found and not missing:
+        where = (
+            f"namespace {', '.join(about.namespaces)} (-A: all of them)" if about.namespaces else "all that was read"
+        )
+        typer.echo(f"no services in {where}", err=True)
+        return NO_ANSWER if any(kind in engine.missing for kind in engine.backends.sources) else 0
+    if missing or engine.settings is None:
+        return NO_ANSWER
+    return 1 if any(each.refused for each in found) else 0
+
+
+def _taken_apart(
+    known: Known,
+    refs: Sequence[Ref],
+    of_settings: OfSettings,
+    obstacles: Sequence[Obstacle],
+    kept: Callable[[], Iterable[Record]] | None,
+    *,
+    files: bool,
+) -> list[Explained]:
+    """``obstacles``: those of the settings, which are in the way of every door."""
+    engine = known.engine
+    parts = {ref: engine.parts(ref) for ref in refs}
+    records: Mapping[Ref, Mapping[str, tuple[int, float]]] = {}
+    if kept:
+        causes = {
+            known.watched(ref): {cause for part in found for cause in part.causes} for ref, found in parts.items()
+        }
+        records = last_changed(kept(), causes)
+    explained = []
+    for ref in refs:
+        shown, watched = row(engine, ref), known.watched(ref)
+        if shown is None:
+            continue
+        service = known.objects.get(watched) or engine.object(ref) or {}
+        places = Places(watched, service, known.documents.get(watched), of_settings, records.get(watched, {}))
+        in_the_way = [
+            *obstacles,
+            *obstacles_of.door(engine, ref, places),
+            *obstacles_of.components(engine, ref),
+            *([] if files else obstacles_of.classes(engine, ref)),
+        ]
+        explained.append(
+            Explained(
+                shown=shown,
+                parts=parts[ref],
+                places=places,
+                objects=objects_of(engine, ref),
+                obstacles=in_the_way,
+            )
+        )
+    return explained
+
+
+def _print(found: Sequence[Explained], of_settings: Sequence[Obstacle], *, one: bool) -> None:
+    """What is wrong with the settings is said once: before several doors, or among the rest of one."""
+    lines = [] if one else [*lines_of(of_settings)]
+    for each in found:
+        shown = each if one else msgspec.structs.replace(each, obstacles=each.obstacles[len(of_settings) :])
+        lines += ["", *shown.lines()] if lines and lines[-1] else shown.lines()
+    for line in lines:
+        echo(line)
 
 
 def _from_files(question: Question) -> Known:
@@ -140,12 +205,11 @@ def _from_files(question: Question) -> Known:
         resource = backends.resources.get(kind)
         namespace = (metadata.get("namespace") or "default") if resource is None or resource.namespaced else ""
         found[Ref(kind, namespace, metadata["name"])] = document
-    (where,) = About.of([question.name], question.namespace or "default").names
     return Known(
         engine=engine,
         objects={ref: document.object for ref, document in found.items()},
         documents=found,
-        where=where,
+        about=question.about("default"),
     )
 
 
@@ -154,13 +218,15 @@ async def _from_cluster(kubeconfig: Path | None, context: str | None, question: 
 
     reached = looking.connect(kubeconfig, context)
     try:
-        (where,) = About.of([question.name], question.namespace or reached.namespace).names
+        about = question.about(reached.namespace)
         engine = _engine(question, good=good)
         listed = await looking.look(reached.cluster, engine)
-        if any(engine.missing.get(kind) == "forbidden" for kind in (*engine.backends.sources, SERVICE)):
-            engine = _engine(question, where[0], good=good)
+        forbidden = [kind for kind in (*engine.backends.sources, SERVICE) if engine.missing.get(kind) == "forbidden"]
+        if forbidden and about.namespaces:
+            engine = _engine(question, *about.namespaces, good=good)
             listed = await looking.look(reached.cluster, engine)
-            say("note", typer.colors.CYAN, f"only namespace {where[0]} may be read: hosts of others are out of sight")
+            only = ", ".join(about.namespaces)
+            say("note", typer.colors.CYAN, f"only namespace {only} may be read: hosts of others are out of sight")
     finally:
         await reached.cluster.close()
     objects = {
@@ -173,7 +239,7 @@ async def _from_cluster(kubeconfig: Path | None, context: str | None, question: 
         if each.state == "forbidden":
             what = f"{each.collection.resource.kind} may not be listed; what depends on it can't be told"
             say("note", typer.colors.CYAN, what)
-    return Known(engine=engine, objects=objects, documents={}, where=where)
+    return Known(engine=engine, objects=objects, documents={}, about=about)
 
 
 def _engine(question: Question, *namespaces: str, good: Record | None = None) -> ExplainingEngine:
@@ -188,30 +254,6 @@ def _engine(question: Question, *namespaces: str, good: Record | None = None) ->
     return engine
 
 
-def _objects(engine: ExplainingEngine, ref: Ref) -> list[Object]:
-    """What stands, and what is to stand, with what is about to happen to it."""
-    decision = engine.decisions.get(ref)
-    service = engine.object(ref) or {"metadata": {}}
-    standing = {each for each, _ in engine.objects(service["metadata"].get("uid", ""))}
-    desired = decision.rendered.desired if decision and decision.rendered and not decision.refusal else {}
-    writes = {write.ref: write for write in decision.writes if write.verb in _TO_BE} if decision else {}
-    held = engine.settings is None or bool(decision and decision.refusal)
-    found = []
-    for each in sorted({*standing, *desired, *writes}):
-        backend = desired[each].backend if each in desired else ""
-        found.append(Object(each, backend, _state(writes.get(each), each in standing, each in desired, held=held)))
-    return found
-
-
-def _state(write: Write | None, stands: bool, wanted: bool, *, held: bool) -> str:
-    if write and not (write.verb == "create" and stands):
-        fields = f" ({', '.join(write.fields)})" if write.fields else ""
-        return f"{_TO_BE[write.verb]}{fields}: {write.reason}"
-    if stands:
-        return "stands" if wanted else "stands, and is held" if held else "stands until the overlap is over"
-    return "waits for what comes first"
-
-
 def _in_force(engine: ExplainingEngine, good: Record | None) -> JsonObject:
     """By which settings the answer goes."""
     if engine.settings is None:
@@ -219,72 +261,3 @@ def _in_force(engine: ExplainingEngine, good: Record | None) -> JsonObject:
     if not engine.problems:
         return {"state": "newest" if engine.configured.good else "defaults"}
     return {"state": "last good", **({"record": good.number, "time": rfc3339(good.event.at)} if good else {})}
-
-
-def _print(
-    shown: Row, parts: Sequence[Part], places: Places, objects: Iterable[Object], obstacles: Iterable[Obstacle]
-) -> None:
-    reported = " ".join(filter(None, (shown.ready or "not reported yet", shown.reason)))
-    color = {"True": "green", "False": "red"}.get(shown.ready, "yellow")
-    head = f"{shown.ref}  {visible(shown.url)}  ".replace("    ", "  ")
-    echo(styled(head, "bold") + styled(visible(reported), color))
-    if shown.message:
-        echo(f"  {visible(shown.message)}")
-    echo()
-    told = [[part.name, _value(part), "; ".join(str(places.of(each)) for each in part.causes)] for part in parts]
-    _section(("PART", "VALUE", "BECAUSE"), told)
-    _section(("OBJECT", "BACKEND", "STATE"), [[str(each.ref), each.backend, each.state] for each in objects])
-    colors = {"refused": "red", "denied": "red", "missing": "red", "waits": "yellow", "warning": "yellow"}
-    for each in obstacles:
-        echo(styled(f"{each.sort}: {visible(each.reason)}: ", colors[each.sort]) + visible(each.message))
-        for place in each.places:
-            echo(f"  {visible(str(place))}")
-        if each.note:
-            echo(f"  {visible(each.note)}")
-
-
-def _value(part: Part) -> str:
-    return " ".join(filter(None, (part.value, part.problem)))
-
-
-def _section(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    if rows:
-        for line in table(columns, rows):
-            echo(line)
-        echo()
-
-
-def _plain(
-    shown: Row, parts: Sequence[Part], places: Places, objects: Iterable[Object], obstacles: Iterable[Obstacle]
-) -> JsonObject:
-    return {
-        "door": shown.plain(),
-        "parts": [
-            {
-                "part": part.name,
-                "value": part.value,
-                **filled({"problem": part.problem}),
-                "because": [places.of(cause).plain() for cause in part.causes],
-            }
-            for part in parts
-        ],
-        "objects": [
-            {
-                "kind": each.ref.kind,
-                "namespace": each.ref.namespace,
-                "name": each.ref.name,
-                **filled({"backend": each.backend}),
-                "state": each.state,
-            }
-            for each in objects
-        ],
-        "obstacles": [
-            {
-                "sort": each.sort,
-                "reason": each.reason,
-                "message": each.message,
-                **filled({"places": [place.plain() for place in each.places], "note": each.note}),
-            }
-            for each in obstacles
-        ],
-    }

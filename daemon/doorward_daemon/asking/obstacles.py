@@ -9,7 +9,7 @@ from doorward.model.event import Record
 from doorward.model.reference import CONFIG_MAP, Ref
 from doorward.model.timestamp import rfc3339
 
-from doorward_daemon.asking.places import Place, Places
+from doorward_daemon.asking.places import OfSettings, Place, Places
 from doorward_daemon.classes import LISTED, MISSING, missing_classes
 from doorward_daemon.doctor.finding import edit_of_settings, kubectl
 from doorward_daemon.reported import SERVICE_MISSING
@@ -63,7 +63,7 @@ def components(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:
     ]
 
 
-def settings(engine: ExplainingEngine, namespace: str, good: Record | None, places: Places) -> list[Obstacle]:
+def settings(engine: ExplainingEngine, namespace: str, good: Record | None, places: OfSettings) -> list[Obstacle]:
     """What is wrong with the newest settings, and by which ones this answer goes instead."""
     if engine.settings is None:
         sort = "refused"

@@ -22,7 +22,7 @@ from doorward.settings.configuration import Parsed, parse
 from doorward_daemon.asking.printing import filled
 from doorward_daemon.manifests import Document
 
-__all__ = ["Place", "Places", "last_changed", "last_good", "path_of"]
+__all__ = ["OfSettings", "Place", "Places", "last_changed", "last_good", "path_of"]
 
 _MENTIONED = re.compile(r"(?:annotation|label|setting) [\w./-]*\w")
 _FIELD = re.compile(r"([\w.]+?)\[([^\]]+)\]")
@@ -60,24 +60,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return filled({name: getattr(self, name) for name in self.__struct_fields__})
 
 
-class Places:
-    """Looks causes up for one service."""
+class OfSettings:
+    """Where settings stand: looked up once, for however many services."""
 
     def __init__(
-        self,
-        service: JsonObject,
-        settings: JsonObject | None,
-        documents: Mapping[Ref, Document],
-        refs: tuple[Ref, Ref],
-        records: Mapping[str, tuple[int, float]],
-        good: Mapping[str, str] | None = None,
+        self, ref: Ref, settings: JsonObject | None, document: Document | None, good: Mapping[str, str] | None = None
     ) -> None:
         """``good``: the last good settings, where they are in force and those of the ConfigMap aren't."""
-        self._service, self._settings = service, settings
-        self._good = good
-        self._documents = documents
-        self._ref, self._settings_ref = refs
-        self._records = records
+        self._ref, self._settings, self._document, self._good = ref, settings, document, good
+        self._found: dict[str, Place] = {}
 
     @cached_property
     def _parsed(self) -> Parsed:
@@ -93,16 +84,54 @@ class Places:
         for each in parse(self._data).problems:
             if str(each) == problem:
                 manager, at = _manager(self._settings or {}, ("data", each.key))
-                yield Place(cause=f"{self._settings_ref}, key {each.key}", manager=manager, at=at)
+                yield Place(cause=f"{self._ref}, key {each.key}", manager=manager, at=at)
+
+    def of(self, cause: str) -> Place:
+        """The place of ``setting NAME``."""
+        if cause not in self._found:
+            self._found[cause] = self._look_up(cause)
+        return self._found[cause]
+
+    def _look_up(self, cause: str) -> Place:
+        origin = self._parsed.origins.get(cause.removeprefix("setting "))
+        if origin is None:
+            return Place(cause=cause, default=True)
+        key, field = origin
+        held = self._good is not None
+        manager, at = ("", "") if held else _manager(self._settings or {}, ("data", key))
+        return Place(
+            cause=cause,
+            object=f"last good {self._ref}" if held else str(self._ref),
+            field=f"key {key}, field {field}",
+            file=self._document.file if self._document else "",
+            line=_line_within(self._document, key, field) if self._document else None,
+            manager=manager,
+            at=at,
+        )
+
+
+class Places:
+    """Looks causes up for one service."""
+
+    def __init__(
+        self,
+        ref: Ref,
+        service: JsonObject,
+        document: Document | None,
+        settings: OfSettings,
+        records: Mapping[str, tuple[int, float]],
+    ) -> None:
+        self._ref, self._service, self._document = ref, service, document
+        self._of_settings, self._records = settings, records
 
     def of(self, cause: str) -> Place:
         """The place of a cause (:mod:`doorward.door.causes`)."""
         if cause.startswith("setting "):
-            return self._of_setting(cause)
+            return self._recorded(self._of_settings.of(cause))
         path = path_of(cause)
         if not path:
             return Place(cause=cause)
-        document = self._documents.get(self._ref)
+        document = self._document
         manager, at = _manager(self._service, path)
         value = _value(self._service, path)
         if path[0] == "metadata" and path[-1] not in (self._service["metadata"].get(path[1]) or {}):
@@ -124,29 +153,8 @@ class Places:
         """Those that a message names."""
         return [self.of(cause) for cause in dict.fromkeys(_MENTIONED.findall(message))]
 
-    def _of_setting(self, cause: str) -> Place:
-        name = cause.removeprefix("setting ")
-        origin = self._parsed.origins.get(name)
-        if origin is None:
-            return Place(cause=cause, default=True)
-        key, field = origin
-        document = self._documents.get(self._settings_ref)
-        held = self._good is not None
-        manager, at = ("", "") if held else _manager(self._settings or {}, ("data", key))
-        return self._recorded(
-            Place(
-                cause=cause,
-                object=f"last good {self._settings_ref}" if held else str(self._settings_ref),
-                field=f"key {key}, field {field}",
-                file=document.file if document else "",
-                line=_line_within(document, key, field) if document else None,
-                manager=manager,
-                at=at,
-            )
-        )
-
     def _recorded(self, place: Place) -> Place:
-        number, at = self._records.get(place.cause, (None, 0.0))
+        number, at = (None, 0.0) if place.default else self._records.get(place.cause, (None, 0.0))
         return msgspec.structs.replace(place, record=number, recorded=rfc3339(at)) if number else place
 
 
@@ -171,30 +179,34 @@ def last_good(records: Iterable[Record]) -> Record | None:
     return found
 
 
-def last_changed(records: Iterable[Record], ref: Ref, causes: Iterable[str]) -> dict[str, tuple[int, float]]:
-    """The record of a journal with which each of these causes became what it is, and when."""
-    wanted = [cause for cause in causes if path_of(cause) or cause.startswith("setting ")]
-    found: dict[str, tuple[int, float]] = {}
-    values: dict[str, object] = {}
-    service: JsonObject | None = None
-    settings: Settings | None = None
+def last_changed(
+    records: Iterable[Record], causes: Mapping[Ref, Iterable[str]]
+) -> dict[Ref, dict[str, tuple[int, float]]]:
+    """The record of a journal with which each of these causes of these services became what it is, and when.
+
+    The journal is read once, however many services there are.
+    """
+    fields = {ref: {each: path for each in told if (path := path_of(each))} for ref, told in causes.items()}
+    names = {each for told in causes.values() for each in told if each.startswith("setting ")}
+    found: dict[Ref, dict[str, tuple[int, float]]] = {ref: {} for ref in fields}
+    of_settings: dict[str, tuple[int, float]] = {}
+    values: dict[tuple[Ref | None, str], object] = {}
     for record in records:
         event = record.event
-        if isinstance(event, Observed) and event.ref == ref:
-            service = event.object
-        elif isinstance(event, Deleted) and event.ref == ref:
-            service = None
+        if isinstance(event, Observed | Deleted):
+            service = event.object if isinstance(event, Observed) else {}
+            for cause, path in fields.get(event.ref, {}).items():
+                if (now := _value(service, path)) != values.get((event.ref, cause)):
+                    values[event.ref, cause] = now
+                    found[event.ref][cause] = record.number, event.at
         elif isinstance(event, Configured) and event.good is not None:
             settings = parse(event.good).settings
-        else:
-            continue
-        for cause in wanted:
-            path = path_of(cause)
-            now = _value(service or {}, path) if path else _setting(settings, cause)
-            if now != values.get(cause):
-                values[cause] = now
-                found[cause] = record.number, event.at
-    return found
+            for cause in names:
+                value = _setting(settings, cause)
+                if value != values.get((None, cause)):
+                    values[None, cause] = value
+                    of_settings[cause] = record.number, event.at
+    return {ref: {**told, **of_settings} for ref, told in found.items()}
 
 
 def _setting(settings: Settings | None, cause: str) -> object:
