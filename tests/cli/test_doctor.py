@@ -95,7 +95,10 @@ async def test_what_a_door_that_stands_was_warned_of_is_named() -> None:
     assert [each.cause for each in named] == [
         "nothing reads annotation ome.io/ingress-clas (is ome.io/ingress-class meant?)"
     ]
-    assert named[0].remedy == ("kubectl -n a edit inferenceservices.ome.io m",)
+    assert named[0].remedy == (
+        "kubectl -n a annotate inferenceservices.ome.io m ome.io/ingress-clas- ome.io/ingress-class=nginx"
+        "  # now 'nginx', which belongs into ome.io/ingress-class",
+    )
 
 
 async def test_a_service_is_named_with_its_namespace() -> None:
@@ -284,6 +287,88 @@ async def test_a_host_that_another_service_has_is_changed_where_it_is_asked_for(
         world.create(component_service("m", "engine", namespace))
         world.create(inference_service("m", namespace, annotations={**RAW, **annotations}, ready=("engine",)))
     assert (await settled(world))["HostConflict"].remedy == (edit,)
+
+
+# -- fields that messages name -----------------------------------------------------------------------------------
+
+ANNOTATE = "kubectl -n a annotate inferenceservices.ome.io m "
+EDIT_SETTINGS = "kubectl -n ome edit configmap inferenceservice-config"
+
+
+async def remedy_of(reason: str, more: JsonObject, ingress: JsonObject | None = None, **keys: str) -> tuple[str, ...]:
+    """What is told of a service with these annotations, or another spec."""
+    world = Running(EmbeddedCluster())
+    world.settings(ingress or {}, **keys)
+    world.create(component_service("m", "engine"))
+    annotations = {**RAW, **more.pop("annotations", {})}
+    world.create(inference_service("m", annotations=annotations, ready=("engine",), **more))
+    return (await settled(world))[reason].remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason", "now"),
+    [
+        ("ome.io/ingress-domain", "No_Good", "InvalidHost", "DOMAIN  # now 'No_Good': write a domain"),
+        ("ome.io/ingress-domain-template", "{{.Nam}}", "InvalidHost", "TEMPLATE  # now '{{.Nam}}': write a template"),
+        ("ome.io/ingress-additional-domains", "x_y", "InvalidHost", "DOMAINS  # now 'x_y': write valid domains"),
+        ("ome.io/ingress-url-scheme", "ftp", "InvalidHost", "SCHEME  # now 'ftp': write http or https"),
+        ("ome.io/ingress-path-template", "no", "InvalidPath", "TEMPLATE  # now 'no': write a template of a path"),
+    ],
+)
+async def test_what_makes_no_valid_address_is_edited_or_removed_where_it_stands(
+    key: str, value: str, reason: str, now: str
+) -> None:
+    write, remove = await remedy_of(reason, {"annotations": {key: value}})
+    assert write.startswith(f"{ANNOTATE}--overwrite {key}={now}")
+    assert remove.startswith(f"{ANNOTATE}{key}-  # or do without, and setting ")
+
+
+async def test_a_setting_that_makes_no_valid_host_is_edited_or_replaced_for_the_service_alone() -> None:
+    setting, own = await remedy_of("InvalidHost", {}, {"domainTemplate": "{{.Labels.team}}.test"})
+    assert setting.startswith(
+        f"{EDIT_SETTINGS}  # key ingress, field domainTemplate, now '{{{{.Labels.team}}}}.test': "
+    )
+    assert own.startswith(f"{ANNOTATE}--overwrite ome.io/ingress-domain-template=TEMPLATE  # not there yet: write ")
+    assert own.endswith(", for this service alone")
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ({"engine": {"timeoutSeconds": -3}}, "spec.engine.timeoutSeconds, now -3: expected 1 to "),
+        ({"engine": ["x"]}, 'spec.engine, now ["x"]: expected `object`, got `'),
+        ({"engine": {"timeoutSeconds": "soon"}}, "spec.engine.timeoutSeconds, now 'soon': expected `int | null`"),
+    ],
+)
+async def test_a_field_that_no_door_can_have_is_named_with_what_it_says(spec: JsonObject, says: str) -> None:
+    (edit,) = await remedy_of("InvalidSpec", {"spec": spec})
+    assert edit.startswith(f"kubectl -n a edit inferenceservices.ome.io m  # {says}")
+    assert "correct this field" not in edit
+
+
+@pytest.mark.parametrize(
+    ("annotations", "remedy"),
+    [
+        ({"doorward.io/nothing-like-it": "x"}, "doorward.io/nothing-like-it-  # now 'x', and nothing reads it"),
+        (
+            {"ome.io/ingress-clas": "a", "ome.io/ingress-class": "nginx"},
+            "ome.io/ingress-clas-  # now 'a', and nothing reads it; ome.io/ingress-class is there, and says 'nginx'",
+        ),
+        (
+            {"ome.io/ingress-clas": "it's"},
+            "ome.io/ingress-clas- ome.io/ingress-class='it'\"'\"'s'"
+            '  # now "it\'s", which belongs into ome.io/ingress-class',
+        ),
+        (
+            {"ome.io/ingress-clas": "a\nb"},
+            r"ome.io/ingress-clas- ome.io/ingress-class=VALUE  # now 'a\nb', which belongs into ome.io/ingress-class",
+        ),
+    ],
+)
+async def test_an_annotation_that_nothing_reads_is_moved_to_the_key_that_was_meant_or_removed(
+    annotations: dict[str, str], remedy: str
+) -> None:
+    assert await remedy_of("UnknownAnnotation", {"annotations": annotations}) == (ANNOTATE + remedy,)
 
 
 # -- how bad it is -----------------------------------------------------------------------------------------------

@@ -115,6 +115,12 @@ def test_a_refusal_is_told_with_the_place_that_it_names(doors: Running) -> None:
     lines = printed.out.splitlines()
     refusal = next(n for n, line in enumerate(lines) if line.startswith("refused: InvalidHost: annotation ome.io/"))
     assert lines[refusal + 1].startswith("  annotation ome.io/ingress-domain (metadata.annotations; by joe ")
+    annotate = "kubectl -n a annotate inferenceservices.ome.io m "
+    assert lines[refusal + 2].startswith(
+        f"  to put it right: {annotate}--overwrite ome.io/ingress-domain=DOMAIN  # now 'No_Good': "
+    )
+    (obstacle,) = ask(doors, "explain", "m", "-o", "json").json["obstacles"]
+    assert obstacle["remedy"][1].startswith(f"{annotate}ome.io/ingress-domain-  # or do without")
     assert "Ingress a/m   -         stands, and is held" in lines
 
 

@@ -90,7 +90,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
                     "sort": each.sort,
                     "reason": each.reason,
                     "message": each.message,
-                    **filled({"places": [place.plain() for place in each.places], "note": each.note}),
+                    **filled({"places": [place.plain() for place in each.places]}),
+                    **filled({"note": each.note, "remedy": list(each.remedy)}),
                 }
                 for each in self.obstacles
             ],
@@ -129,6 +130,7 @@ def lines_of(obstacles: Sequence[Obstacle]) -> Iterator[str]:
         yield from (f"  {visible(str(place))}" for place in each.places)
         if each.note:
             yield f"  {visible(each.note)}"
+        yield from (f"  to put it right: {visible(line)}" for line in each.remedy)
 
 
 def _value(part: Part) -> str:

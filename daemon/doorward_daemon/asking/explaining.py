@@ -164,9 +164,10 @@ def _taken_apart(
             continue
         service = known.objects.get(watched) or engine.object(ref) or {}
         places = Places(watched, service, known.documents.get(watched), of_settings, records.get(watched, {}))
+        own = obstacles_of.door(engine, ref, places)
         in_the_way = [
             *obstacles,
-            *obstacles_of.door(engine, ref, places),
+            *(own if files else obstacles_of.with_remedies(engine, ref, service, of_settings.namespace, own)),
             *obstacles_of.components(engine, ref),
             *([] if files else obstacles_of.classes(engine, ref)),
         ]

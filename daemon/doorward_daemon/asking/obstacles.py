@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import msgspec
 from doorward.door.components import is_missing
 from doorward.explaining import ExplainingEngine
 from doorward.model.event import Record
-from doorward.model.reference import CONFIG_MAP, Ref
+from doorward.model.reference import CONFIG_MAP, JsonObject, Ref
+from doorward.model.source import Source
 from doorward.model.timestamp import rfc3339
 
 from doorward_daemon.asking.places import OfSettings, Place, Places
 from doorward_daemon.classes import LISTED, MISSING, missing_classes
+from doorward_daemon.doctor.fields import remedy_of_fields
 from doorward_daemon.doctor.finding import edit_of_settings, kubectl
 from doorward_daemon.reported import SERVICE_MISSING
 
-__all__ = ["Obstacle", "classes", "components", "door", "settings"]
+__all__ = ["Obstacle", "classes", "components", "door", "settings", "with_remedies"]
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -26,6 +31,16 @@ class Obstacle(msgspec.Struct, frozen=True):
     places: tuple[Place, ...]
     note: str = ""
     """What follows, and what to do."""
+    remedy: tuple[str, ...] = ()
+    """Commands, each with the field that it edits and what that says now."""
+
+
+class Service(NamedTuple):
+    """The one that is in the way of its own door."""
+
+    ref: Ref
+    source: Source
+    object: JsonObject
 
 
 def door(engine: ExplainingEngine, ref: Ref, places: Places) -> list[Obstacle]:
@@ -43,6 +58,17 @@ def door(engine: ExplainingEngine, ref: Ref, places: Places) -> list[Obstacle]:
     words = engine.backends.sources[ref.kind].words
     told = dict.fromkeys((sort, reason, words(message)) for sort, reason, message in found)
     return [Obstacle(*each, tuple(places.mentioned(each[2]))) for each in told]
+
+
+def with_remedies(
+    engine: ExplainingEngine, ref: Ref, service: JsonObject, namespace: str, found: Iterable[Obstacle]
+) -> list[Obstacle]:
+    """The same, each with the commands that edit what it names, in the service or in the settings of a cluster."""
+    edited = Service(ref, engine.backends.sources[ref.kind], service)
+    return [
+        msgspec.structs.replace(each, remedy=remedy_of_fields(edited, engine, namespace, each.reason, each.message))
+        for each in found
+    ]
 
 
 def components(engine: ExplainingEngine, ref: Ref) -> list[Obstacle]:

@@ -70,6 +70,11 @@ class OfSettings:
         self._ref, self._settings, self._document, self._good = ref, settings, document, good
         self._found: dict[str, Place] = {}
 
+    @property
+    def namespace(self) -> str:
+        """Where the ConfigMap is."""
+        return self._ref.namespace
+
     @cached_property
     def _parsed(self) -> Parsed:
         return parse(self._data if self._good is None else self._good)

@@ -24,6 +24,7 @@ from doorward.state.transform import FIELD_MANAGER
 from doorward_daemon.asking.looking import look
 from doorward_daemon.asking.meant import did_you_mean
 from doorward_daemon.asking.services import About
+from doorward_daemon.doctor.edits import called
 from doorward_daemon.reported import condition_type, reported
 
 __all__ = ["OUT_OF_SIGHT", "Examination", "Patient", "examined"]
@@ -71,9 +72,8 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kubectl(self) -> str:
-        """``PLURAL.GROUP NAME``, as kubectl takes it: several kinds are called InferenceService."""
-        kind = self.source.resource
-        return f"{kind.plural}.{kind.group}".rstrip(".") + f" {self.ref.name}"
+        """``PLURAL.GROUP NAME``, as kubectl takes it."""
+        return called(self)
 
     @property
     def said(self) -> str:

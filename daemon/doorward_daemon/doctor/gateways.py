@@ -67,7 +67,8 @@ def _edits_of_gateways(examination: Examination, called: str) -> tuple[str, ...]
     settings = examination.engine.settings
     told = settings.model_dump(by_alias=True) if settings else {}
     names = [name for name in _GATEWAY_SETTINGS if told.get(name) == called]
-    return tuple(of_setting(examination, name, _WRITE) for name in names or _GATEWAY_SETTINGS[:1])
+    engine, namespace = examination.engine, examination.settings_namespace
+    return tuple(of_setting(engine, namespace, name, _WRITE) for name in names or _GATEWAY_SETTINGS[:1])
 
 
 def _asked_for(examination: Examination, patient: Patient, called: str) -> tuple[tuple[str, ...], str]:
@@ -79,7 +80,7 @@ def _asked_for(examination: Examination, patient: Patient, called: str) -> tuple
     if patient.door is None:
         held = (f"the door is held as it was ({patient.reason}), and takes another class once that is solved",)
     if not own:
-        return held, of_setting(examination, "ingressClassName", _WRITE)
+        return held, of_setting(examination.engine, examination.settings_namespace, "ingressClassName", _WRITE)
     said = "says so" if own == called else f"asks for {quoted(own)}"
     return (f"annotation {key} {said}", *held), of_annotation(patient, key, "NAME", _WRITE)
 

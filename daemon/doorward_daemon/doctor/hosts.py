@@ -22,7 +22,7 @@ def remedy_of_hosts(examination: Examination, patient: Patient, reason: str, mes
     known, as of a door that is held."""
     if reason not in _ABOUT_HOSTS:
         return ()
-    strangers = [of_stranger(examination, ref, host) for told, ref, host in patient.strangers if told in message]
+    strangers = [of_stranger(examination.engine, ref, host) for told, ref, host in patient.strangers if told in message]
     words = set(_WORDS.split(message))
     asked = [part for part in patient.parts if part.name in ("host", "path") and part.value in words]
     return tuple(dict.fromkeys((*strangers, *(line for part in asked for line in _edits(examination, patient, part)))))
@@ -37,7 +37,8 @@ def _edits(examination: Examination, patient: Patient, part: Part) -> Iterator[s
         key = own.removeprefix("annotation ")
         yield of_annotation(patient, key, "VALUE", f"write what makes {why}")
     elif "setting additionalIngressDomains" in part.causes:
-        yield of_setting(examination, "additionalIngressDomains", f"take out the domain that makes {part.value}")
+        why = f"take out the domain that makes {part.value}"
+        yield of_setting(examination.engine, examination.settings_namespace, "additionalIngressDomains", why)
     elif part.name == "path":
         yield of_annotation(patient, words(PATH_TEMPLATE), "PATH", f"write {why}")
     elif settings and "IngressDomain" in settings.domain_template:

@@ -9,6 +9,7 @@ from doorward.engine import SETTINGS_NAME
 from doorward.model.reference import CONFIG_MAP
 
 from doorward_daemon.doctor.examination import Examination, Patient
+from doorward_daemon.doctor.fields import remedy_of_fields
 from doorward_daemon.doctor.finding import Finding, Severity, edit_of_settings, kubectl
 from doorward_daemon.doctor.hosts import remedy_of_hosts
 from doorward_daemon.doctor.remedies import remedy
@@ -111,5 +112,6 @@ def _finding(
         cause=cause or "no door stands, and nobody says why",
         evidence=evidence,
         remedy=remedy_of_hosts(examination, patient, reason, cause)
+        or remedy_of_fields(patient, examination.engine, examination.settings_namespace, reason, cause)
         or remedy(reason, patient, examination.settings_namespace, examination.engine.settings),
     )
