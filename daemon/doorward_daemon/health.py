@@ -41,13 +41,9 @@ async def serving(
     async def measured(_: web.Request) -> web.Response:
         return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def to_page(_: web.Request) -> web.Response:
-        raise web.HTTPFound("/ui/")
-
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", measured)])
     if page is not None:
-        app.add_routes([web.get("/ui", to_page)])
         app.add_subapp("/ui", page)
     runner = web.AppRunner(app, access_log=None)
     async with listening(runner, address) as url:

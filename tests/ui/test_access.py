@@ -117,6 +117,11 @@ async def test_nothing_is_inline_and_nothing_comes_from_elsewhere(asking: Asking
 async def test_on_loopback_only_loopback_s_own_names_are_answered(asking: Asking, host: str, status: int) -> None:
     for path in ("", "api/doors"):
         assert (await asking(path, Host=host))[0] == status
+    without_slash, headers = asking.shown.url.rstrip("/"), {"Host": host}
+    async with asking.client.get(without_slash, headers=headers, allow_redirects=False) as answer:
+        assert answer.status == (302 if status == 200 else status)
+        assert answer.headers.get("Location") == ("/ui/" if status == 200 else None)
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 @on_loopback

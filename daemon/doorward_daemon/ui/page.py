@@ -1,5 +1,6 @@
 """What is answered below ``/ui``: the page's files, and its API.
 
+    /ui                                     leads to the page
     /ui/                                    the page
     /ui/api/doors                           every door, one row each; .json and .csv for people's own programs
     /ui/api/doors/KIND/NAMESPACE/NAME       one door: as it is, as a picture
@@ -82,6 +83,7 @@ class Page:
         one = "/api/doors/{kind}/{namespace}/{name}"
         app.add_routes(
             [
+                web.get("", self._to_index),
                 web.get("/", self._index),
                 web.get("/api/doors", self._list),
                 web.get("/api/doors.{form:csv|json}", self._table),
@@ -119,6 +121,9 @@ class Page:
         return await handler(request)
 
     # -- files ---------------------------------------------------------------------------------------------------
+
+    async def _to_index(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{request.path}/")
 
     async def _index(self, request: web.Request) -> web.Response:
         return static_files.answer("index.html", request)
