@@ -16,6 +16,7 @@ from doorward.cluster.embedded import Store
 from doorward.engine import Engine
 from doorward.model.reference import JsonObject
 from doorward.runtime.offline import Clock, Offline
+from doorward_daemon.demo.view import rows
 
 from tests.engine.stage import Stage, component_service, definitions, inference_service, settings
 from tests.examples import EXAMPLES, load
@@ -48,6 +49,11 @@ class HelloStage(Stage):
 @pytest.fixture
 def stage() -> HelloStage:
     return HelloStage()
+
+
+def test_the_demo_names_it_though_nothing_there_knows_of_it(stage: HelloStage) -> None:
+    stage.open()
+    assert [row.backend for row in rows(stage.engine)] == ["hello"]
 
 
 def test_its_class_is_opened_by_it(stage: HelloStage) -> None:

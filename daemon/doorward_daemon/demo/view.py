@@ -10,7 +10,8 @@ from time import perf_counter
 import msgspec
 from doorward.engine import Engine
 from doorward.model.event import Record
-from doorward.model.reference import JsonObject
+from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Ref
+from doorward.model.refusal import Refusal
 from doorward.runtime.listener import Listener
 from doorward.state.transform import COMPONENTS
 from rich.console import Console, Group
@@ -19,15 +20,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from doorward_daemon.opener import opener
+
 __all__ = ["Row", "View", "rows"]
 
-_BACKENDS = {
-    "HTTPRoute": "gateway_api",
-    "Ingress": "k8s_ingress",
-    "VirtualService": "istio",
-    "Service": "cluster_local",
-}
-"""The backend that makes a kind; the first that is there opens the door."""
 _WIDE = 110
 """Columns of a terminal from which on all is shown."""
 _CAPTIONS = 5
@@ -54,21 +50,28 @@ def rows(engine: Engine) -> list[Row]:
 def _row(engine: Engine, service: JsonObject) -> Row:
     status = service.get("status") or {}
     condition: JsonObject = next((c for c in status.get("conditions") or () if c["type"] == "IngressReady"), {})
-    standing = engine.objects(service["metadata"]["uid"])
+    standing = list(engine.objects(service["metadata"]["uid"]))
     names = tuple(f"{ref.kind.partition('.')[0]}/{ref.name}" for ref, _ in standing)
-    kinds = {name.partition("/")[0] for name in names}
-    exposed = any(obj["spec"].get("type") == "LoadBalancer" for _, obj in standing)
-    backend = "loadbalancer" if exposed else next((b for kind, b in _BACKENDS.items() if kind in kinds), "")
-    local = condition.get("reason") == "ClusterLocal"
     return Row(
         name=service["metadata"]["name"],
         components=" ".join(c for c in COMPONENTS if c in service["spec"]),
-        backend="cluster_local" if local else backend,
+        backend=_backend(engine, service, standing),
         objects=tuple(sorted(names)),
         url=status.get("url") or "",
         ready=condition.get("status") == "True",
         reason=condition.get("reason") or "",
     )
+
+
+def _backend(engine: Engine, service: JsonObject, standing: Sequence[tuple[Ref, JsonObject]]) -> str:
+    """What opens a door outside; else, where anything stands, what every door has inside."""
+    metadata, backends = service["metadata"], engine.backends
+    try:
+        chosen = engine.door(Ref(INFERENCE_SERVICE, metadata["namespace"], metadata["name"])).backend
+    except (LookupError, Refusal):
+        chosen = None
+    inside = [name for name in sorted(backends.hostless) if not backends.by_name[name].has_select()]
+    return opener(chosen, standing, backends) or (", ".join(inside) if standing else "")
 
 
 class View(Listener):
