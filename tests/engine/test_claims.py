@@ -424,16 +424,17 @@ def test_a_foreign_path_elsewhere_on_the_host_owns_nothing_here() -> None:
     assert stage.condition()["status"] == "True"
 
 
-def exact_route(kind: str, path: str) -> JsonObject:
-    """A foreign object that serves one page of the door's host where the backend of that name would serve the door."""
+def route_below(kind: str, path: str, *, exact: bool = True) -> JsonObject:
+    """A foreign object that serves one page of the door's host, or all below a path, where the backend of that name
+    would serve the door."""
     host = "m.a.example.com"
     if kind == "nginx":
         theirs = foreign_ingress(host)
-        theirs["spec"]["rules"][0]["http"]["paths"][0].update(path=path, pathType="Exact")
+        theirs["spec"]["rules"][0]["http"]["paths"][0].update(path=path, pathType="Exact" if exact else "Prefix")
         return theirs
     if kind == "gateway_api":
         namespace, _, name = str(GATEWAY["omeIngressGateway"]).partition("/")
-        match = {"path": {"type": "Exact", "value": path}}
+        match = {"path": {"type": "Exact" if exact else "PathPrefix", "value": path}}
         return {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
@@ -447,65 +448,160 @@ def exact_route(kind: str, path: str) -> JsonObject:
         "spec": {
             "hosts": [host],
             "gateways": ["knative-serving/knative-ingress-gateway"],
-            "http": [{"match": [{"uri": {"exact": path}}], "route": [{"destination": {"host": "theirs"}}]}],
+            "http": [
+                {
+                    "match": [{"uri": {"exact" if exact else "prefix": path}}],
+                    "route": [{"destination": {"host": "theirs"}}],
+                }
+            ],
         },
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/models"])
+def shared(stage: Stage) -> list[str]:
+    """What was told of hosts that others' objects name, too."""
+    return [o["message"] for o in stage.store.list(stage.resource("Event")).items if o["reason"] == "HostShared"]
+
+
+@pytest.mark.parametrize(
+    ("path", "exact", "named"),
+    [
+        ("/", True, "/ alone"),
+        ("/v1/models", True, "/v1/models alone"),
+        ("/admin", False, "/admin and all below"),
+    ],
+)
 @pytest.mark.parametrize("early", [True, False])
 @pytest.mark.parametrize("backend", ["nginx", "gateway_api", "istio"])
-def test_a_foreign_exact_path_is_told_and_owns_nothing(backend: str, path: str, early: bool) -> None:
+def test_a_foreign_path_below_a_door_is_told_and_owns_nothing(
+    backend: str, path: str, exact: bool, named: str, early: bool
+) -> None:
     stage = Stage()
     stage.create(settings(GATEWAY))
     if early:
-        stage.create(exact_route(backend, path))
+        stage.create(route_below(backend, path, exact=exact))
     add(stage, backend)
     stage.start()
     settle(stage)
     if not early:
-        stage.create(exact_route(backend, path))
+        stage.create(route_below(backend, path, exact=exact))
         settle(stage)
     assert stage.condition()["status"] == "True"
-    (event,) = [o for o in stage.store.list(stage.resource("Event")).items if o["reason"] == "HostShared"]
-    assert f"names m.a.example.com too, with {path} as an exact path" in event["message"]
+    (message,) = shared(stage)
+    assert f"names m.a.example.com too, with {named}; such requests may go there" in message
 
 
 @pytest.mark.parametrize(
-    ("host", "cls", "path", "told"),
+    ("host", "cls", "kind", "path", "told"),
     [
-        ("m.a.example.com", "traefik", "/", 0),
-        ("example.com", "nginx", "/", 0),
-        ("example.com", "nginx", "/a/m", 1),
-        ("example.com", "nginx", "/a/m/v1", 1),
-        ("example.com", "nginx", "/a/mm", 0),
+        ("m.a.example.com", "traefik", "Exact", "/", 0),
+        ("example.com", "nginx", "Exact", "/", 0),
+        ("example.com", "nginx", "Exact", "/a/m", 1),
+        ("example.com", "nginx", "Exact", "/a/m/v1", 1),
+        ("example.com", "nginx", "Exact", "/a/mm", 0),
+        ("m.a.example.com", "traefik", "Prefix", "/admin", 0),
+        ("example.com", "nginx", "Prefix", "/a/m/admin", 1),
+        ("example.com", "nginx", "Prefix", "/a/mm", 0),
+        ("example.com", "nginx", "Prefix", "/b", 0),
     ],
 )
-def test_an_exact_path_is_told_where_it_takes_requests_from_the_door(host: str, cls: str, path: str, told: int) -> None:
+def test_a_foreign_path_is_told_where_it_takes_requests_from_the_door(
+    host: str, cls: str, kind: str, path: str, told: int
+) -> None:
     stage = Stage()
     stage.create(settings(GATEWAY))
     theirs = foreign_ingress(host, cls=cls)
-    theirs["spec"]["rules"][0]["http"]["paths"][0].update(path=path, pathType="Exact")
+    theirs["spec"]["rules"][0]["http"]["paths"][0].update(path=path, pathType=kind)
     stage.create(theirs)
     add(stage, "nginx", **{"ome.io/ingress-path-template": "/{{.Namespace}}/{{.Name}}"})
     stage.start()
     settle(stage)
     assert stage.condition()["status"] == "True"
-    assert [o["reason"] for o in stage.store.list(stage.resource("Event")).items].count("HostShared") == told
+    assert len(shared(stage)) == told
 
 
-def test_many_objects_with_exact_paths_on_a_host_are_no_flood_of_events() -> None:
+@pytest.mark.parametrize("path", ["/a/m", "/a", "/"])
+@pytest.mark.parametrize("early", [True, False])
+def test_a_foreign_prefix_at_or_above_a_path_door_is_a_conflict_if_it_was_there_and_no_part(
+    path: str, early: bool
+) -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    theirs = foreign_ingress("example.com")
+    theirs["spec"]["rules"][0]["http"]["paths"][0]["path"] = path
+    if early:
+        stage.create(theirs)
+    add(stage, "nginx", **{"ome.io/ingress-path-template": "/{{.Namespace}}/{{.Name}}"})
+    stage.start()
+    settle(stage)
+    if early:
+        assert stage.condition()["reason"] == "HostConflict"
+        assert shared(stage) == []
+        return
+    stage.create(theirs)
+    settle(stage)
+    assert stage.condition()["status"] == "True"
+    (message,) = shared(stage)
+    assert "requests may go to either" in message
+
+
+def test_path_doors_on_one_domain_tell_nothing_of_each_other() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    for name in ("m", "n"):
+        add(stage, "nginx", name=name, **{"ome.io/ingress-path-template": "/{{.Namespace}}/{{.Name}}"})
+    stage.start()
+    settle(stage)
+    ask(stage, "nginx", "n", **{"ome.io/ingress-path-template": "/{{.Namespace}}/{{.Name}}/moved"})
+    settle(stage)
+    assert {stage.condition(name)["status"] for name in ("m", "n")} == {"True"}
+    assert shared(stage) == []
+
+
+def test_a_path_that_somebody_adds_to_another_service_s_object_is_put_right_and_not_told() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    for name in ("m", "n"):
+        add(stage, "nginx", name=name)
+    stage.start()
+    settle(stage)
+    theirs = stage.get("Ingress.networking.k8s.io", "a", "n")
+    rule = foreign_ingress("m.a.example.com")["spec"]["rules"][0]
+    rule["http"]["paths"][0]["path"] = "/admin"
+    rules = [*theirs["spec"]["rules"], rule]
+    stage.patch("Ingress.networking.k8s.io", "a", "n", {"spec": {"rules": rules}})
+    settle(stage)
+    assert stage.get("Ingress.networking.k8s.io", "a", "n")["spec"] == theirs["spec"]
+    assert shared(stage) == []
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_many_objects_with_paths_on_a_host_are_no_flood_of_events(exact: bool) -> None:
     stage = Stage()
     stage.create(settings(GATEWAY))
     for number in range(9):
-        theirs = exact_route("nginx", f"/{number}")
+        theirs = route_below("nginx", f"/{number}", exact=exact)
         theirs["metadata"]["name"] = f"theirs-{number}"
         stage.create(theirs)
     add(stage, "nginx")
     stage.start()
     settle(stage)
     assert stage.condition()["status"] == "True"
-    assert [o["reason"] for o in stage.store.list(stage.resource("Event")).items].count("HostShared") == 3
+    assert len(shared(stage)) == 3
+
+
+def test_of_many_paths_of_one_object_the_first_are_named() -> None:
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    theirs = foreign_ingress("m.a.example.com")
+    paths = theirs["spec"]["rules"][0]["http"]["paths"]
+    paths[:] = [{**paths[0], "path": f"/{number}"} for number in range(5)]
+    stage.create(theirs)
+    add(stage, "nginx")
+    stage.start()
+    settle(stage)
+    (message,) = shared(stage)
+    assert "with /0 and all below, /1 and all below, /2 and all below and 2 more; such requests" in message
 
 
 def test_namespace_domains_refuse_others() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from doorward.model.reference import INFERENCE_SERVICE, JsonObject, Ref
 from doorward.state.reading import Dependents
-from doorward.state.reservations import How, Reservations
+from doorward.state.reservations import How, Reservation, Reservations
 
 from tests.engine.stage import component_service, inference_service, settings
 from tests.engine.work import Fed, growth, lines_run
@@ -45,6 +47,21 @@ def test_whoever_wants_what_many_want_looks_at_none_of_them(how: How) -> None:
             reservations.want(Ref(INFERENCE_SERVICE, "a", f"m-{number}"), age, {"same.example.com/": how})
 
     assert growth(want, 200) <= DOUBLE
+
+
+@pytest.mark.parametrize("key", ["one.example.com/", "one.example.com/serving/m-0"])
+def test_whoever_asks_for_the_first_that_take_a_part_of_a_door_looks_at_no_others(key: str) -> None:
+    def ask(count: int) -> None:
+        reservations = Reservations()
+        for number in range(count):
+            for kind, owner, below in (("ours", f"uid-{number}", ""), ("theirs", "", "/admin")):
+                ref = Ref("Ingress.networking.k8s.io", "b", f"{kind}-{number}")
+                where = f"one.example.com/serving/m-{number}{below}"
+                reservations.reserve(ref, {where: Reservation(ref, owner)})
+            found = [each.ref.name for _, each in islice(reservations.within(key), 3)]
+            assert set(found) <= {"theirs-0", "theirs-1", "theirs-10", "theirs-100", "theirs-2"}
+
+    assert growth(ask, 100) <= DOUBLE
 
 
 def test_whoever_reads_what_many_read_looks_at_none_of_them() -> None:

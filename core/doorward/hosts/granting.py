@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Collection, Iterator
+from itertools import groupby
 from typing import Literal
 
 import msgspec
@@ -71,7 +71,7 @@ def grant(ownership: Ownership, door: Door, rendered: Rendered, backends: Backen
             grants.denied.append(Denied(claim.where, "HostConflict", f"{claim.where} belongs to {told}", stranger))
         else:
             granted.add(claim)
-            grants.shared += _exact(ownership, claim, rendered, backends) if door.backend else ()
+            grants.shared += _within(ownership, claim, rendered, backends) if door.backend else ()
     if grants.denied:
         hosts = tuple(host for host in door.hosts if Claim(host) in granted)
         has_path = door.path and (not path or Claim(door.path.host, door.path.prefix) in granted)
@@ -109,20 +109,28 @@ def _owner(
     return None
 
 
-def _exact(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Backends) -> Iterator[Shared]:
-    """The first foreign objects that serve exact paths of a host, by a class or gateway by which this door does."""
-    strangers = ownership.exact(claim)
-    if not strangers:
-        return
-    ways = rendered.ways(claim.host, backends)
-    paths: dict[Ref, list[str]] = {}
-    for key, each in strangers:
-        if meet(ways, each.via) and each.ref not in rendered.desired:
-            paths.setdefault(each.ref, []).append(key.removeprefix(claim.host))
-    for ref, exact in islice(paths.items(), _FEW):
-        named = ", ".join(exact[:_FEW]) + (f" and {len(exact) - _FEW} more" if len(exact) > _FEW else "")
-        what = f"{ref}, which isn't doorward's, names {claim.host} too, with {named} as an exact path"
+def _within(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Backends) -> Iterator[Shared]:
+    """The first foreign objects that take a part of a host's requests, by a class or gateway by which this door is
+    served: all below a path, or an exact path."""
+    ways: Collection[str] | None = None
+    told = 0
+    for ref, parts in groupby(ownership.within(claim), key=lambda part: part[1].ref):
+        if ref in rendered.desired:
+            continue
+        ways = rendered.ways(claim.host, backends) if ways is None else ways
+        paths = sorted(_part(key.removeprefix(claim.host), each) for key, each in parts if meet(ways, each.via))
+        if not paths:
+            continue
+        named = ", ".join(paths[:_FEW]) + (f" and {len(paths) - _FEW} more" if len(paths) > _FEW else "")
+        what = f"{ref}, which isn't doorward's, names {claim.host} too, with {named}"
         yield Shared(claim.where, f"{what}; such requests may go there, and all others come to this door", ref)
+        told += 1
+        if told == _FEW:
+            return
+
+
+def _part(path: str, reservation: Reservation) -> str:
+    return f"{path} alone" if reservation.exact else f"{path} and all below"
 
 
 def _foreign(ownership: Ownership, claim: Claim, rendered: Rendered, backends: Backends) -> Reservation | None:

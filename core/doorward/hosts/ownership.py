@@ -19,7 +19,7 @@ else has a hand in it; where several have, each line beats those below it:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 import msgspec
 
@@ -94,9 +94,9 @@ class Ownership:
         """
         return [each for each in self.reservations.foreign(claim.key) if self._is_foreign(each)]
 
-    def exact(self, claim: Claim) -> list[tuple[str, Reservation]]:
-        """Exact paths at or below the claim, by host and path, that such objects serve: they own nothing."""
-        return [(where, each) for where, each in self.reservations.exact(claim.key) if self._is_foreign(each)]
+    def within(self, claim: Claim) -> Iterator[tuple[str, Reservation]]:
+        """What such objects serve below the claim, or of its first path alone, by host and path: they own nothing."""
+        return ((where, each) for where, each in self.reservations.within(claim.key) if self._is_foreign(each))
 
     def _is_foreign(self, reservation: Reservation) -> bool:
         return reservation.controller != self.uid or reservation.ref.namespace != self.service.namespace

@@ -19,7 +19,7 @@ REMEDIES: Mapping[str, str] = {
     "DomainNotAllowed": "Choose a domain that setting namespaceDomains allows the namespace",
     "FeatureUnsupported": "Set it by a policy of that gateway, or choose another class",
     "HostConflict": "Choose another host, or remove the other service or object",
-    "HostShared": "Remove the host from one of the two",
+    "HostShared": "Remove the host, or the path, from one of the two",
     "InvalidFlag": 'Write "true" or "false"',
     "InvalidHost": "Correct the domains, or remove them",
     "InvalidLoadBalancerIP": "Correct the address, or remove the annotation",

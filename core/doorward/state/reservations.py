@@ -15,14 +15,14 @@ What an object holds for its service is told by :mod:`doorward.state.reserved`, 
 written.
 
 Look-ups cost what overlaps, not what shares the host: twenty thousand path doors on one base domain never see each
-other.  Of services that want the same host only the first is told of a rival: thousands may want it, and those who
-lost decide again when it is free.
+other, and what others serve within a claim is kept for each prefix above it.  Of services that want the same host only
+the first is told of a rival: thousands may want it, and those who lost decide again when it is free.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Literal
 
 import msgspec
@@ -63,6 +63,8 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     """We are known to have written the claim; False: it stood when we came, and bears our annotation."""
     exact: bool = False
     """A foreign object serves that path, and nothing below it."""
+    added: bool = False
+    """Somebody added the claim to an object of ours, which is put right."""
 
 
 class Reservations:
@@ -80,6 +82,8 @@ class Reservations:
         self._listening = Index[str]()
         """The services that hear of each claim without asking for it."""
         self._below: dict[str, dict[str, int]] = {}
+        self._within: dict[str, list[Ref]] = {}
+        """The foreign objects that serve a part of each prefix, in their order."""
 
     def reserve(self, ref: Ref, reserved: Mapping[str, Reservation]) -> set[Ref]:
         """Object ``ref`` now reserves exactly these claims, by their keys."""
@@ -100,6 +104,8 @@ class Reservations:
                 self._reserved.add(key, ref)
                 self._count(key, 1)
                 affected |= self._concerned(key)
+        if reserved != old:
+            self._keep_within(ref, _holding_parts(old), _holding_parts(reserved))
         if reserved:
             self._of[ref] = dict(reserved)
         else:
@@ -162,10 +168,16 @@ class Reservations:
         """Foreign objects that name exactly that host and cover the prefix, in the order in which they were seen."""
         return [each for above in _above(key) for each in self._at(above) if not each.owner and not each.exact]
 
-    def exact(self, key: str) -> list[tuple[str, Reservation]]:
-        """Foreign objects that serve an exact path on that host, at or below the prefix, each with host and path."""
-        below = self._below.get(key, ())
-        return [(other, each) for other in sorted({key, *below}) for each in self._at(other) if each.exact]
+    def within(self, key: str) -> Iterator[tuple[str, Reservation]]:
+        """What foreign objects serve of that claim without covering it, each with host and path.
+
+        That is what lies below it, and the exact path that it begins with.  Object by object, in their order: whoever
+        asks for the first ones looks at no others.
+        """
+        for ref in self._within.get(key, ()):
+            for other, each in self._of[ref].items():
+                if _is_foreign(each) and _is_within(other, key, exact=each.exact):
+                    yield other, each
 
     def first(self, service: Ref, key: str) -> Age | None:
         """The age of the earliest other service that asks for something that overlaps the claim."""
@@ -191,6 +203,15 @@ class Reservations:
     def of(self, ref: Ref) -> Mapping[str, Reservation]:
         """What an object reserves, by the claims' keys."""
         return self._of.get(ref, {})
+
+    def _keep_within(self, ref: Ref, before: Set[str], now: Set[str]) -> None:
+        for key in before - now:
+            refs = self._within[key]
+            del refs[bisect_left(refs, ref)]
+            if not refs:
+                del self._within[key]
+        for key in now - before:
+            insort(self._within.setdefault(key, []), ref)
 
     def _at(self, key: str) -> Iterable[Reservation]:
         return [self._of[ref][key] for ref in self._reserved.at(key)]
@@ -268,3 +289,26 @@ def _above(key: str) -> Iterator[str]:
     while path:
         path = path.rpartition("/")[0]
         yield f"{host}/{path}"
+
+
+def _is_foreign(reservation: Reservation) -> bool:
+    """Whether it is that of an object which isn't doorward's."""
+    return not reservation.owner and not reservation.added
+
+
+def _is_within(other: str, key: str, *, exact: bool) -> bool:
+    """Whether a claim is a part of another one: below it, or its first path alone."""
+    if other == key:
+        return exact
+    return other.startswith(key if key.endswith("/") else f"{key}/")
+
+
+def _holding_parts(reserved: Mapping[str, Reservation]) -> Set[str]:
+    """The prefixes of which a foreign object serves a part."""
+    return {
+        above
+        for key, each in reserved.items()
+        if _is_foreign(each)
+        for above in _above(key)
+        if each.exact or above != key
+    }

@@ -101,7 +101,7 @@ def _of_standing(
         elif key in stood or not owner.met:
             found[key] = Reservation(ref, fact.owner, "", claim.via, written=key in shown)
         else:
-            found[key] = Reservation(ref, "", fact.owner, claim.via)
+            found[key] = Reservation(ref, "", fact.owner, claim.via, added=True)
     return found
 
 
