@@ -251,10 +251,10 @@ def claims(manifest: JsonObject) -> Sequence[Claim] | None:
     """Called per object of a kind that this backend watches, anybody's: the hosts that it serves.
 
     Hosts inside the cluster don't count.  A path that is served without what lies below it is told by a claim that is
-    ``exact``, unless another one of the object's covers it: it owns no host, and the service from whose door it takes
-    requests is warned.  Return what :func:`outermost` leaves of all that the object serves.  For kinds that serve no
-    host, None.  Not needed where :attr:`Watch.hosts` tells where an object names its hosts: they are then claimed
-    whole, paths and all.
+    ``exact``, unless another one of the object's covers it: it owns no host.  The service from whose door it takes
+    requests is warned, as of any path below its own.  Return what :func:`outermost` leaves of all that the object
+    serves.  For kinds that serve no host, None.  Not needed where :attr:`Watch.hosts` tells where an object names its
+    hosts: they are then claimed whole, paths and all.
 
     .. versionadded:: 0.1
     """
