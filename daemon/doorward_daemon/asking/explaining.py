@@ -23,6 +23,7 @@ from doorward_daemon import manifests
 from doorward_daemon.asking import obstacles as obstacles_of
 from doorward_daemon.asking.doors import asked, row
 from doorward_daemon.asking.explained import Explained, lines_of, objects_of
+from doorward_daemon.asking.failing import NO_ANSWER
 from doorward_daemon.asking.meant import did_you_mean
 from doorward_daemon.asking.obstacles import Obstacle
 from doorward_daemon.asking.places import OfSettings, Places, last_changed, last_good
@@ -32,8 +33,6 @@ from doorward_daemon.manifests import Document
 from doorward_daemon.saying import say, say_error
 
 __all__ = ["Question", "explain"]
-
-NO_ANSWER = 2
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

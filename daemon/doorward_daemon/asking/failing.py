@@ -10,7 +10,7 @@ import typer
 
 from doorward_daemon.saying import say_error
 
-__all__ = ["Unanswered", "answering", "warn_beside"]
+__all__ = ["NO_ANSWER", "Unanswered", "answering", "warn_beside"]
 
 NO_ANSWER = 2
 _EXPECTED = (
