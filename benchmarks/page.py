@@ -13,17 +13,15 @@ import asyncio
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from io import BytesIO
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from benchmarks.figure import Figure, Scale, ratio, tell
-from benchmarks.simulator import PACKAGES, ROOT
+from benchmarks.past import ROOT, files_of, python_path
+from benchmarks.processor import environment
 from tests.ui.browser import Missing, driver, find
 
 THEN = "68682a778e2108c4fc1042038e95dcbfd9f00737"
@@ -80,7 +78,9 @@ def measure(scale: Scale) -> list[Figure]:
         raise SystemExit(str(missing)) from None
     with ExitStack() as stack:
         servers = {"one": stack.enter_context(_serving(ROOT, 1)), "now": stack.enter_context(_serving(ROOT, DOORS))}
-        if folder := stack.enter_context(_past()):
+        if (folder := stack.enter_context(files_of(THEN))) is None:
+            tell(f"the page of the past isn't measured: git has no commit {THEN[:12]} here")
+        else:
             servers["then"] = stack.enter_context(_serving(folder, DOORS))
         visits = asyncio.run(_visits(servers, chromium, api, scale.of(15, 5)))
     for name, told in visits.items():
@@ -166,25 +166,19 @@ def _spent(pid: int) -> float:
 @contextmanager
 def _serving(root: Path, doors: int) -> Iterator[Server]:
     """The page as that checkout has it, in a process of its own."""
-    path = os.pathsep.join(str(root / package) for package in (*PACKAGES, "."))
-    command = [sys.executable, str(Path(__file__).with_name("page_served.py")), str(doors)]
-    environ = {**os.environ, "PYTHONPATH": path}
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+    served = Path(__file__).with_name("page_served.py")
+    with (
+        python_path(root) as path,
+        subprocess.Popen(
+            [sys.executable, "-S", str(served), str(doors)],
+            env=environment({"PYTHONPATH": os.pathsep.join((path, str(root)))}),
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+        ) as process,
+    ):
         try:
             assert process.stdout
             yield Server(process.stdout.readline().strip(), process.pid)
         finally:
             process.terminate()
-
-
-@contextmanager
-def _past() -> Iterator[Path | None]:
-    """That commit's files; None where it isn't at hand, such as in a shallow clone."""
-    archive = subprocess.run(["git", "archive", THEN], cwd=ROOT, capture_output=True)
-    if archive.returncode:
-        tell(f"the page of the past isn't measured: git has no commit {THEN[:12]} here")
-        yield None
-        return
-    with TemporaryDirectory(prefix="doorward-bench-") as name, tarfile.open(fileobj=BytesIO(archive.stdout)) as tar:
-        tar.extractall(name, filter="data")
-        yield Path(name)
