@@ -39,5 +39,6 @@ def built(tell: Tell) -> Path:
             raise SystemExit("the peers in Go need Go 1.26 or later on PATH, once")
         with one_at_a_time(made.folder):
             if not all(made.path(program) for program in PROGRAMS):
-                build(go, SOURCES, PROGRAMS, made.folder, tell, version=version())
+                packages = [f"./{program}" for program in PROGRAMS]
+                build(go, SOURCES, packages, made.folder, tell, version=version())
     return made.folder
