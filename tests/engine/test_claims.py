@@ -491,6 +491,22 @@ def test_a_foreign_path_below_a_door_is_told_and_owns_nothing(
     assert f"names m.a.example.com too, with {named}; such requests may go there" in message
 
 
+def test_an_exact_path_on_another_gateway_takes_nothing_from_who_owns_all_below_it() -> None:
+    theirs = route_below("istio", "/", exact=False)
+    elsewhere = {
+        "match": [{"uri": {"exact": "/"}, "gateways": ["b/theirs"]}],
+        "route": theirs["spec"]["http"][0]["route"],
+    }
+    theirs["spec"]["http"].append(elsewhere)
+    stage = Stage()
+    stage.create(settings(GATEWAY))
+    stage.create(theirs)
+    add(stage, "istio")
+    stage.start()
+    settle(stage)
+    assert "m.a.example.com belongs to" in stage.condition()["message"]
+
+
 @pytest.mark.parametrize(
     ("host", "cls", "kind", "path", "told"),
     [

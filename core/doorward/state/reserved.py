@@ -106,7 +106,9 @@ def _of_standing(
 
 
 def _foreign(ref: Ref, fact: Fact, claims: Collection[Claim]) -> dict[str, Reservation]:
-    return {c.key: Reservation(ref, "", fact.controller, c.via, exact=c.exact) for c in claims}
+    """An exact path counts for less than all below it, which other gateways may serve."""
+    ordered = sorted(claims, key=lambda claim: claim.exact, reverse=True)
+    return {c.key: Reservation(ref, "", fact.controller, c.via, exact=c.exact) for c in ordered}
 
 
 def _solves_acme(obj: JsonObject) -> bool:
