@@ -16,8 +16,9 @@ def schema() -> JsonObject:
     """The schema, in write 2020-12; it refuses unknown fields, which the daemon merely warns of."""
     properties = Settings.model_json_schema()["properties"]
     for field, says in described().items():
-        del properties[spelling(field)]["title"]
-        properties[spelling(field)]["description"] = says
+        named = {**properties[spelling(field)], "description": says}
+        del named["title"]
+        properties[spelling(field)] = dict(sorted(named.items()))
     overlay = {spelling(field): properties[spelling(field)] for field in INGRESS_FIELDS}
     for each in overlay.values():
         # What the overlay leaves out is as key ingress says, whatever the default is.
