@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 
 def environment(further: Mapping[str, str] | None = None) -> dict[str, str]:
     """For programs in Python as users have them: what is compiled once stays compiled."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | dict(
-        further or {}
-    )
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **(further or {})}
 
 
 def cpu_seconds(command: Sequence[str], environ: Mapping[str, str] | None = None) -> float:
