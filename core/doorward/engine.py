@@ -30,6 +30,7 @@ from doorward.backends import Backends
 from doorward.door.exposure import exposure_of
 from doorward.door.guarding import guard_of
 from doorward.door.wanted import wanted
+from doorward.hosts.undecided import Undecided
 from doorward.model.action import CLOSE, LAST_STEP, REPORT, Action
 from doorward.model.door import Claim, Door, Guard, Target, Warning
 from doorward.model.event import (
@@ -114,6 +115,7 @@ class Engine:
         self._reconciler = Reconciler(
             state.facts, state.reservations, state.kinds, self.backends, state.services, state.in_flight
         )
+        self._undecided = Undecided(state.facts, self.backends.sources)
         self._writes = WriteQueue()
         self._settings_events: list[tuple[int, Write]] = []
         self._observer: DecisionObserver | None = None
@@ -124,8 +126,11 @@ class Engine:
 
     # -- the interface of the shell ------------------------------------------------------------------------------
 
-    def receive(self, event: AnyEvent) -> list[Record]:
-        """Take in an event.  Returns the records to append to the journal: none for an event that changed nothing."""
+    def receive(self, event: AnyEvent, *, more: bool = False) -> list[Record]:
+        """Take in an event.  Returns the records to append to the journal: none for an event that changed nothing.
+
+        ``more`` says that further events wait: doors to which something happened are decided, and a backlog isn't.
+        """
         self._state.advance(event.at)
         records = folds.fold(self._state, event)
         if isinstance(event, Observed | Deleted | Synced):
@@ -134,7 +139,7 @@ class Engine:
             self.stands_by = False
             if fact := self._state.facts.get(self._settings_ref):
                 self._tell_of_settings(self._state.configured, NO_SETTINGS, fact.number)
-        return records + self._reconcile() if self._state.queue and not self.stands_by else records
+        return records + self._reconcile(more=more) if self._state.queue and not self.stands_by else records
 
     def actions(self, limit: int | None = None) -> list[Action]:
         """What is to be done now; each action is given out once and is in flight until its outcome is received.
@@ -464,15 +469,15 @@ class Engine:
 
     # -- reconciling ---------------------------------------------------------------------------------------------
 
-    def _reconcile(self) -> list[Record]:
-        """Work the queue off, as far as the budget goes."""
+    def _reconcile(self, *, more: bool) -> list[Record]:
+        """Work the queue off, as far as the budget goes; ``more``: a backlog can wait."""
         records: list[Record] = []
         if not self._listed:
             return records
         state = self._state
         everything_known = state.kinds.all_known
         left = self._budget
-        while state.queue and left > 0:
+        while left > 0 and (state.queue.is_due if more else state.queue):
             due = state.queue.take()
             if not everything_known and self._may_wait(due.ref):
                 state.queue.defer(due.ref, due.cause)
@@ -482,6 +487,8 @@ class Engine:
                 continue
             left -= 1
             records += self._reconcile_one(due)
+        if not state.queue.backlog:
+            self._undecided.forget()
         return records
 
     @property
@@ -546,20 +553,32 @@ class Engine:
         )
         if decided:
             decided(decision.backend, decision.result)
-        if due.ahead and self._takes(fact, decision):
+        if due.ahead and self._put_back(fact, decision, cause):
             for other in sorted(decision.affected):
                 state.queue.add_to_backlog(other, cause)
-            state.queue.put_off(ref, cause)
             return []
         return self._take_up(fact, decision, due, first=first)
 
-    def _takes(self, fact: Fact, decision: Decision) -> bool:
-        """Whether a door is to take a host, for which an earlier service that isn't decided yet may ask as well.
+    def _put_back(self, fact: Fact, decision: Decision, cause: int) -> bool:
+        """Whether a door that passes a backlog can't be taken up yet; it is decided again then.
 
-        What closes waits for nobody.
+        It may be about to take a host for which an earlier service that isn't decided yet asks as well.  What closes
+        waits for nobody.
         """
-        closes = any(write.order == CLOSE for write in decision.writes)
-        return not closes and self._state.reservations.takes(fact.ref, fact.uid)
+        state, ref = self._state, fact.ref
+        taken = state.reservations.taken(ref, fact.uid)
+        if not taken or state.settings is None or any(write.order == CLOSE for write in decision.writes):
+            return False
+        if not self._undecided.look_at(state.queue.undecided(), state.settings):
+            state.queue.add(ref, cause)
+            return True
+        age = state.age(ref)
+        earlier = {other for other in self._undecided.asking(taken) if other in state.queue and state.age(other) < age}
+        if not earlier.isdisjoint(state.queue.backlog):
+            state.queue.put_off(ref, cause)
+        elif earlier:
+            state.queue.add(ref, cause)
+        return bool(earlier)
 
     def _depend(self, ref: Ref, decision: Decision, cause: int) -> None:
         """Note what a decision depends on, and tell whom it concerns."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from doorward.hosts import undecided
 from doorward.model.action import Action
-from doorward.model.event import Elapsed
+from doorward.model.event import Elapsed, Observed
 from doorward.model.reference import JsonObject
 
 from tests.engine.scenes import INGRESS, SERVICES, Scene, service, settings
@@ -13,11 +15,19 @@ from tests.engine.scenes import INGRESS, SERVICES, Scene, service, settings
 SHARED = {"ome.io/ingress-domain-template": "shared.example.com"}
 TIMEOUT = {"nginx.ingress.kubernetes.io/proxy-read-timeout": "60"}
 ADDITIONAL = {"ome.io/ingress-additional-domains": "alt.example.com"}
+KNATIVES = "younger-engine.a.alt.example.com"
+ISTIO = {"doorward.io/backend": "istio"}
+PATH = {**ISTIO, "ome.io/ingress-path-template": "/serving/{{.Namespace}}/{{.Name}}"}
+CONTESTED = "younger.a.alt.example.com"
 CLUSTER_LOCAL = {"networking.knative.dev/visibility": "cluster-local"}
 
 
 def fleet(*names: str, **more: Any) -> list[JsonObject]:
     return [each for name in names for each in service(name, raw=True, **more)]
+
+
+def raw(annotations: dict[str, str]) -> dict[str, Any]:
+    return {"raw": True, "annotations": annotations}
 
 
 def cold(*objects: JsonObject) -> Scene:
@@ -80,14 +90,84 @@ def test_an_edit_passes_a_cold_start() -> None:
     assert [(name(scene, action), action.verb) for action in scene.engine.actions(1)] == [("idle", "patch")]
 
 
-def test_an_edit_that_takes_a_host_waits_for_what_is_decided_and_for_nothing_that_is_written() -> None:
+def test_an_edit_that_takes_a_host_passes_a_cold_start_in_which_nobody_earlier_may_ask_for_it() -> None:
     scene = idle_before("m0", "m1", "m2", "m3")
     turn(scene)
     scene.patch(SERVICES, "a", "idle", {"metadata": {"annotations": ADDITIONAL}})
     scene.deliver()
+    assert scene.engine.wait() == 0.0
+    assert [(name(scene, action), action.verb) for action in scene.engine.actions(1)] == [("idle", "patch")]
+
+
+def test_doors_that_pass_a_cold_start_look_at_who_may_ask_for_their_hosts_a_few_at_a_time_and_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(undecided, "AT_A_TIME", 1)
+    scene = idle_before("m0", "m1", "m2", "m3")
+    scene.patch(SERVICES, "a", "idle", {"metadata": {"annotations": ADDITIONAL}})
+    scene.patch(SERVICES, "a", "m3", {"metadata": {"annotations": ADDITIONAL}})
+    scene.deliver()
+    assert scene.engine.actions() == []
+    order = []
     while scene.engine.wait() == 0.0:
         turn(scene)
-    assert [(name(scene, action), action.verb) for action in scene.engine.actions(1)] == [("idle", "patch")]
+        order += [name(scene, action) for action in scene.engine.actions()]
+    first, second, *others = dict.fromkeys(order)
+    assert {first, second} == {"idle", "m3"}
+    assert others == ["m0", "m1", "m2"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "url"),
+    [
+        pytest.param(raw({"ome.io/ingress-domain-template": CONTESTED}), "/", id="by a template"),
+        pytest.param(
+            raw(
+                {"ome.io/ingress-domain-template": "younger.a.x.test", "ome.io/ingress-domain": "x.test", **ADDITIONAL}
+            ),
+            "/",
+            id="as an additional host",
+        ),
+        pytest.param(
+            raw({**ISTIO, "ome.io/ingress-domain": CONTESTED, "ome.io/ingress-path-template": "/older"}),
+            "/older/",
+            id="below a path",
+        ),
+        pytest.param({"status": {"components": {"engine": {"url": f"http://{KNATIVES}"}}}}, "/", id="from Knative"),
+    ],
+)
+def test_a_door_takes_no_host_for_which_an_earlier_one_may_ask_that_is_not_decided_yet(
+    earlier: dict[str, Any], url: str
+) -> None:
+    scene = cold(*fleet("m0", "m1"), *service("older", **earlier))
+    scene.clock.now += 60
+    for obj in fleet("younger", annotations=ADDITIONAL):
+        scene.create(obj)
+    scene.deliver()
+    one_by_one(scene)
+    assert scene.reaches(f"http://{CONTESTED}{url}") == "older-engine"
+    assert scene.reaches("http://younger.a.example.com/") == "younger-engine"
+
+
+def test_a_door_passes_a_path_beside_its_own() -> None:
+    scene = cold(*fleet("m0", "m1", annotations=PATH))
+    for obj in fleet("n", annotations=PATH):
+        scene.create(obj)
+    scene.deliver()
+    assert "n" in [name(scene, action) for action in scene.engine.actions()]
+
+
+def test_a_backlog_waits_while_further_events_do_and_a_door_to_which_something_happened_does_not() -> None:
+    scene = idle_before("m0", "m1", "m2", "m3")
+    before = scene.engine.decided
+    same = Observed(at=scene.clock(), kind="Service", object=scene.get("Service", "a", "m0-engine"))
+    scene.engine.receive(same, more=True)
+    assert scene.engine.decided == before
+    scene.patch(SERVICES, "a", "idle", {"metadata": {"annotations": TIMEOUT}})
+    edited = Observed(at=scene.clock(), kind=SERVICES, object=scene.get(SERVICES, "a", "idle"))
+    scene.engine.receive(edited, more=True)
+    assert scene.engine.decided == before + 1
+    assert scene.engine.wait() == 0.0
 
 
 def test_what_closes_passes_an_edit() -> None:

@@ -12,7 +12,7 @@ from doorward.engine import Engine
 from doorward.hooks import Read
 from doorward.journal import MemoryJournal
 from doorward.model.door import Door, Rendering
-from doorward.model.event import Observed, Record
+from doorward.model.event import AnyEvent, Observed, Record
 from doorward.runtime import shell as shell_module
 from doorward.runtime.listener import Listener
 from structlog.testing import capture_logs
@@ -141,11 +141,11 @@ async def test_a_door_that_a_plugin_can_not_bear_does_not_hold_up_others(poisone
 async def test_an_event_that_the_engine_chokes_on_is_left_out_and_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Engine.receive
 
-    def receive(self: Engine, event: object) -> list[Record]:
+    def receive(self: Engine, event: AnyEvent, *, more: bool = False) -> list[Record]:
         if isinstance(event, Observed) and event.object["metadata"]["name"] == "bad":
             self.number += 3
             raise RuntimeError("out of tune")
-        return whole(self, event)  # type: ignore[arg-type]
+        return whole(self, event, more=more)
 
     monkeypatch.setattr(Engine, "receive", receive)
     running = Running()

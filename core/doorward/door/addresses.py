@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ import msgspec
 from doorward.door.mode import mode_of
 from doorward.model import names, template
 from doorward.model.counting import counted
-from doorward.model.door import PathDoor, Warning
+from doorward.model.door import Claim, PathDoor, Warning
 from doorward.model.hosts import (
     LONGEST_HOST,
     LONGEST_PATH,
@@ -111,6 +112,24 @@ def stays_in_cluster(service: InferenceService, settings: Settings) -> bool:
         return False
     further = (f"{_stem(service, primary, domain)}.{each}" for each in _domains(service, settings) if each)
     return not any(host_problem(host) is None and not is_in_cluster(host, settings.cluster_domain) for host in further)
+
+
+def may_ask_for(service: InferenceService, settings: Settings) -> set[str]:
+    """Every claim, by its key, that a service may ask for, however its components, backend and guard turn out.
+
+    More than it will ask for, and never less: what is refused once it is decided is among them.
+    """
+    domain = service.annotation(DOMAIN) or settings.ingress_domain
+    primary = [host for entry in COMPONENTS if (host := _given_by_knative(service, settings, entry))]
+    with suppress(template.TemplateError):
+        primary.append(_rendered(service, service.annotation(DOMAIN_TEMPLATE) or settings.domain_template, domain))
+    stems = {_stem(service, host, domain) for host in primary}
+    hosts = {*primary, *(f"{stem}.{each}" for stem in stems for each in _domains(service, settings) if each)}
+    claims = {Claim(host).key for host in hosts}
+    if source := _path_template(service, settings):
+        with suppress(template.TemplateError):
+            claims.add(Claim(domain, clean_path(_rendered_path(service, source))).key)
+    return claims
 
 
 def is_of_another(host: str, service: InferenceService, settings: Settings) -> bool:
@@ -274,14 +293,12 @@ def _additional(
 def _path(
     service: InferenceService, settings: Settings, domain: str, problem_of: Check
 ) -> tuple[PathDoor | None, tuple[Warning, ...]]:
-    own = service.metadata.annotations.get(PATH_TEMPLATE)
-    source = own.strip() if own is not None else settings.path_template
+    source = _path_template(service, settings)
     if not source:
         return None, ()
     where = _path_origin(service)
-    values = {"Name": service.label, "Namespace": service.namespace}
     try:
-        path = template.compile(source, PATH_FIELDS).render(values, LONGEST_PATH)
+        path = _rendered_path(service, source)
     except template.TemplateError as error:
         raise Refusal("InvalidPath", f"{where} {quoted(source)}: {error}") from None
     problem = path_problem(path)
@@ -295,6 +312,17 @@ def _path(
     if problem:
         raise Refusal("InvalidHost", f"{_domain_origin(service)}: {quoted(domain)} {problem}")
     return PathDoor(domain, clean_path(path)), ()
+
+
+def _path_template(service: InferenceService, settings: Settings) -> str:
+    own = service.metadata.annotations.get(PATH_TEMPLATE)
+    return own.strip() if own is not None else settings.path_template
+
+
+def _rendered_path(service: InferenceService, source: str) -> str:
+    """A path.  Raises TemplateError."""
+    values = {"Name": service.label, "Namespace": service.namespace}
+    return template.compile(source, PATH_FIELDS).render(values, LONGEST_PATH)
 
 
 def _scheme(service: InferenceService, settings: Settings) -> str:

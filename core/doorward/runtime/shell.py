@@ -333,8 +333,9 @@ class Shell:
             self._woken.clear()
             until = perf_counter() + SLICE
             while self._events and perf_counter() < until:
-                self._receive(self._events.popleft())
-            if not self._events and self._left() == 0.0:
+                # What happened to one door doesn't wait for the decisions of many, which take longer than all of this.
+                self._receive(self._events.popleft(), more=True)
+            if self._left() == 0.0:
                 self._receive(Elapsed(at=self.clock()))
             if len(self._events) < ROOM:
                 self._room.set()
@@ -374,11 +375,11 @@ class Shell:
             return wait
         return max(0.0, self._last + wait - self.clock())
 
-    def _receive(self, event: AnyEvent) -> None:
+    def _receive(self, event: AnyEvent, *, more: bool = False) -> None:
         before = self.engine.number
         self._last = max(self._last, event.at)
         try:
-            records = self.engine.receive(event)
+            records = self.engine.receive(event, more=more)
         except Exception:
             # The records are lost, so their numbers are given anew: a journal has no gaps.
             self.engine.number = before

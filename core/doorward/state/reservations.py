@@ -151,14 +151,14 @@ class Reservations:
         """A service is gone, and wants nothing any more."""
         return self.want(service, NOBODY, {})
 
-    def takes(self, service: Ref, uid: str) -> bool:
-        """Whether the service asks for a claim that none of its objects serves."""
+    def taken(self, service: Ref, uid: str) -> list[str]:
+        """The claims that the service asks for, by their keys, and that none of its objects serves."""
         _, wanted = self._wanted.get(service, _NOTHING)
-        return any(how == "asks" and not self.own(uid, key) for key, how in wanted.items())
+        return [key for key, how in wanted.items() if how == "asks" and not self.own(uid, key)]
 
     def own(self, uid: str, key: str) -> list[Reservation]:
         """The objects of this service that serve the claim, itself or something above it."""
-        return [each for above in _above(key) for each in self._at(above) if each.owner == uid]
+        return [each for above in prefixes(key) for each in self._at(above) if each.owner == uid]
 
     def rivals(self, uid: str, key: str) -> list[Reservation]:
         """What other services have that overlaps a claim."""
@@ -166,7 +166,7 @@ class Reservations:
 
     def foreign(self, key: str) -> list[Reservation]:
         """Foreign objects that name exactly that host and cover the prefix, in the order in which they were seen."""
-        return [each for above in _above(key) for each in self._at(above) if not each.owner and not each.exact]
+        return [each for above in prefixes(key) for each in self._at(above) if not each.owner and not each.exact]
 
     def within(self, key: str) -> Iterator[tuple[str, Reservation]]:
         """What foreign objects serve of that claim without covering it, each with host and path.
@@ -191,7 +191,7 @@ class Reservations:
 
     def holders(self, claim: Claim) -> tuple[str, tuple[str, ...]]:
         """The nearest prefix at or above a claim's that services serve on its host, and their UIDs; none: nobody."""
-        for key in _above(claim.key):
+        for key in prefixes(claim.key):
             if owners := dict.fromkeys(each.owner for each in self._at(key) if each.owner):
                 return key.removeprefix(claim.host).rstrip("/"), tuple(owners)
         return "", ()
@@ -259,7 +259,7 @@ class Reservations:
             self._asking[key] = known[0]
 
     def _overlapping(self, key: str) -> Iterator[str]:
-        yield from _above(key)
+        yield from prefixes(key)
         for below in self._below.get(key, ()):
             if below != key:
                 yield below
@@ -269,7 +269,7 @@ class Reservations:
 
     def _count(self, key: str, step: int) -> None:
         """Keep, for each prefix above a claim, which claims lie below it."""
-        for above in _above(key):
+        for above in prefixes(key):
             if above == key:
                 continue
             below = self._below.setdefault(above, {})
@@ -282,7 +282,7 @@ class Reservations:
                     del self._below[above]
 
 
-def _above(key: str) -> Iterator[str]:
+def prefixes(key: str) -> Iterator[str]:
     """A key and those of the prefixes above it: ``h/a/b``, ``h/a``, ``h/``."""
     yield key
     host, _, path = key.partition("/")
@@ -309,6 +309,6 @@ def _holding_parts(reserved: Mapping[str, Reservation]) -> Set[str]:
         above
         for key, each in reserved.items()
         if _is_foreign(each)
-        for above in _above(key)
+        for above in prefixes(key)
         if each.exact or above != key
     }

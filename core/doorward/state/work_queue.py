@@ -12,7 +12,7 @@ its time comes                    its timer adds it
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from typing import Any, NamedTuple
 
 from doorward.model.reference import Ref
@@ -55,6 +55,20 @@ class WorkQueue:
 
     def __contains__(self, service: Ref | None) -> bool:
         return service in self._due or service in self._backlog
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything happened to some door."""
+        return bool(self._due)
+
+    @property
+    def backlog(self) -> Collection[Ref]:
+        """The services whose turn comes when no door is due."""
+        return self._backlog.keys()
+
+    def undecided(self) -> list[Ref]:
+        """The services that are to be reconciled for more than their own writes."""
+        return [*self._backlog, *(ref for ref in self._due if ref not in self._landed)]
 
     def add(self, ref: Ref, cause: int) -> None:
         """A service is to be reconciled, because of a record about its door; anything else isn't this queue's."""
