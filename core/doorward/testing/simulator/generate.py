@@ -158,7 +158,8 @@ class _Day:
         rounds = random.randint(3, 22)
         for _ in range(rounds):
             self._round()
-        return s.Scenario(tuple(self.steps), self.seed, calm=random.random() < 0.75)
+        calm = random.random() < 0.75
+        return s.Scenario(tuple(self.steps), self.seed, calm=calm, budget=random.choice((0, 0, 1, 3)))
 
     def _round(self) -> None:
         """Something happens, then the engine gets some way."""

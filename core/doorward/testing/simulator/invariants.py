@@ -111,10 +111,12 @@ class Invariants:
             number = record.cause
 
     def closed_at_once(self, replica: Replica) -> None:
-        """Whatever of a door must be closed is on its way to be, as soon as the engine knows."""
+        """Whatever of a door must be closed is on its way to be, as soon as the engine has come to decide it."""
         engine = replica.engine
         settings = engine.settings
-        if engine.stands_by or settings is None or any(kind in engine.unsynced for kind in engine.backends.base_kinds):
+        if engine.undecided or engine.stands_by or settings is None:
+            return
+        if any(kind in engine.unsynced for kind in engine.backends.base_kinds):
             return
         under_way = (
             {action.ref for action in replica.issued} | {action.ref for action, _ in replica.answers} | replica.troubled
@@ -294,7 +296,7 @@ class Invariants:
 
     def same_as_fold(self, replica: Replica) -> Engine:
         """The fold of the journal is the engine's state; the fold."""
-        folded = fold(replica.records, self.world.backends)
+        folded = fold(replica.records, self.world)
         ours, theirs = replica.engine.fingerprint(), folded.fingerprint()
         for part, value in ours.items():
             if value != theirs[part]:

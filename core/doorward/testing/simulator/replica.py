@@ -15,7 +15,6 @@ from functools import cache
 import msgspec
 import orjson
 
-from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
 from doorward.engine import Engine
 from doorward.model.action import Action
@@ -81,7 +80,7 @@ class Replica:
         self.serial = world.processes
         self.records: list[Record] = list(records)
         self.on_disk = len(self.records)
-        self.engine = folded or fold(self.records, world.backends)
+        self.engine = folded or fold(self.records, world)
         self.engine.stands_by = stands_by
         self.since = self.engine.number if self.records and self.records[0].number != 1 else 0
         """Records up to this number are told by a snapshot, and may be gone."""
@@ -252,9 +251,9 @@ class Replica:
         self.receive(Elapsed(at=self.now))
 
 
-def fold(records: list[Record], backends: Backends) -> Engine:
+def fold(records: list[Record], world: World) -> Engine:
     """An engine with the state that a journal tells of."""
-    engine = Engine(backends)
+    engine = Engine(world.backends, budget=world.budget)
     engine.restore(records)
     return engine
 

@@ -24,7 +24,7 @@ class Run:
 
     def __init__(self, scenario: s.Scenario, world: World | None = None) -> None:
         self.scenario = scenario
-        self.world = world or World(twins=scenario.twins, labelled=scenario.labelled)
+        self.world = world or World(twins=scenario.twins, labelled=scenario.labelled, budget=scenario.budget)
         self.invariants = Invariants(self.world)
         self.replicas = [Replica(self.world, [])]
         self.late: list[Action] = []
@@ -308,7 +308,7 @@ class Run:
             self._quiet(Replica(self.world, [], replica.skew), "after a restart without a journal", forgetful=True)
 
     def _quiet(self, replica: Replica, when: str, *, forgetful: bool = False) -> None:
-        for _ in range(20):
+        for _ in range(20 + replica.engine.undecided):
             replica.deliver_all()
             actions = [a for a in replica.act() if self._changes_something(a, forgetful)]
             if actions:

@@ -273,6 +273,8 @@ class Scenario(msgspec.Struct, frozen=True):
     """The services that are of another source than OME's."""
     labelled: tuple[int, ...] = ()
     """The services that are plain Services."""
+    budget: int = 0
+    """How many doors an engine decides at a time, as a daemon does; 0: all that are to be decided."""
     calm: bool = True
     """Whether, after the last step, every component becomes ready and the settings good, so that all doors open."""
 

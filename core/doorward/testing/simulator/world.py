@@ -39,9 +39,18 @@ class World:
     """The store, and everything that happens to it but for the engine's own writes."""
 
     def __init__(
-        self, store: Store | None = None, *, twins: Collection[int] = (), labelled: Collection[int] = ()
+        self,
+        store: Store | None = None,
+        *,
+        twins: Collection[int] = (),
+        labelled: Collection[int] = (),
+        budget: int = 0,
     ) -> None:
-        """``twins``: the services that are of another source, ``labelled``: that are Services, by their numbers."""
+        """``twins``: the services that are of another source, ``labelled``: that are Services, by their numbers.
+
+        ``budget`` is how many doors an engine decides at a time; 0: all.
+        """
+        self.budget = budget or 1 << 30
         self.clock = Clock()
         self.twins = frozenset(map(s.place, twins))
         self.numbered = {n: (where, plain.called(name)) for n in labelled for where, name in (s.place(n),)}
