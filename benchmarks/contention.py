@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from benchmarks.fleet import fleet
 Json = dict[str, Any]
 
 GOAL = 2.1
+ROUNDS = 3
 
 
 def measure(scale: Scale) -> list[Figure]:
@@ -37,12 +39,18 @@ def _domains(count: int) -> str:
 
 
 def _doubling(name: str, how: Callable[[int], tuple[int, Json]], most: int, backends: Backends) -> Figure:
-    """The growth of the last of three doublings, which is the worst where there is a square in it."""
-    seconds = {}
-    for size in (most // 4, most // 2, most):
-        count, annotations = how(size)
-        seconds[size] = _seconds(count, annotations, backends)
-        tell(f"{name}, {size}: {seconds[size]:.2f} s")
+    """The growth of the last of three doublings, which is the worst where there is a square in it.
+
+    Each size is measured several times, in turn with the others: one that is measured once tells of the machine as well.
+    """
+    sizes = (most // 4, most // 2, most)
+    taken: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(ROUNDS):
+        for size in sizes:
+            count, annotations = how(size)
+            taken[size].append(_seconds(count, annotations, backends))
+    seconds = {size: median(each) for size, each in taken.items()}
+    tell(f"{name}: " + ", ".join(f"{size} in {each:.2f} s" for size, each in seconds.items()))
     parts = {f"{size} (s)": each for size, each in seconds.items()}
     return Figure(
         name=f"{name}, {most} / {most // 2}", measured=seconds[most] / seconds[most // 2], goal=GOAL, parts=parts

@@ -17,6 +17,9 @@ def outermost(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     its host holds its prefix, in whole segments, and is served wherever it is; an exact one holds nothing.  The rest
     stay in their order.  It takes as many steps as there are claims, nearly: anybody's object may have thousands.
     """
+    claims = tuple(claims)
+    if len(claims) == 1 and len(claims[0].via) < 2:
+        return claims  # as of most objects
     ways: dict[tuple[str, str, bool], dict[str, None]] = {}
     for claim in claims:
         ways.setdefault((claim.host, claim.prefix, claim.exact), {}).update(dict.fromkeys(claim.via))
