@@ -41,7 +41,7 @@ def _domains(count: int) -> str:
 def _doubling(name: str, how: Callable[[int], tuple[int, Json]], most: int, backends: Backends) -> Figure:
     """The growth of the last of three doublings, which is the worst where there is a square in it.
 
-    Each size is measured several times, in turn with the others: one that is measured once tells of the machine as well.
+    Each size is measured several times, in turn with the others: one time tells of the machine as well.
     """
     sizes = (most // 4, most // 2, most)
     taken: dict[int, list[float]] = {size: [] for size in sizes}
