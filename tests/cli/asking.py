@@ -13,8 +13,8 @@ import orjson
 import yaml
 from doorward.cluster.protocol import Cluster
 from doorward_daemon.asking import looking
+from doorward_daemon.commands import app
 from doorward_daemon.daemon import Options, reconcile
-from doorward_daemon.main import app
 from typer.testing import CliRunner
 
 from tests.cli.rendering import Printed

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import yaml
 from doorward.model.reference import JsonObject
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner
 
 

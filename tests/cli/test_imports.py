@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from doorward.journal import SqliteJournal
+from doorward_daemon.commands import PLACES, app
+from typer.testing import CliRunner
 
 LLAMA = Path(__file__).parents[2] / "examples" / "llama.yaml"
 
@@ -31,7 +33,7 @@ RUNNING = ("bcrypt", "doorward.testing", "opentelemetry", "prometheus_client")
 
 WATCHED = """
 import sys
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 try:
     app()
 finally:
@@ -54,6 +56,18 @@ def imported(*arguments: str, status: int = 0) -> set[str]:
 def test_help_imports_neither_the_engine_nor_what_it_runs_on(command: list[str]) -> None:
     found = imported(*command) & {*CLIENTS, *TELLING, *SHELL, *ENGINE}
     assert not found
+
+
+def test_a_command_imports_no_other_one() -> None:
+    modules = imported("render", "--help")
+    assert "doorward_daemon.render" in modules
+    others = {f"doorward_daemon.{place.partition(':')[0]}" for name, place in PLACES.items() if name != "render"}
+    assert not modules & others
+
+
+def test_a_name_that_is_nearly_right_is_told_the_right_one_of() -> None:
+    result = CliRunner().invoke(app, ["rendr"])
+    assert (result.exit_code, "Did you mean 'render'?" in result.output) == (2, True)
 
 
 def test_render_imports_neither_a_client_nor_what_a_daemon_tells() -> None:

@@ -16,9 +16,9 @@ from doorward.cluster.embedded import EmbeddedCluster, Store
 from doorward.cluster.protocol import ApiError
 from doorward.model.reference import JsonObject, kind_of
 from doorward.runtime.permissions import cluster_rules, page_rules
+from doorward_daemon.commands import app
 from doorward_daemon.install.installing import NAMESPACE, Foreign, install, uninstall
 from doorward_daemon.install.manifests import INSTALLED_IN, MADE_BY, RESOURCES, manifests
-from doorward_daemon.main import app
 from typer.testing import CliRunner
 
 from tests.conftest import Kubectl

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner, Result
 
 NAME = "my_gateway"

@@ -6,7 +6,7 @@ import yaml
 from doorward.backends import Backends
 from doorward.model.reference import JsonObject
 from doorward.runtime.permissions import backend_rules, cluster_rules
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner, Result
 
 

@@ -22,10 +22,10 @@ from doorward.model.action import Action
 from doorward.model.event import Configured, Record, Refused
 from doorward.model.reference import Ref
 from doorward_daemon.address import AddressError, parse_address
+from doorward_daemon.commands import app
 from doorward_daemon.daemon import Options, reconcile
 from doorward_daemon.health import serving
 from doorward_daemon.logs import WriteLog, configure
-from doorward_daemon.main import app
 from doorward_daemon.metrics import Metrics
 from doorward_daemon.readiness import readiness
 from structlog.testing import capture_logs

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from doorward_daemon import tracing
+from doorward_daemon.commands import app
 from doorward_daemon.daemon import Options, reconcile
-from doorward_daemon.main import app
 from doorward_daemon.tracing import NoTracing, Traces, exporting
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor

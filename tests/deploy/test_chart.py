@@ -15,7 +15,7 @@ import yaml
 from doorward.backends import Backends
 from doorward.model.reference import JsonObject
 from doorward.runtime.permissions import cluster_rules
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 
 from tests.conftest import Kubectl
 from tests.controlplane import providers

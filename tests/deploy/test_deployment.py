@@ -8,7 +8,7 @@ import pytest
 import typer
 import yaml
 from doorward.model.reference import JsonObject
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 
 from tests.conftest import Kubectl
 

@@ -11,7 +11,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 
 from tests.deploy.images import ROOT, SHELLS, Confined, confined_to, load, need_a_root_of_its_own, programs_of
 from tests.packaging.test_distributions import PACKAGES

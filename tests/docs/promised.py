@@ -16,7 +16,7 @@ import typer.main
 from doorward import hooks
 from doorward.model.event import AnyEvent
 from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, spelling
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 
 from tests.docs import ROOT
 from tests.docs.reference import everything, members

@@ -11,7 +11,7 @@ from functools import cache
 
 import yaml
 from doorward.model.reference import JsonObject
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner
 
 from tests.docs import PAGES, ROOT

@@ -10,7 +10,7 @@ import yaml
 from doorward.cluster.embedded import EmbeddedCluster
 from doorward.model.reference import JsonObject, kind_of
 from doorward_daemon.asking import getting
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner
 
 from tests.cli.asking import reached

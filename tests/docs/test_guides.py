@@ -11,8 +11,8 @@ from doorward.cluster.embedded import Request
 from doorward.journal.sqlite import SqliteJournal
 from doorward.model.event import Elapsed, Record
 from doorward.model.reference import JsonObject, kind_of
+from doorward_daemon.commands import app
 from doorward_daemon.daemon import Options, reconcile
-from doorward_daemon.main import app
 from typer.testing import CliRunner
 
 from tests.cases.evaluate import route

@@ -10,7 +10,7 @@ import pytest
 from doorward.backends import Backends
 from doorward.model.settings import DEPLOY_FIELDS, DOORWARD_FIELDS, INGRESS_FIELDS, Settings, spelling
 from doorward.runtime.permissions import cluster_rules
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner
 
 from tests.docs import PAGES, REFERENCE, ROOT, TUTORIAL, blocks, commands, promised

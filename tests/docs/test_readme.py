@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner
 
 from tests.conftest import Kubectl

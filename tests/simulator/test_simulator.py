@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from doorward.testing.simulator import Scenario, Violation, dump, failure, generate, load, play, shrink, sweep, tell
 from doorward.testing.simulator.scenario import Accept, Configure, Edit, Make, Pass, Settle
-from doorward_daemon.main import app
+from doorward_daemon.commands import app
 from typer.testing import CliRunner
 
 from tests.simulator.planted import PLANTED

@@ -9,7 +9,14 @@ import typer
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Write a backend of your own.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="plugin",
+    help="Write a backend of your own.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.callback()
