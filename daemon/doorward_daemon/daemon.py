@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import secrets
 import socket
@@ -26,7 +25,7 @@ from doorward.model.reference import CORE_RESOURCES, SERVICE
 from doorward.runtime.listener import Listener
 from doorward.runtime.shell import Shell, Summary
 
-from doorward_daemon import logs
+from doorward_daemon import garbage, logs
 from doorward_daemon.address import AddressError, is_loopback, parse_address
 from doorward_daemon.interrupt import interrupted
 from doorward_daemon.journaling import cluster_name, file_of, journal_of, known_to
@@ -241,8 +240,7 @@ async def _journal(options: Options, cluster: Cluster, engine: Engine, stack: As
 async def _synced(shell: Shell) -> None:
     """Say that everything is listed; what is there by then stays, and needs no garbage collector."""
     await shell.wait_for(lambda: not shell.engine.unsynced)
-    gc.collect()
-    gc.freeze()
+    garbage.look_at_what_comes()
     ready, said = readiness(shell)
     _log.info("everything is listed", ready=ready, services=len(shell.engine.services()), notes=said)
 

@@ -6,14 +6,15 @@ import os
 import shlex
 import sys
 
-import typer
-
-from doorward_daemon.commands import app
+from doorward_daemon import garbage
 
 __all__ = ["complete_for_kubectl", "main"]
 
 
 def main() -> None:
+    garbage.look_rarely()
+    from doorward_daemon.commands import app
+
     app()
 
 
@@ -23,6 +24,11 @@ def complete_for_kubectl() -> None:
     Printed are the candidates, and a line that asks for nothing beside them.  Source: kubernetes/kubectl,
     ``pkg/cmd/plugin/plugin_completion.go``; the directives are cobra's (``ShellCompDirectiveNoFileComp``, 4).
     """
+    garbage.look_rarely()
+    import typer
+
+    from doorward_daemon.commands import app
+
     words = ["doorward", *sys.argv[1:]]
     os.environ["_DOORWARD_COMPLETE"] = "complete_bash"
     os.environ["COMP_WORDS"] = f"{shlex.join(words[:-1])} {words[-1]}"

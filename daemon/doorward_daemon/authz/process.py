@@ -10,6 +10,7 @@ from doorward.backends import NoSource
 from doorward.cluster.kube import AccessError
 from doorward.cluster.protocol import ApiError
 
+from doorward_daemon import garbage
 from doorward_daemon.address import AddressError, parse_address
 from doorward_daemon.authz.service import alone
 from doorward_daemon.interrupt import interrupted
@@ -54,6 +55,7 @@ async def _run(
         _log.info("starting", server=cluster.server, settings=settings_namespace)
         serving = alone(cluster, listen, settings_namespace=settings_namespace, namespaces=namespaces, sources=sources)
         async with serving as (url, _):
+            garbage.look_at_what_comes()
             _log.info("answering checks", url=url)
             await stop.wait()
             _log.info("stopping")
