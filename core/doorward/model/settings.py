@@ -33,8 +33,8 @@ _BACKEND = r"[A-Za-z0-9_]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9_])?"
 _PATTERN = r"[-a-z0-9*?]+"
 _AUTH_SERVICE = rf"{_LABEL}/{_LABEL}:[1-9][0-9]{{0,4}}"
 _HEADER = r"[A-Za-z][-A-Za-z0-9]{0,63}"
-_PLAIN_PATH = re.compile(r"/[-A-Za-z0-9._~/]{0,255}")
-_TAKEN_HEADERS = re.compile(
+_PLAIN_PATH = r"/[-A-Za-z0-9._~/]{0,255}"
+_TAKEN_HEADERS = (
     r"authorization|connection|content-.*|cookie|host|te|trailer|transfer-encoding|upgrade|proxy-.*|www-authenticate|"
     r"x-api-key|x-real-ip|x-forwarded-.*|ome-isvc-.*"
 )
@@ -53,10 +53,9 @@ def refusal(reason: str, remedy: str) -> PydanticCustomError:
 def _matches(pattern: str, what: str, remedy: str, *, optional: bool = False) -> tuple[AfterValidator, Any]:
     """A check that text has the form ``pattern`` (and the schema says so); ``optional``: empty means none."""
     pattern = f"({pattern})?" if optional else pattern
-    compiled = re.compile(pattern)
 
     def check(value: str) -> str:
-        if len(value) > _LONGEST or not compiled.fullmatch(value):
+        if len(value) > _LONGEST or not re.fullmatch(pattern, value):
             raise refusal(f"{quoted(value)} is no {what}", remedy)
         return value
 
@@ -83,13 +82,13 @@ def _template(fields: frozenset[str]) -> Callable[[str], str]:
 
 def _paths(value: tuple[str, ...]) -> tuple[str, ...]:
     for path in value:
-        if not _PLAIN_PATH.fullmatch(path) or "//" in path or "/." in path:
+        if not re.fullmatch(_PLAIN_PATH, path) or "//" in path or "/." in path:
             raise refusal(f"{quoted(path)} is no plain path", "write one such as /health")
     return value
 
 
 def _header(value: str) -> str:
-    if _TAKEN_HEADERS.fullmatch(value.lower()):
+    if re.fullmatch(_TAKEN_HEADERS, value.lower()):
         raise refusal(f"{quoted(value)} has a meaning of its own", "write another one, such as doorward-client")
     return value
 

@@ -13,8 +13,7 @@ from doorward.model.reference import JsonObject
 Labels = Mapping[str, str]
 Test = Callable[[Labels], bool]
 
-_REQUIREMENT = re.compile(
-    r"""\s*(?:
+_REQUIREMENT = r"""\s*(?:
         !\s*(?P<absent>[^\s,()=!<>]+)
       | (?P<key>[^\s,()=!<>]+)\s*
         (?: (?P<equality>==?|!=)\s*(?P<value>[^\s,()=!<>]*)
@@ -22,9 +21,7 @@ _REQUIREMENT = re.compile(
           | (?P<set>in|notin)\s*\((?P<values>[^()]*)\)
           | (?P<stranger>[^\s,()=!<>]+)[^,]*
         )?
-    )\s*(?:,|$)""",
-    re.VERBOSE,
-)
+    )\s*(?:,|$)"""
 
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "Event": (
@@ -46,8 +43,9 @@ def labels_test(selector: str) -> Test:
     """A test for the labels of an object.  Raises ApiError 400 where the selector can't be read."""
     tests: list[Test] = []
     at = 0
+    requirement = re.compile(_REQUIREMENT, re.VERBOSE)
     while at < len(selector):
-        match = _REQUIREMENT.match(selector, at)
+        match = requirement.match(selector, at)
         if match is None:
             raise bad_request(f"unable to parse requirement: found '{selector[at:]}'")
         if stranger := match["stranger"]:
