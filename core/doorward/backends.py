@@ -156,16 +156,20 @@ def _direct(manager: pluggy.PluginManager, caller: pluggy.HookCaller, plugin: ob
 
 
 @lru_cache
-def _installed(name: str) -> object | None:
-    """The plugin that is installed under a name."""
-    return next((each.load() for each in entry_points(group=ENTRY_POINT_GROUP, name=name)), None)
+def installed() -> Mapping[str, object]:
+    """The plugins that are installed, by name.
+
+    They are looked for once: what every distribution says of itself has to be read for it.
+    """
+    return {each.name: each.load() for each in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def installed_sources() -> tuple[str, ...]:
     """The names of all sources that are installed, the one that counts where none is named first."""
     manager = pluggy.PluginManager("doorward")
     manager.add_hookspecs(hooks)
-    manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
+    for name, plugin in installed().items():
+        manager.register(plugin, name)
     names = (impl.plugin_name for impl in manager.hook.source.get_hookimpls())
     return tuple(sorted(names, key=lambda name: (name != OME, name)))
 
@@ -196,11 +200,8 @@ class Backends:
     def __init__(self, plugins: Mapping[str, object] | None = None, *, sources: Iterable[str] = (OME,)) -> None:
         self.manager = pluggy.PluginManager("doorward")
         self.manager.add_hookspecs(hooks)
-        if plugins is None:
-            self.manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
-        else:
-            for name, plugin in plugins.items():
-                self.manager.register(plugin, name)
+        for name, plugin in (installed() if plugins is None else plugins).items():
+            self.manager.register(plugin, name)
         self.manager.check_pending()
         pairs = sorted(self.manager.list_name_plugin())
         self.sources = self._find_sources(tuple(dict.fromkeys(sources)))
@@ -242,7 +243,7 @@ class Backends:
     def _find_sources(self, names: Sequence[str]) -> dict[str, Source]:
         found: dict[str, Source] = {}
         for name in names:
-            if not self.manager.has_plugin(name) and (plugin := _installed(name)) is not None:
+            if not self.manager.has_plugin(name) and (plugin := installed().get(name)) is not None:
                 self.manager.register(plugin, name)
             plugin = self.manager.get_plugin(name)
             others = [p for p in self.manager.get_plugins() if p is not plugin]

@@ -8,11 +8,12 @@ from configparser import ConfigParser
 from email.message import Message
 from email.parser import Parser
 from functools import cached_property
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import doorward
 import pytest
-from doorward.backends import ENTRY_POINT_GROUP, Backends
+from doorward.backends import ENTRY_POINT_GROUP, Backends, installed, installed_sources
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,20 @@ def test_doorward_itself_is_its_dependencies(tmp_path: Path) -> None:
     members = {tomllib.loads((ROOT / m / "pyproject.toml").read_text())["project"]["name"] for m in PACKAGES}
     asked = [each for each in wheel.metadata.get_all("Requires-Dist") or () if "extra ==" not in each]
     assert {each.partition("=")[0] for each in asked} == members
+
+
+def test_what_is_installed_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def looking(*, group: str) -> EntryPoints:
+        looked.append(group)
+        return entry_points(group=group)
+
+    monkeypatch.setattr("doorward.backends.entry_points", looking)
+    installed.cache_clear()
+    Backends(sources=installed_sources())
+    Backends()
+    assert looked == ["doorward"]
 
 
 def test_the_backends_are_installed() -> None:

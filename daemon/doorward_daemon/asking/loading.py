@@ -6,11 +6,10 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from doorward.backends import ENTRY_POINT_GROUP
+from doorward.backends import installed
 
 from doorward_daemon.asking.failing import Unanswered
 
@@ -21,7 +20,7 @@ def loaded(plugins: Sequence[str]) -> dict[str, object] | None:
     """Those that are installed and these, by their names; None where there are no others.  Raises Unanswered."""
     if not plugins:
         return None
-    found: dict[str, object] = {each.name: each.load() for each in entry_points(group=ENTRY_POINT_GROUP)}
+    found: dict[str, object] = dict(installed())
     for plugin in plugins:
         name, equals, where = plugin.rpartition("=")
         try:

@@ -17,8 +17,6 @@ from doorward.model.quoting import quoted
 from doorward.model.reference import JsonObject, Ref, Resource
 from doorward.model.urls import is_address
 
-from doorward_loadbalancer import clouds
-
 WATCH = Watch(
     resource=Resource("Service", "services"),
     verbs=("list", "watch", "create", "patch", "delete"),
@@ -56,6 +54,9 @@ def render(door: Door) -> Rendering:
         "ports": queue_proxy if door.serverless else entry.ports(),
     }
     name = name_of(door)
+    # Read where there is a load balancer: it is a long list, and most commands have none.
+    from doorward_loadbalancer import clouds
+
     passed, held_back = clouds.carried(door)
     invalid: tuple[Warning, ...] = ()
     if service_type == "LoadBalancer" and door.load_balancer_ip:
