@@ -56,6 +56,9 @@ def command(
 
     Exit status: 0 after a clean stop; 1 when it can't begin.
     """
+    from doorward_daemon import plain_structlog
+
+    plain_structlog.prepare()
     from doorward.backends import OME
 
     from doorward_daemon import logs
