@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from doorward.model import template
@@ -125,7 +124,9 @@ NamespacePattern = Annotated[
 
 def _alias(name: str) -> str:
     """OME's spelling of a field."""
-    return to_camel(name).replace("GatewayApi", "GatewayAPI").replace("HttpRoute", "HTTPRoute")
+    first, *others = name.split("_")
+    camel = "".join((first, *map(str.capitalize, others)))
+    return camel.replace("GatewayApi", "GatewayAPI").replace("HttpRoute", "HTTPRoute")
 
 
 class Settings(BaseModel):

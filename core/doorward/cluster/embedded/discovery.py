@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
 import orjson
 
 from doorward.cluster.embedded.schema import Schema
@@ -16,8 +16,7 @@ CRD = "CustomResourceDefinition.apiextensions.k8s.io"
 NAMESPACE = "Namespace"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """A kind as this server serves it."""
 
     resource: Resource
@@ -32,7 +31,7 @@ class Kind:
     """Whether a PUT creates what isn't there, uid and all else permitting."""
     custom: bool = False
     """Whether a CustomResourceDefinition brought it, which makes it behave differently in places."""
-    schemas: Mapping[str, Schema] = field(default_factory=dict)
+    schemas: Mapping[str, Schema] = {}
     """By version."""
 
     @property
