@@ -1,6 +1,6 @@
 """structlog without rich, which it imports wherever that is installed, to draw tracebacks.
 
-A daemon's are plain, on a terminal too, and rich is installed with typer: importing it took a quarter of what a daemon
+A daemon's are plain, on a terminal too, and rich is installed with typer: importing it took a tenth of what a daemon
 took until its first request.
 """
 
