@@ -14,6 +14,7 @@ from doorward.backends import Backends
 from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Applied, Elapsed, Observed, Record, Started, Synced, issued
+from doorward_daemon import garbage
 
 from benchmarks.figure import Figure, Scale, ratio, tell
 from benchmarks.fleet import fleet
@@ -124,8 +125,8 @@ def codec_seconds(documents: list[bytes], outputs: list[Json]) -> float:
 
 
 def as_the_daemon_does() -> None:
-    """Let Python's collector look less often: what the engine allocates it mostly keeps."""
-    gc.set_threshold(100_000, 20, 100)
+    """Let Python's collector look less often."""
+    garbage.look_at_what_comes()
 
 
 def measure(scale: Scale) -> list[Figure]:

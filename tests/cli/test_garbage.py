@@ -44,9 +44,9 @@ def test_a_command_that_is_soon_done_looks_for_no_garbage_and_could(command: lis
     assert ended.stderr.splitlines()[-1] == "0 True True"
 
 
-async def test_a_daemon_looks_as_often_as_python_does_once_everything_is_listed(usual: tuple[int, int, int]) -> None:
+async def test_a_daemon_looks_at_what_comes_once_everything_is_listed(usual: tuple[int, int, int]) -> None:
     garbage.look_rarely()
-    assert gc.get_threshold() != usual
+    while_listing = gc.get_threshold()
     assert await reconcile(Running().cluster, Options(once=True)) == 0
-    assert gc.get_threshold() == usual
+    assert usual[0] < gc.get_threshold()[0] < while_listing[0]
     assert gc.get_freeze_count()
