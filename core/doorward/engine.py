@@ -163,12 +163,16 @@ class Engine:
     def restore(self, records: Iterable[Record]) -> None:
         """Fold records of a journal, decide nothing.  To be followed by :class:`Started`."""
         state = self._state
-        for record in records:
-            state.number = record.number - 1
-            state.now = max(state.now, record.event.at)
-            state.clock = state.now
-            folds.fold(state, record.event)
-            state.number = max(state.number, record.number)
+        state.restoring = True
+        try:
+            for record in records:
+                state.number = record.number - 1
+                state.now = max(state.now, record.event.at)
+                state.clock = state.now
+                folds.fold(state, record.event)
+                state.number = max(state.number, record.number)
+        finally:
+            state.restoring = False
         state.queue.clear()
 
     def take_over(self, records: Iterable[Record], number: int, at: float) -> list[Record]:

@@ -59,6 +59,7 @@ class Replay(ExplainingEngine):
     def begin(self, records: Iterable[Record]) -> None:
         """The state that the history goes on from."""
         self.restore(records)
+        folds.reserve_all(self._state, self.number)
 
     def follow(self, record: Record) -> Difference | None:
         """The next record; what differs in it."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from doorward.engine import Engine
-from doorward.model.event import Deleted, Issued, Observed, Record, Started, Synced, issued
+from doorward.model.event import Deleted, Issued, Observed, Record, Started, Synced, Unknown, issued
 from doorward.model.reference import SERVICE, JsonObject
+from doorward.replaying import Replay
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
@@ -94,6 +95,26 @@ def test_every_part_of_a_journal_restores_the_state_of_its_time() -> None:
 def test_a_snapshot_restores_the_state_as_well() -> None:
     told = life()
     assert restored(told.engine.snapshot()).fingerprint() == told.engine.fingerprint()
+
+
+def test_who_starts_from_a_journal_reserves_the_hosts_of_what_is_in_doubt() -> None:
+    scene = Scene(settings(), *service(raw=True), start=False)
+    scene.start()
+    for action in scene.engine.actions():
+        scene.records.append(issued(action))
+        scene.receive(Unknown(at=scene.clock(), action=action.id))
+    after = restored(scene.records)
+    after.receive(Started(at=scene.clock()))
+    held = after.holders("m.a.example.com", "/")
+    assert held == scene.engine.holders("m.a.example.com", "/")
+    assert [ref.name for ref in held[1]] == ["m"]
+
+
+def test_history_that_is_decided_again_begins_with_the_hosts_that_were_reserved() -> None:
+    scene = opened()
+    again = Replay(backends())
+    again.begin(scene.engine.snapshot())
+    assert again.holders("m.a.example.com", "/") == scene.engine.holders("m.a.example.com", "/") != ("", ())
 
 
 def test_a_journal_survives_its_own_encoding() -> None:

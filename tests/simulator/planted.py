@@ -14,6 +14,7 @@ from doorward.backends import Backends
 from doorward.cluster.protocol import ApiError
 from doorward.door import addresses
 from doorward.engine import Engine
+from doorward.model.action import Action
 from doorward.model.door import Standing
 from doorward.model.event import Applied, Failed, Leading, Record, Refused, Remembered, Synced, Unknown
 from doorward.model.reference import Ref
@@ -220,7 +221,11 @@ def a_restart_forgets_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
         for fact in [fact for kind in state.backends.claiming for fact in state.facts.of_kind(kind)]:
             state.reserve(fact.ref, cause)
 
-    patch.setattr(State, "unknown_outcome", lambda state, action: state.in_flight.land(action.id))
+    def unknown_outcome(state: State, action: Action) -> None:
+        state.reserve(action.ref, state.number)
+        state.in_flight.land(action.id)
+
+    patch.setattr(State, "unknown_outcome", unknown_outcome)
     patch.setattr(folds, "reserve_all", reserve_what_stands)
 
 

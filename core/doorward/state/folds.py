@@ -105,7 +105,7 @@ def leading(state: State, event: Leading) -> list[Record]:
 def reserve_all(state: State, cause: int) -> None:
     """Note anew which hosts every object serves, and for whom; one that a forgotten write was to make serves none."""
     standing = (fact.ref for kind in state.backends.claiming for fact in state.facts.of_kind(kind))
-    for ref in dict.fromkeys((*standing, *state.reservations.refs())):
+    for ref in dict.fromkeys((*standing, *state.reservations.refs(), *state.services.in_doubt())):
         state.reserve(ref, cause)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from doorward.model.action import Action
 from doorward.model.reference import Ref
@@ -41,6 +41,10 @@ class Services:
     def unknown_write(self, ref: Ref) -> Action | None:
         """The write of an object of which nobody knows what became of it."""
         return self._unknown.get(ref)
+
+    def in_doubt(self) -> Collection[Ref]:
+        """The objects of which that is so."""
+        return self._unknown.keys()
 
     def served_by(self, ref: Ref) -> str:
         """UID of the service whose memory knows claims of an object; empty where there is none."""

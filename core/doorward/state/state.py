@@ -64,6 +64,8 @@ class State:
         """Services of which something landed while more was in flight: to be reconciled with the last of it."""
         self.led = 0, -1
         """The record with which this process, or the one whose journal this is, began to lead, and its term."""
+        self.restoring = False
+        """Whether what is folded is a journal's: which hosts are reserved is noted when a process starts from it."""
         self.number = 0
         """The number of the newest record."""
         self.now = 0.0
@@ -194,12 +196,17 @@ class State:
         if ref.kind not in self.backends.claiming:
             return ()
         fact, in_flight, unknown = self.facts.get(ref), self.in_flight.on(ref), self.services.unknown_write(ref)
+        owner = "" if decided or in_flight or unknown else self.services.served_by(ref)
+        if self.restoring and not (owner or in_flight):
+            return ()
         exists = self.services.__contains__
         claimant = partial(self._claimant, ref.kind)
         now, added = reserved(self.backends, ref, fact, in_flight, unknown, claimant, exists)
-        if not (decided or in_flight or unknown) and (owner := self.services.served_by(ref)):
+        if owner:
             memory = written.after_sight(self.services.memory(owner), owner, key_of(ref), fact, now)
             self.services.remember(owner, memory)
+        if self.restoring:
+            return added
         named = {uid for each in now.values() for uid in (each.owner, each.controller)}
         mine = {self.services.ref(uid) for uid in named if self.owns(uid, ref)}
         for service in sorted(self.reservations.reserve(ref, now)):
