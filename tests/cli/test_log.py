@@ -118,10 +118,11 @@ def test_since_leaves_out_what_came_before(lived: Lived) -> None:
 
 def test_a_damaged_journal_is_told_as_far_as_it_is_whole(lived: Lived) -> None:
     lived.open("m")
+    lived.keep_records()
     lived.annotate("m", **{"ome.io/ingress-domain": "example.org"})
     path = lived.keep_records()
     with closing(sqlite3.connect(path)) as database:
-        database.execute("UPDATE records SET body = 'x' WHERE number = (SELECT max(number) - 3 FROM records)")
+        database.execute("UPDATE records SET body = 'x' WHERE number = (SELECT max(number) FROM records)")
         database.commit()
     printed = ask(None, "log", "a/m", "--journal", path, "-o", "json")
     assert printed.json[0]["what"].startswith("InferenceService a/m is seen")

@@ -7,18 +7,22 @@ import sqlite3
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from doorward.journal import JournalError, SqliteJournal
 from doorward.journal.encoding import checksum, encode
+from doorward.journal.group import groups
 from doorward.model.event import Observed, Record
 from structlog.testing import capture_logs
 
 from tests.fuzz.choices import Choices
 from tests.fuzz.target import Target
 
-LAST, SNAPSHOT = 24, 12
+LAST, SNAPSHOT = 24, 14
+GROUPED = 9
+"""The first record that is committed together with others."""
 SUFFIXES = ("", "-wal")
 MEMORY = Path("/dev/shm")
 """Where a write that waits for its disk waits for none."""
@@ -49,11 +53,13 @@ def make(choices: Choices) -> Any:
         return [what, choices.below(2), at, choices.below(256), choices.below(65_536)]
 
     body = choices.mutated(encode(record(7)).decode(), WORDS, 3) if choices.once_in(6) else ""
-    return {"killed": choices.below(2), "edits": choices.repeated(edit, 5), "body": body}
+    packed = choices.below(2)
+    return {"killed": choices.below(2), "edits": choices.repeated(edit, 5), "body": body, "packed": packed}
 
 
 def record(number: int) -> Record:
-    return Record(number, number - 1, Observed(at=float(number), kind="Service", object={"text": f"{number} " * 40}))
+    text = Random(number).randbytes(80).hex()  # which no packing makes much smaller
+    return Record(number, number - 1, Observed(at=float(number), kind="Service", object={"text": text}))
 
 
 @cache
@@ -64,8 +70,10 @@ def originals(killed: int) -> tuple[bytes, bytes]:
         journal = SqliteJournal(path)
         for number in range(1, LAST + 1):
             journal.append([record(number)])
-            if number == SNAPSHOT:
-                journal.snapshot([record(each) for each in range(1, number + 1)], through=number)
+            if number < GROUPED or number % 4 == 0:
+                journal.commit()
+            if number == SNAPSHOT + 2:
+                journal.snapshot([record(each) for each in range(1, SNAPSHOT + 1)], through=SNAPSHOT)
         journal.commit()
         if not killed:
             journal.close()
@@ -103,7 +111,7 @@ def check(value: Any) -> None:
             if data or not suffix:
                 path.with_name(path.name + suffix).write_bytes(data)
         if value["body"]:
-            rewrite(path, value["body"])
+            rewrite(path, value["body"], packed=bool(value["packed"]))
         with suppress(JournalError):
             reader = SqliteJournal(path, read_only=True)
             try:
@@ -125,9 +133,11 @@ def check(value: Any) -> None:
             journal.close()
 
 
-def rewrite(path: Path, body: str) -> None:
+def rewrite(path: Path, body: str, *, packed: bool) -> None:
     """Another record under the seventh's number, with the right checksum: what another version may have written."""
     data = body.encode("utf-8", "surrogatepass")
+    if packed:
+        ((_, data),) = groups([(7, data)])
     with suppress(sqlite3.Error):
         connection = sqlite3.connect(path)
         try:

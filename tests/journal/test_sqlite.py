@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -23,7 +24,8 @@ def path(tmp_path: Path) -> Path:
 
 def record(number: int, size: int = 0) -> Record:
     if size:
-        return Record(number, 0, Observed(at=float(number), kind="Service", object={"text": "x" * size}))
+        text = random.Random(number).randbytes(size // 2).hex()  # which no packing makes much smaller
+        return Record(number, 0, Observed(at=float(number), kind="Service", object={"text": text}))
     return Record(number, 0, Elapsed(at=float(number)))
 
 

@@ -1,6 +1,6 @@
-"""Records as bytes, with a checksum; and what must never become bytes: the contents of Secrets.
+"""Records as JSON, with a checksum; and what must never become bytes: the contents of Secrets.
 
-JSON, so that a journal can be read with nothing but ``sqlite3``.
+In a table of PostgreSQL each record is a row; in a file they are packed (:mod:`doorward.journal.group`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Unreadable = Callable[[str, Exception], JournalError]
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Record).decode
+decode_lines = msgspec.json.Decoder(Record).decode_lines
 decode_all = msgspec.json.Decoder(list[Record]).decode
 
 

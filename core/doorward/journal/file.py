@@ -11,13 +11,16 @@ from doorward.journal.errors import JournalError, JournalTooNew, NotAJournal
 
 APPLICATION = int.from_bytes(b"door")
 """``PRAGMA application_id`` of a journal."""
-VERSION = 1
-"""``PRAGMA user_version``: raised whenever an older doorward couldn't read what a newer one writes."""
+VERSION = 2
+"""``PRAGMA user_version``: raised whenever an older doorward couldn't read what a newer one writes.
+
+Version 1 had plain JSON, one record in each row; rows of that kind stay as they are, beside those of today."""
 SCHEMA = (
     "CREATE TABLE records (number INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL)",
     "CREATE TABLE snapshots (through INTEGER PRIMARY KEY, at REAL NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL)",
 )
-"""``crc`` is that of :func:`doorward.journal.encoding.checksum`, ``body`` JSON: a record, or a list of them."""
+"""A row of ``records`` is a group of them, ``number`` that of its last one; :mod:`doorward.journal.group` tells what a
+``body`` is, and ``crc`` is that of :func:`doorward.journal.encoding.checksum`."""
 
 _DAMAGE = {
     sqlite3.SQLITE_CORRUPT,
@@ -62,6 +65,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Check whose file this is, create the schema in an empty one, and set how it is written.
 
+    A file of an earlier version is one of ours from here on, which that version refuses.
+
     Raises NotAJournal, JournalTooNew, Damaged and sqlite3.Error.
     """
     if not _identified(connection, path):
@@ -79,6 +84,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("COMMIT")
         # So that the file itself says what it is, not only its log.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    elif pragma(connection, "user_version") < VERSION:
+        _set(connection, f"user_version = {VERSION}")
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

@@ -6,9 +6,9 @@ it up to the first that isn't, and the records before it back to the first that 
 records from the first one on.  All that goes into a new file, and the damaged one is kept beside it, as
 ``FILE.corrupt-N``, for whoever wants to look.
 
-    records    1 2 3 x 5 6 7 8 x 10         x: damaged
-    snapshots            S                  through 6
-    kept               5 6 7 8              and S; the journal goes on with 9
+    records    [1 2 3] [x x] [6 7] [8 9] [x x] [12]       x: damaged; what was committed together is whole or isn't
+    snapshots                    S                        through 7
+    kept                     [6 7] [8 9]                  and S; the journal goes on with 10
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from doorward.journal import group
 from doorward.journal.encoding import checksum
 from doorward.journal.errors import NotAJournal
 from doorward.journal.file import APPLICATION, READING_ERRORS, connect, pragma, prepare
@@ -28,6 +29,8 @@ from doorward.log import Log
 log = Log("doorward.journal")
 
 Row = tuple[int, int, bytes]
+Keep = Callable[[str, tuple[object, ...]], object]
+_INSERT = "INSERT INTO records VALUES (?, ?, ?)"
 _MAGIC = b"SQLite format 3\0"
 _HEADER_START = _MAGIC + b"\x10\x00\x02\x02\x00\x40\x20\x20"
 """The first 24 bytes of each of our files (SQLite file format, section 1.3): pages of 4096 bytes, WAL."""
@@ -44,11 +47,11 @@ class Sound(NamedTuple):
 
 
 def intact(number: object, crc: object, body: object) -> bool:
-    """Whether a row is as it was written."""
+    """Whether a row is as it was written: a group of records by the number of its last one, or a snapshot."""
     return isinstance(number, int) and isinstance(body, bytes) and crc == checksum(number, body)
 
 
-def survey(connection: sqlite3.Connection, keep: Callable[[str, tuple[object, ...]], object] | None = None) -> Sound:
+def survey(connection: sqlite3.Connection, keep: Keep | None = None) -> Sound:
     """Find the whole part, reading everything; ``keep`` is given each insertion that makes up a copy of it."""
     damage = [] if keep else _structure(connection)
     snapshots = []
@@ -65,12 +68,10 @@ def survey(connection: sqlite3.Connection, keep: Callable[[str, tuple[object, ..
         if keep:
             keep("INSERT INTO snapshots VALUES (?, ?, ?, ?)", (through, *row))
     if snapshots:
-        base = snapshots[0]
-        low = _run(connection, base, -1, damage, keep)
+        low, high = _upward(connection, snapshots[0], damage, keep)
+        low = _downward(connection, low, damage, keep)
     else:
-        base = _first(connection, damage) - 1
-        low = base + 1
-    high = _run(connection, base, 1, damage, keep)
+        low, high = _upward(connection, _first(connection, damage) - 1, damage, keep)
     # An older snapshot is of use only where the records go on from it.
     useful = tuple(through for through in snapshots if through >= low - 1)
     if keep:
@@ -97,6 +98,7 @@ def _throughs(connection: sqlite3.Connection, damage: list[str]) -> list[int]:
 
 
 def _first(connection: sqlite3.Connection, damage: list[str]) -> int:
+    """A number in the first group."""
     try:
         (number,) = connection.execute("SELECT min(number) FROM records").fetchone()
     except READING_ERRORS as error:
@@ -105,30 +107,45 @@ def _first(connection: sqlite3.Connection, damage: list[str]) -> int:
     return number if isinstance(number, int) and number > 0 else 1
 
 
-def _run(
-    connection: sqlite3.Connection,
-    base: int,
-    step: int,
-    damage: list[str],
-    keep: Callable[[str, tuple[object, ...]], object] | None,
-) -> int:
-    """Follow whole records up from behind ``base``, or down from it; the number of the last one (or one before)."""
-    where = "number > ? ORDER BY number" if step > 0 else "number <= ? ORDER BY number DESC"
-    expected = base + 1 if step > 0 else base
+def _upward(connection: sqlite3.Connection, base: int, damage: list[str], keep: Keep | None) -> tuple[int, int]:
+    """Follow whole groups up from the one that record ``base + 1`` is in, which may begin before it.
+
+    The numbers of the first record and of the last one; where there is none, ``base + 1`` and ``base``.
+    """
+    low, high = base + 1, base
+    for row in _whole(connection, "number > ? ORDER BY number", base, damage):
+        first = group.first(row[0], row[2])
+        if first != high + 1 and not (high == base and first <= base):
+            damage.append(f"record {high + 1} is missing")
+            break
+        if keep:
+            keep(_INSERT, row)
+        low, high = min(low, first), row[0]
+    return low, high
+
+
+def _downward(connection: sqlite3.Connection, low: int, damage: list[str], keep: Keep | None) -> int:
+    """Follow whole groups down from below record ``low``; the number of the first record of the last one."""
+    for row in _whole(connection, "number < ? ORDER BY number DESC", low, damage):
+        if row[0] != low - 1:
+            damage.append(f"record {low - 1} is missing")
+            break
+        if keep:
+            keep(_INSERT, row)
+        low = group.first(row[0], row[2])
+    return low
+
+
+def _whole(connection: sqlite3.Connection, where: str, number: int, damage: list[str]) -> Iterator[Row]:
+    """Rows of ``records`` up to the first that isn't as it was written."""
     try:
-        for row in connection.execute(f"SELECT number, crc, body FROM records WHERE {where}", (base,)):
-            if row[0] != expected:
-                damage.append(f"record {expected} is missing")
-                break
+        for row in connection.execute(f"SELECT number, crc, body FROM records WHERE {where}", (number,)):
             if not intact(*row):
-                damage.append(f"record {expected} isn't as it was written")
-                break
-            if keep:
-                keep("INSERT INTO records VALUES (?, ?, ?)", row)
-            expected += step
+                damage.append(f"record {row[0]} isn't as it was written")
+                return
+            yield row
     except READING_ERRORS as error:
         damage.append(str(error))
-    return expected - step
 
 
 def salvage(path: Path, damage: str) -> None:

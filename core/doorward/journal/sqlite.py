@@ -1,6 +1,7 @@
 """A journal in one SQLite file.
 
 ``append`` buffers, ``commit`` writes the buffer in one transaction (group commit): call it every few milliseconds.
+What is committed together is packed together (:mod:`doorward.journal.group`), and read so.
 The file is in WAL mode: tools read it (``read_only=True``) while the daemon writes.  What a disk does to it is found
 when it is opened, and what is whole goes on (:mod:`doorward.journal.salvage`).
 """
@@ -14,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from doorward.journal.encoding import checksum, encode, read_record, read_snapshot, without_secrets
+from doorward.journal import group
+from doorward.journal.encoding import checksum, encode, without_secrets
 from doorward.journal.errors import JournalError
 from doorward.journal.file import READING_ERRORS, VERSION, Damaged, check, connect, is_damage, pragma, prepare, refusal
 from doorward.journal.lock import Lock
@@ -27,8 +29,8 @@ log = Log("doorward.journal")
 
 _LARGEST = (1 << 63) - 1
 """The largest number that SQLite holds."""
-_CHUNK = 500
-"""Rows that are read at a time: a reader that pauses holds nothing open that would keep the log from shrinking."""
+_CHUNK = 64
+"""Groups that are read at a time: a reader that pauses holds nothing open that would keep the log from shrinking."""
 
 
 class SqliteJournal:
@@ -53,7 +55,7 @@ class SqliteJournal:
         self.retention_age = retention_age
         self.retention_bytes = retention_bytes
         self.read_only = read_only
-        self._pending: list[tuple[int, int, bytes]] = []
+        self._pending: list[tuple[int, bytes]] = []
         self._buffer_lock = threading.Lock()
         self._database_lock = threading.RLock()
         self._closed = False
@@ -78,12 +80,12 @@ class SqliteJournal:
     def append(self, records: Iterable[Record]) -> None:
         self._writable()
         batch = without_secrets(records)
-        rows = [(record.number, checksum(record.number, body := encode(record)), body) for record in batch]
+        lines = [(record.number, encode(record)) for record in batch]
         with self._buffer_lock:
             in_turn(self._last, batch)
-            self._pending += rows
-            if rows:
-                self._last = rows[-1][0]
+            self._pending += lines
+            if lines:
+                self._last = lines[-1][0]
 
     def commit(self) -> None:
         self._writable()
@@ -92,8 +94,9 @@ class SqliteJournal:
                 batch, self._pending = self._pending, []
             if not batch:
                 return
+            rows = [(number, checksum(number, body), body) for number, body in group.groups(batch)]
             try:
-                self._transaction(lambda: self._database.executemany("INSERT INTO records VALUES (?, ?, ?)", batch))
+                self._transaction(lambda: self._database.executemany("INSERT INTO records VALUES (?, ?, ?)", rows))
             except JournalError:
                 with self._buffer_lock:
                     self._pending[:0] = batch
@@ -104,15 +107,17 @@ class SqliteJournal:
         expected = 0
         while chunk := self._chunk(start):
             for number, crc, body in chunk:
-                if (expected and number != expected) or not intact(number, crc, body):
+                if not intact(number, crc, body) or (expected and group.first(number, body) != expected):
                     log.warning("the journal is damaged here", file=str(self.path), record=expected or number)
                     return
-                yield read_record(body, number, self._unreadable)
+                for record in group.read(body, number, self._unreadable):
+                    if record.number > start:
+                        yield record
                 start, expected = number, number + 1
 
     def snapshot(self, records: Sequence[Record], through: int) -> None:
         self.commit()
-        body = encode(without_secrets(records))
+        body = group.snapshot(without_secrets(records))
         with self._database_lock:
             reached(self._last, through)
             row = (through, self._at(through), checksum(through, body), body)
@@ -130,35 +135,34 @@ class SqliteJournal:
             row = self._row("SELECT through, crc, body FROM snapshots WHERE through = ?", number)
             if row is not None and intact(*row):
                 start = number
-                yield from read_snapshot(row[2], number, self._unreadable)
+                yield from group.read_state(row[2], number, self._unreadable)
                 break
             log.warning("a snapshot is damaged", file=str(self.path), through=number)
         if through is not None:
             yield from whole_run(self.replay(start), start, through, str(self.path))
             return
-        first = self._row("SELECT min(number) FROM records WHERE number > ?", start)
-        if first is not None and first[0] is not None and first[0] != start + 1:
+        first = self._first(start)
+        if first is not None and first > start + 1:
             if start:
                 log.warning("the journal is damaged here", file=str(self.path), record=start + 1)
                 return
-            log.warning(
-                "the journal's beginning is lost; what follows is restored", file=str(self.path), first=first[0]
-            )
+            log.warning("the journal's beginning is lost; what follows is restored", file=str(self.path), first=first)
         yield from self.replay(start)
 
     def chain(self, number: int) -> list[Record]:
         self._flush()
         links: list[Record] = []
-        while (row := self._row("SELECT number, crc, body FROM records WHERE number = ?", number)) is not None:
-            if row[0] != number or not intact(*row):
-                log.warning("the journal is damaged here", file=str(self.path), record=number)
-                break
-            record = read_record(row[2], number, self._unreadable)
+        near: Sequence[Record] = ()
+        while True:
+            if not _has(near, number):
+                near = self._around(number)
+            if not near:
+                return links
+            record = near[number - near[0].number]
             links.append(record)
             if not 0 < record.cause < number:
-                break
+                return links
             number = record.cause
-        return links
 
     def prune(self, now: float) -> int:
         """As :meth:`Journal.prune`.
@@ -228,11 +232,26 @@ class SqliteJournal:
         query = "SELECT number, crc, body FROM records WHERE number > ? ORDER BY number LIMIT ?"
         return self._rows(query, start, _CHUNK)
 
+    def _first(self, start: int = 0) -> int | None:
+        """The number of the first record of the group that the one after ``start`` is in; None: there is none."""
+        query = f"SELECT number, substr(body, 1, {group.HEADER}) FROM records WHERE number > ? ORDER BY number LIMIT 1"
+        row = self._row(query, start)
+        return None if row is None else group.first(*row)
+
+    def _around(self, number: int) -> Sequence[Record]:
+        """The group that a record is in; empty where it isn't there, or is damaged."""
+        row = self._row("SELECT number, crc, body FROM records WHERE number >= ? ORDER BY number LIMIT 1", number)
+        if row is None or (intact(*row) and group.first(row[0], row[2]) > number):
+            return ()
+        if not intact(*row):
+            log.warning("the journal is damaged here", file=str(self.path), record=number)
+            return ()
+        return group.read(row[2], row[0], self._unreadable)
+
     def _at(self, number: int) -> float:
         """When that record was; where it is gone, when the snapshot was that stands for it."""
-        row = self._row("SELECT number, crc, body FROM records WHERE number = ?", number)
-        if row is not None:
-            return read_record(row[2], number, self._unreadable).event.at
+        if near := self._around(number):
+            return near[number - near[0].number].event.at
         found = self._row("SELECT at FROM snapshots WHERE through <= ? ORDER BY through DESC", number)
         return float(found[0]) if found is not None else 0.0
 
@@ -242,15 +261,26 @@ class SqliteJournal:
 
     def _forget(self, through: int) -> int:
         """Forget the records that a snapshot stands for, and the snapshots before it."""
-        gone = 0
+        before = self._first()
+        if before is None or before > through:
+            before = through + 1
 
         def delete() -> None:
-            nonlocal gone
-            gone = self._database.execute("DELETE FROM records WHERE number <= ?", (through,)).rowcount
+            self._database.execute("DELETE FROM records WHERE number <= ?", (through,))
+            self._cut(through)
             self._database.execute("DELETE FROM snapshots WHERE through < ?", (through,))
 
         self._transaction(delete)
-        return gone
+        return through + 1 - before
+
+    def _cut(self, through: int) -> None:
+        """Take the records that a snapshot stands for out of the group that goes on behind it."""
+        row = self._row("SELECT number, crc, body FROM records WHERE number > ? ORDER BY number LIMIT 1", through)
+        if row is not None and intact(*row) and group.first(row[0], row[2]) <= through:
+            body = group.cut(row[2], row[0], through, self._unreadable)
+            self._database.execute(
+                "UPDATE records SET crc = ?, body = ? WHERE number = ?", (checksum(row[0], body), body, row[0])
+            )
 
     def _transaction(self, work: Callable[[], object]) -> None:
         try:
@@ -298,6 +328,10 @@ class SqliteJournal:
     def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
+
+
+def _has(near: Sequence[Record], number: int) -> bool:
+    return bool(near) and near[0].number <= number <= near[-1].number
 
 
 def _surveyed(connection: sqlite3.Connection, path: Path) -> Sound:
