@@ -177,4 +177,4 @@ def _run(count: int, backends: Backends) -> Run:
     return Run(converged.seconds, codec)
 
 
-__all__ = ["answer", "as_the_daemon_does", "converge", "measure"]
+__all__ = ["Converged", "answer", "as_the_daemon_does", "converge", "measure"]

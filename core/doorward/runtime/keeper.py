@@ -17,7 +17,7 @@ another process has taken over since, this one is :attr:`Keeper.deposed`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from doorward.engine import Engine
@@ -34,12 +34,12 @@ from doorward.journal import (
 from doorward.log import Log
 from doorward.model.event import Record
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "snapshot_after"]
 
 GATHER = 0.005
 """Seconds for which records gather before they are committed together."""
 SNAPSHOT_EVERY = 10_000
-"""Records after which a snapshot is worth its price, unless the state itself is larger than that."""
+"""Records after which there is a snapshot, unless the state itself is larger than that."""
 RETRY = 5.0
 """Seconds between attempts to write to a journal that fails."""
 OUTBID = 0.5
@@ -48,6 +48,11 @@ WAIT = 10.0
 """Seconds after which a leader goes on without a journal that neither answers nor fails."""
 
 _log = Log(__name__)
+
+
+def snapshot_after(size: int, every: int = SNAPSHOT_EVERY) -> int:
+    """Records after which a snapshot is worth its price, where the last one had ``size`` of them."""
+    return max(every, 2 * size)
 
 
 class Offer(NamedTuple):
@@ -102,21 +107,21 @@ class Keeper:
         Raises JournalError where it can't be used, but for a database that can't be reached: that may come later.
         """
         if not is_shared(self._journal):
-            self._restore(Offer(list(self._journal.restore()), self._journal.last_number))
+            self._restore(self._journal.restore(), self._journal.last_number)
             return
         try:
             async with asyncio.timeout(WAIT):
                 if leads:
-                    self._restore(await asyncio.to_thread(self._taken, self._journal))
+                    self._restore(*await asyncio.to_thread(self._taken, self._journal))
                     self.keeps = True
                 else:
                     await asyncio.to_thread(lambda: self._journal.last_number)
         except (JournalAway, TimeoutError) as error:
             self._apart(error)
 
-    def _restore(self, offer: Offer) -> None:
-        self._engine.restore(offer.records)
-        self._engine.number = max(self._engine.number, offer.number)
+    def _restore(self, records: Iterable[Record], number: int) -> None:
+        self._engine.restore(records)
+        self._engine.number = max(self._engine.number, number)
 
     def ask(self) -> bool:
         """Try to become the writer, until this process is; whether to wait for the first attempt."""
@@ -229,7 +234,7 @@ class Keeper:
             if not await self._tried(self._journal.commit):
                 self._unkept.set()
                 await asyncio.sleep(RETRY)
-            elif self._journal.since_snapshot >= max(self._every, 2 * self._size):
+            elif self._journal.since_snapshot >= snapshot_after(self._size, self._every):
                 await self.snapshot()
 
     async def snapshot(self) -> bool:
