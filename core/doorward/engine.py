@@ -13,8 +13,8 @@ follows for one service is the pipeline of :mod:`doorward.reconcile`.
 
     event --fold--> state --work queue--> reconcile --write queue--> action --outcome--> event
 
-What is handed out is looked at once more: not a second write to one object, nor what may open a host for a service that
-is about to be reconciled.  A door whose writes came back as foreseen isn't reconciled again, only reported.
+What is handed out is looked at once more: not a second write to one object, and of a service that is about to be
+reconciled only what closes.  A door whose writes came back as foreseen isn't reconciled again, only reported.
 
 Every record knows its cause: an action that of the observation which led to it, an outcome that of its action.
 """
@@ -491,6 +491,10 @@ class Engine:
                 continue
             left -= 1
             records += self._reconcile_one(due)
+        for ref in self._writes.closing:
+            if ref in state.queue.backlog:  # what closes goes out at once, so it is asked at once whether it still may
+                state.queue.hasten(ref)
+                records += self._reconcile_one(state.queue.take())
         if not state.queue.backlog:
             self._undecided.forget()
         return records
@@ -652,11 +656,11 @@ class Engine:
     # -- handing out ---------------------------------------------------------------------------------------------
 
     def _may_issue(self, service: Ref | None, _: int, write: Write, __: int) -> bool:
-        """Not a second write to an object, nor what may open a host for a service that is about to be reconciled."""
-        if write.ref in self._state.in_flight:
-            return False
-        opens = write.verb in ("create", "patch") and write.ref.kind in self.backends.claiming
-        return not (opens and service in self._state.queue)
+        """Not a second write to an object; and for a service that is about to be reconciled, only what closes.
+
+        What was decided for it opens a host, or ends an overlap, that it may not ask for any more.
+        """
+        return write.ref not in self._state.in_flight and (write.order == CLOSE or service not in self._state.queue)
 
     def _issue(self, service: Ref | None, cause: int, write: Write, urgency: int) -> Action:
         state = self._state

@@ -49,6 +49,11 @@ class WriteQueue:
     def __contains__(self, service: Ref) -> bool:
         return any(service in lane for lane in self._lanes.values())
 
+    @property
+    def closing(self) -> tuple[Ref, ...]:
+        """The services of which something is to close."""
+        return tuple(self._lanes[AT_ONCE])
+
     def put(self, service: Ref, cause: int, writes: Sequence[Write], *, next: bool = False) -> None:
         """What is to be done for a service, in the order of its plan, in place of all that was.
 

@@ -90,6 +90,11 @@ class WorkQueue:
         self._backlog[ref] = cause
         self._put_off.add(ref)
 
+    def hasten(self, ref: Ref) -> None:
+        """A service of the backlog is decided next."""
+        self._due[ref] = self._backlog.pop(ref)
+        self._due.move_to_end(ref, last=False)
+
     def landed(self, ref: Ref) -> None:
         """A service is due for nothing but its own writes, the last of which came back."""
         if ref in self._due:
