@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
@@ -110,7 +110,7 @@ def stays_in_cluster(service: InferenceService, settings: Settings) -> bool:
         return False
     if not is_in_cluster(primary, inside):
         return False
-    further = (f"{_stem(service, primary, domain)}.{each}" for each in _domains(service, settings) if each)
+    further = _further(service, settings, primary, domain)
     return not any(host_problem(host) is None and not is_in_cluster(host, settings.cluster_domain) for host in further)
 
 
@@ -123,9 +123,8 @@ def may_ask_for(service: InferenceService, settings: Settings) -> set[str]:
     primary = [host for entry in COMPONENTS if (host := _given_by_knative(service, settings, entry))]
     with suppress(template.TemplateError):
         primary.append(_rendered(service, service.annotation(DOMAIN_TEMPLATE) or settings.domain_template, domain))
-    stems = {_stem(service, host, domain) for host in primary}
-    hosts = {*primary, *(f"{stem}.{each}" for stem in stems for each in _domains(service, settings) if each)}
-    claims = {Claim(host).key for host in hosts}
+    further = (host for each in primary for host in _further(service, settings, each, domain))
+    claims = {Claim(host).key for host in (*primary, *further)}
     if source := _path_template(service, settings):
         with suppress(template.TemplateError):
             claims.add(Claim(domain, clean_path(_rendered_path(service, source))).key)
@@ -250,6 +249,12 @@ def _stem(service: InferenceService, primary: str, domain: str) -> str:
     """What stands before the domain in an additional host."""
     ending = f".{domain}"
     return primary.removesuffix(ending) if primary.endswith(ending) else f"{service.label}.{service.namespace}"
+
+
+def _further(service: InferenceService, settings: Settings, primary: str, domain: str) -> Iterator[str]:
+    """The hosts below additional domains, before any is left out."""
+    stem = _stem(service, primary, domain)
+    return (f"{stem}.{each}" for each in _domains(service, settings) if each)
 
 
 def _additional(
