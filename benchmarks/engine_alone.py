@@ -14,6 +14,7 @@ from doorward.backends import Backends
 from doorward.engine import Engine
 from doorward.model.action import Action
 from doorward.model.event import AnyEvent, Applied, Elapsed, Observed, Record, Started, Synced, issued
+from doorward.model.merge import merge
 from doorward_daemon import garbage
 
 from benchmarks.figure import Figure, Scale, ratio, tell
@@ -107,10 +108,8 @@ def answer(action: Action, version: int, engine: Engine) -> Json | None:
         return {**body, "metadata": {**body["metadata"], **server}}
     fact = engine._state.facts.get(action.ref)
     assert fact is not None
-    known = fact.object()
+    known: Json = merge(fact.object(), action.body)
     known["metadata"]["resourceVersion"] = str(version)
-    if action.verb == "status":
-        known["status"] = {**known.get("status", {}), **(action.body or {})["status"]}
     return known
 
 

@@ -84,7 +84,8 @@ class Engine:
 
     ``settings_namespace`` is where the ConfigMap is; ``namespaces`` limits what is watched (empty: everything);
     ``use_defaults`` takes the default settings where there is no ConfigMap even though doors stand; ``budget`` is how
-    many doors one call to :meth:`receive` decides at most, the others wait for the next (``wait()`` is 0 then).  With
+    many doors one call to :meth:`receive` decides at most, the others wait for the next (``wait()`` is 0 then).  Of a
+    backlog of which nothing stands no more is decided while ``ahead`` writes wait to be handed out.  With
     ``stands_by`` it takes in what happens, and decides nothing before it is told that it leads (:class:`Leading`).
     """
 
@@ -96,6 +97,7 @@ class Engine:
         namespaces: Iterable[str] = (),
         use_defaults: bool = False,
         budget: int = 1 << 30,
+        ahead: int = 1 << 30,
         stands_by: bool = False,
     ) -> None:
         self.backends = backends or Backends()
@@ -104,6 +106,7 @@ class Engine:
         self._settings_ref = Ref(CONFIG_MAP, settings_namespace, SETTINGS_NAME)
         self._use_defaults = use_defaults
         self._budget = budget
+        self._ahead = ahead
         self.stands_by = stands_by
         """Whether it is to wait until it leads."""
         self.scopes = self._scopes(tuple(namespaces))
@@ -154,10 +157,9 @@ class Engine:
 
     def wait(self) -> float | None:
         """Seconds until an :class:`Elapsed` is due; 0: at once, there is more to decide; None: nothing is timed."""
-        queue = self._state.queue
-        if queue and self._listed and not self.stands_by:
+        if self._has_next(more=False) and self._listed and not self.stands_by:
             return 0.0
-        next_ = queue.timers.next()
+        next_ = self._state.queue.timers.next()
         return None if next_ is None else max(0.0, next_ - self._state.now)
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -481,7 +483,7 @@ class Engine:
         state = self._state
         everything_known = state.kinds.all_known
         left = self._budget
-        while left > 0 and (state.queue.is_due if more else state.queue):
+        while left > 0 and self._has_next(more=more):
             due = state.queue.take()
             if not everything_known and self._may_wait(due.ref):
                 state.queue.defer(due.ref, due.cause)
@@ -498,6 +500,16 @@ class Engine:
         if not state.queue.backlog:
             self._undecided.forget()
         return records
+
+    def _has_next(self, *, more: bool) -> bool:
+        """Whether a door is to be decided now.
+
+        A backlog that can only open waits while there is enough to write: what is decided and can't be written yet
+        takes memory, and the processors from what writes.
+        """
+        queue = self._state.queue
+        waits = more or (len(self._writes) >= self._ahead and queue.may_wait)
+        return queue.is_due if waits else bool(queue)
 
     @property
     def _listed(self) -> bool:

@@ -41,6 +41,8 @@ __all__ = ["Options", "reconcile", "start"]
 
 BUDGET = 5
 """Doors that are decided at a time, before requests and signals get their turn: some milliseconds' worth."""
+AHEAD = 100
+"""Writes that wait before no further door is decided of which nothing stands: what the API server does in a second."""
 ONCE_TIMEOUT = 600.0
 """Seconds after which ``--once`` gives up."""
 
@@ -112,6 +114,7 @@ async def reconcile(cluster: Cluster, options: Options) -> int:
         namespaces=options.namespaces,
         use_defaults=options.defaults,
         budget=BUDGET,
+        ahead=AHEAD,
         stands_by=bool(options.lease),
     )
     stop = interrupted()

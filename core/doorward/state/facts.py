@@ -167,6 +167,10 @@ class Facts:
         first seen.  In another namespace, whoever wrote the annotation has no say about this service."""
         return [fact for ref in self._owned.get((namespace, uid), ()) if (fact := self.get(ref))]
 
+    def any_owned_by(self, uid: str, namespace: str) -> bool:
+        """Whether there are any such objects."""
+        return (namespace, uid) in self._owned
+
     def bearing(self, uid: str) -> list[Fact]:
         """The objects of all namespaces that bear our annotation with this UID."""
         return [fact for namespace in self._bearing.get(uid, ()) for fact in self.owned_by(uid, namespace)]

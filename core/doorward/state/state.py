@@ -49,7 +49,7 @@ class State:
         self.dependents = Dependents()
         self.services = Services()
         self.in_flight = InFlight()
-        self.queue = WorkQueue(backends.sources.keys())
+        self.queue = WorkQueue(backends.sources.keys(), self.stands)
         self.configured = Configured(at=0.0, good=None)
         self.settings: Settings | None = None
         self.reads = Reads()
@@ -280,6 +280,11 @@ class State:
         """Something concerns many services."""
         for ref in refs:
             self.queue.add_to_backlog(ref, self.cause_of(ref))
+
+    def stands(self, ref: Ref) -> bool:
+        """Whether any object of a service stands, so that there may be something to close."""
+        fact = self.facts.get(ref)
+        return fact is not None and self.facts.any_owned_by(fact.uid, ref.namespace)
 
     def age(self, ref: Ref) -> Age:
         """By which services are put in order."""

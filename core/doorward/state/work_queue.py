@@ -3,6 +3,7 @@
 something happened to its door    it is due, once
 something concerns many doors     it is in the backlog, and its turn comes when no door is due
 it may not pass the backlog       it is put off: the last of the backlog by now, and as urgent as before once decided
+nothing of it stands              it may wait in the backlog, since all that it can do is open
 not everything is listed yet      it is deferred until every kind is known, unless its door is to be closed
 everything is listed              all that waits is a backlog, the oldest service first: hosts are theirs who came first
 a kind has to be listed first     it waits for that kind
@@ -36,13 +37,17 @@ class Due(NamedTuple):
 class WorkQueue:
     """Services in the order in which they were added, those that are due before a backlog."""
 
-    def __init__(self, sources: Container[str]) -> None:
+    def __init__(self, sources: Container[str], stands: Callable[[Ref], bool]) -> None:
         self._sources = sources
         """The kinds that services are of."""
+        self._stands = stands
+        """Whether anything of a service stands."""
         self.timers = Timers()
         self._due: OrderedDict[Ref, int] = OrderedDict()
         self._backlog: OrderedDict[Ref, int] = OrderedDict()
         self._put_off: set[Ref] = set()
+        self._pressing: set[Ref] = set()
+        """Those of the backlog that may close a door, or were put off."""
         self._landed: set[Ref] = set()
         self._deferred: dict[Ref, int] = {}
         self._waiting: dict[str, dict[Ref, None]] = {}
@@ -60,6 +65,11 @@ class WorkQueue:
     def is_due(self) -> bool:
         """Whether anything happened to some door."""
         return bool(self._due)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether nothing stands of a backlog, so that all that it can do is open."""
+        return not self._pressing
 
     @property
     def backlog(self) -> Collection[Ref]:
@@ -83,12 +93,15 @@ class WorkQueue:
             self.add(ref, cause)
         elif ref.kind in self._sources:
             self._backlog[ref] = cause
+            if self._stands(ref):
+                self._pressing.add(ref)
 
     def put_off(self, ref: Ref, cause: int) -> None:
         """A service that was due is decided after all that are in the backlog now."""
         self._backlog.pop(ref, None)
         self._backlog[ref] = cause
         self._put_off.add(ref)
+        self._pressing.add(ref)
 
     def hasten(self, ref: Ref) -> None:
         """A service of the backlog is decided next."""
@@ -110,17 +123,20 @@ class WorkQueue:
             due = Due(ref, cause, landed=ref in self._landed, next=True, ahead=bool(self._backlog))
         self._landed.discard(ref)
         self._put_off.discard(ref)
+        self._pressing.discard(ref)
         return due
 
     def discard(self, ref: Ref) -> None:
         self._due.pop(ref, None)
         self._backlog.pop(ref, None)
         self._put_off.discard(ref)
+        self._pressing.discard(ref)
 
     def clear(self) -> None:
         self._due.clear()
         self._backlog.clear()
         self._put_off.clear()
+        self._pressing.clear()
         self._landed.clear()
 
     def defer(self, ref: Ref, cause: int) -> None:
@@ -133,6 +149,7 @@ class WorkQueue:
         self.clear()
         self._deferred = {}
         self._backlog.update((ref, waiting[ref]) for ref in sorted(waiting, key=age))
+        self._pressing.update(ref for ref in self._backlog if self._stands(ref))
 
     def wait_for(self, kind: str, ref: Ref) -> None:
         """A service waits until a kind is listed."""

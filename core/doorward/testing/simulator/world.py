@@ -48,9 +48,9 @@ class World:
     ) -> None:
         """``twins``: the services that are of another source, ``labelled``: that are Services, by their numbers.
 
-        ``budget`` is how many doors an engine decides at a time; 0: all.
+        ``budget`` is how many doors an engine decides at a time, and writes may wait beside these; 0: all.
         """
-        self.budget = budget or 1 << 30
+        self.budget = self.ahead = budget or 1 << 30
         self.clock = Clock()
         self.twins = frozenset(map(s.place, twins))
         self.numbered = {n: (where, plain.called(name)) for n in labelled for where, name in (s.place(n),)}
