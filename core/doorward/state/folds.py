@@ -5,7 +5,9 @@ The table at the end is the dispatch.
     event        fold                                                     is reconciled
     -----------  -------------------------------------------------------  ---------------------------------------------
     Started      outcomes in flight become unknown, so do lists           every service, once the kinds are synced again
-    Observed     the object, what we last applied, reservations           its readers, its owner and its rivals
+    Observed     the object, what we last applied, reservations           its readers, its owner and its rivals; where it
+                                                                          echoes a write of ours, the owner waits for
+                                                                          the answer
     Deleted      the same, with a tombstone                               the same
     Synced       what the list lacks is gone                              whoever waited for the kind; every service
                                                                           where it appears, vanishes or is forbidden
@@ -46,18 +48,17 @@ from doorward.model.event import (
     Synced,
     Unknown,
 )
-from doorward.model.patch import merge
 from doorward.model.reference import JsonObject, Ref
 from doorward.settings.configuration import parse as parse_settings
 from doorward.settings.tracked import changed as changed_settings
 from doorward.state import last_applied, outcome, status_conflict, written
 from doorward.state import memory as memories
 from doorward.state.back_off import after_repair
+from doorward.state.echo import is_reported
 from doorward.state.facts import Fact, version_of
 from doorward.state.memory import FORGOTTEN, BackOff, key_of
-from doorward.state.packing import unpack
 from doorward.state.state import State
-from doorward.state.transform import canonical, mended
+from doorward.state.transform import mended
 
 
 def fold(state: State, event: AnyEvent) -> list[Record]:
@@ -268,8 +269,7 @@ def _nothing_new(state: State, action: Action, before: Fact | None) -> bool:
     if service in state.owed or action.verb != "status" or before is None or action.body is None:
         return False
     after = state.facts.get(action.ref)
-    asked = {"status": action.body["status"]}
-    return after is not None and unpack(after.body) == canonical(merge(before.object(), asked))
+    return after is not None and is_reported(before, after, action.body, state.trimmed)
 
 
 def refused(state: State, event: Refused) -> list[Record]:

@@ -5,6 +5,9 @@ a change of an object --> its readers          their doors looked at it, or at i
                       --> its rivals           those whose hosts it decides
 a change of a service --> itself, and whatever bears its UID
 
+Where the change is the echo of a write whose answer is to come (:mod:`doorward.state.echo`), the service that it was
+for waits for the answer.
+
 Where some objects of a kind are services and others aren't, it follows from two facts which are:
 
 an object of that kind changes          --> it is selected: a service; it isn't: one that is left, or none
@@ -24,6 +27,7 @@ from doorward.model.event import AnyEvent, Configured, Record
 from doorward.model.reference import JsonObject, Ref
 from doorward.model.settings import Settings
 from doorward.state import last_applied, outcome, status_conflict, written
+from doorward.state.echo import is_echo
 from doorward.state.facts import Change, Fact, Facts
 from doorward.state.in_flight import InFlight
 from doorward.state.inference_service import legible
@@ -137,16 +141,20 @@ class State:
             self._look_again(ref, own=own)
         if self.backends.selecting:
             self._look_at_owners(change)
+        awaited = None if own else self._awaited(change)
         for key in change.keys:
             readers = self.dependents.of(key)
             add = self.queue.add if len(readers) == 1 else self.queue.add_to_backlog
             for reader in readers:
-                add(reader, self.number)
+                if reader != awaited:
+                    add(reader, self.number)
         if ref.kind in self.backends.sources:
+            if ref != awaited:
+                self.queue.add(ref, self.number)
             self._service_changed(change, own)
             return
         for owner in dict.fromkeys(fact.owner for fact in (before, after) if fact and fact.owner):
-            if self.owns(owner, ref):
+            if self.owns(owner, ref) and self.services.ref(owner) != awaited:
                 self.add(owner, self.number)
         if own:
             return
@@ -155,9 +163,13 @@ class State:
         if ref.kind in self.backends.claiming:
             self.reserve(ref, self.number)
 
+    def _awaited(self, change: Change) -> Ref | None:
+        """The service that is to be reconciled once the answer to its write is there, which this change echoes."""
+        action = self.in_flight.on(change.ref) if self.in_flight else None
+        return self.services.ref(action.service) if action and is_echo(change, action, self.trimmed) else None
+
     def _service_changed(self, change: Change, own: bool) -> None:
         ref, before, after = change.ref, change.before, change.after
-        self.queue.add(ref, self.number)
         if before and (after is None or after.uid != before.uid):
             self.born.discard(before.uid)
             for unknown in self.services.forget(before.uid):
