@@ -253,6 +253,14 @@ class Engine:
         return len(self._state.queue)
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether a backlog that can only open waits, since there is enough to write.
+
+        What is decided and can't be written yet takes memory, and the processors from what writes.
+        """
+        return len(self._writes) >= self._ahead and self._state.queue.may_wait
+
+    @property
     def unissued(self) -> int:
         """Writes that are decided and not handed out yet."""
         return len(self._writes)
@@ -502,14 +510,9 @@ class Engine:
         return records
 
     def _has_next(self, *, more: bool) -> bool:
-        """Whether a door is to be decided now.
-
-        A backlog that can only open waits while there is enough to write: what is decided and can't be written yet
-        takes memory, and the processors from what writes.
-        """
+        """Whether a door is to be decided now."""
         queue = self._state.queue
-        waits = more or (len(self._writes) >= self._ahead and queue.may_wait)
-        return queue.is_due if waits else bool(queue)
+        return queue.is_due if more or self.is_ahead else bool(queue)
 
     @property
     def _listed(self) -> bool:

@@ -38,7 +38,9 @@ class Running:
             self.writes.append(request)
 
     def shell(self, journal: Journal | None = None, **more: Any) -> Shell:
-        engine = Engine(more.pop("backends", None) or backends(), budget=50, stands_by="leadership" in more)
+        ahead = more.pop("ahead", 1 << 30)
+        plugins = more.pop("backends", None) or backends()
+        engine = Engine(plugins, budget=50, ahead=ahead, stands_by="leadership" in more)
         return Shell(engine, self.cluster, journal, **{"pauses": wait_fixed(0.01), "grace": 0.2, **more})
 
     def create(self, obj: JsonObject) -> None:

@@ -313,7 +313,8 @@ class Shell:
         """How much waits, by what waits, and for how many seconds something has.
 
         ``events`` wait for the engine, and the age is that of the oldest; ``doors`` wait for a decision, ``writes`` to
-        be sent, and their age is the time for which some have. Who stands by has no age: its turn comes.
+        be sent, and their age is the time for which some have. Doors that wait for writes to be sent have none, and
+        neither has who stands by: its turn comes.
         """
         now = self.clock()
         waiting = {"doors": self.engine.undecided, "writes": self.engine.unissued + self._lanes.qsize()}
@@ -349,7 +350,8 @@ class Shell:
 
     def _note_waiting(self) -> None:
         engine = self.engine
-        waits = {"doors": bool(engine.undecided), "writes": bool(engine.unissued or self._lanes.qsize())}
+        undecided = bool(engine.undecided) and not engine.is_ahead
+        waits = {"doors": undecided, "writes": bool(engine.unissued or self._lanes.qsize())}
         for name, some in waits.items():
             if not some or engine.stands_by:
                 self._since.pop(name, None)

@@ -5,9 +5,9 @@ The table at the end is the dispatch.
     event        fold                                                     is reconciled
     -----------  -------------------------------------------------------  ---------------------------------------------
     Started      outcomes in flight become unknown, so do lists           every service, once the kinds are synced again
-    Observed     the object, what we last applied, reservations           its readers, its owner and its rivals; where it
-                                                                          echoes a write of ours, the owner waits for
-                                                                          the answer
+    Observed     the object, what we last applied, reservations           its readers, its owner and its rivals; the
+                                                                          owner not where it echoes a write of ours,
+                                                                          whose answer is to come
     Deleted      the same, with a tombstone                               the same
     Synced       what the list lacks is gone                              whoever waited for the kind; every service
                                                                           where it appears, vanishes or is forbidden
