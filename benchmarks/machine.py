@@ -38,7 +38,7 @@ def machine() -> dict[str, str]:
 def optimisations() -> list[str]:
     """The options by which this Python was configured to be fast; Debian's says none, and is built with all of them.
 
-    Without them Python takes half as long again, and that isn't what people run.
+    Without them Python takes a quarter longer, and that isn't what people run.
     """
     given = shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "")
     return [

@@ -203,6 +203,11 @@ def service(
     return [made, *(component_service(name, component, namespace) for component in components)]
 
 
+def fleet(*names: str, **more: Any) -> list[JsonObject]:
+    """InferenceServices of these names in RawDeployment mode, and their Services."""
+    return [each for name in names for each in service(name, raw=True, **more)]
+
+
 def opened(name: str = "m", *components: str, raw: bool = True, **more: Any) -> Scene:
     """One service whose door stands."""
     scene = Scene(settings(), *service(name, *components, raw=raw, **more))

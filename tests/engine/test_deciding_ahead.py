@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from doorward.model.event import Elapsed
 from doorward.model.reference import JsonObject
 
-from tests.engine.scenes import INGRESS, SERVICES, Scene, service, settings
+from tests.engine.scenes import INGRESS, SERVICES, Scene, fleet, settings
 
 NAMES = ("m0", "m1", "m2", "m3", "m4", "m5")
 ROOM = 4
 MOST = ROOM - 1 + 2
 """Writes that wait at most: the last door that is decided brings two."""
 CLUSTER_LOCAL = {"networking.knative.dev/visibility": "cluster-local"}
-
-
-def fleet(*names: str, **more: Any) -> list[JsonObject]:
-    return [each for name in names for each in service(name, raw=True, **more)]
 
 
 def cold(*objects: JsonObject) -> Scene:

@@ -10,7 +10,7 @@ from doorward.model.action import Action
 from doorward.model.event import Elapsed, Observed
 from doorward.model.reference import JsonObject
 
-from tests.engine.scenes import INGRESS, SERVICES, Scene, service, settings
+from tests.engine.scenes import INGRESS, SERVICES, Scene, fleet, service, settings
 
 SHARED = {"ome.io/ingress-domain-template": "shared.example.com"}
 TIMEOUT = {"nginx.ingress.kubernetes.io/proxy-read-timeout": "60"}
@@ -20,10 +20,6 @@ ISTIO = {"doorward.io/backend": "istio"}
 PATH = {**ISTIO, "ome.io/ingress-path-template": "/serving/{{.Namespace}}/{{.Name}}"}
 CONTESTED = "younger.a.alt.example.com"
 CLUSTER_LOCAL = {"networking.knative.dev/visibility": "cluster-local"}
-
-
-def fleet(*names: str, **more: Any) -> list[JsonObject]:
-    return [each for name in names for each in service(name, raw=True, **more)]
 
 
 def raw(annotations: dict[str, str]) -> dict[str, Any]:

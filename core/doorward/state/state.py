@@ -141,7 +141,7 @@ class State:
             self._look_again(ref, own=own)
         if self.backends.selecting:
             self._look_at_owners(change)
-        awaited = None if own else self._awaited(change)
+        awaited = None if own or self.restoring else self._awaited(change)
         for key in change.keys:
             readers = self.dependents.of(key)
             add = self.queue.add if len(readers) == 1 else self.queue.add_to_backlog

@@ -253,7 +253,7 @@ class Replica:
 
 def fold(records: list[Record], world: World) -> Engine:
     """An engine with the state that a journal tells of."""
-    engine = Engine(world.backends, budget=world.budget, ahead=world.ahead)
+    engine = Engine(world.backends, budget=world.budget, ahead=world.budget)
     engine.restore(records)
     return engine
 

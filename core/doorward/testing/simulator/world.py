@@ -50,7 +50,7 @@ class World:
 
         ``budget`` is how many doors an engine decides at a time, and writes may wait beside these; 0: all.
         """
-        self.budget = self.ahead = budget or 1 << 30
+        self.budget = budget or 1 << 30
         self.clock = Clock()
         self.twins = frozenset(map(s.place, twins))
         self.numbered = {n: (where, plain.called(name)) for n in labelled for where, name in (s.place(n),)}
