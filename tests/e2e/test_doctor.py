@@ -157,7 +157,7 @@ async def that_another_controller_reports(world: World, name: str) -> None:
 async def test_a_fault_is_named_and_nothing_else(world: World, plant: Plant, named: list[str]) -> None:
     name = f"m-{token_hex(3)}"
     await plant(world, name)
-    await world.view.until(lambda: world.condition(name), what="nothing is reported")
+    await world.barrier()
     told = await doctor(world, name)
     assert sorted({finding.reason for finding in told.findings}) == named
     assert all(finding.cause and finding.remedy and name in finding.about for finding in told.findings)
