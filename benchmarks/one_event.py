@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from statistics import mean
 from time import process_time
 
 from doorward.backends import Backends
@@ -20,28 +21,31 @@ def measure(scale: Scale) -> list[Figure]:
     as_the_daemon_does()
     backends = Backends()
     few, some, many = 1_000, scale.of(10_000, 500), scale.of(100_000, 5_000)
-    cold, worst = {}, {}
-    for count in (few, some, many):
+    cold: dict[int, list[float]] = {}
+    worst: dict[int, list[float]] = {}
+    # A machine that others share is faster now and slower then: the largest fleet lies between the smaller ones.
+    for count in (few, some, many, some, few):
         converged = converge(list(fleet(count)), backends)
         gc.collect()
         gc.freeze()
         times = edits(converged, EDITS)
         gc.unfreeze()
-        cold[count], worst[count] = converged.seconds, percentile(times)
-        tell(f"{count} services: cold {cold[count]:.1f} s, an edit at most {1e6 * worst[count]:.0f} us (p99)")
+        cold.setdefault(count, []).append(converged.seconds)
+        worst.setdefault(count, []).append(percentile(times))
+        tell(f"{count} services: cold {converged.seconds:.1f} s, an edit at most {1e6 * worst[count][-1]:.0f} us (p99)")
         del converged
     return [
         Figure(
             name=f"engine alone, {many} / {some} services",
-            measured=cold[many] / cold[some],
+            measured=mean(cold[many]) / mean(cold[some]),
             goal=1.05 * many / some,
-            parts={f"{count} services (s)": cold[count] for count in (many, some)},
+            parts={f"{count} services (s)": mean(cold[count]) for count in (many, some)},
         ),
         Figure(
             name=f"one event, p99, {many} / {few} services",
-            measured=worst[many] / worst[few],
+            measured=mean(worst[many]) / mean(worst[few]),
             goal=1.2,
-            parts={f"{count} services (us)": 1e6 * worst[count] for count in (many, few)},
+            parts={f"{count} services (us)": 1e6 * mean(worst[count]) for count in (many, few)},
         ),
     ]
 

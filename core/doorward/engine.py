@@ -332,6 +332,14 @@ class Engine:
         found = (fact.object() for each in kinds for fact in self._state.facts.of_kind(each))
         return [each for each in found if "left" not in each["spec"]]
 
+    @property
+    def service_count(self) -> int:
+        """How many services are known."""
+        return sum(
+            len(self.services(kind)) if source.selected else self._state.facts.count(kind)
+            for kind, source in self.backends.sources.items()
+        )
+
     def service(self, uid: str) -> JsonObject | None:
         """The InferenceService with this UID as it was last seen, trimmed."""
         fact = self._state.service(uid)

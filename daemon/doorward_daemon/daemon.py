@@ -245,7 +245,7 @@ async def _synced(shell: Shell) -> None:
     await shell.wait_for(lambda: not shell.engine.unsynced)
     garbage.look_at_what_comes()
     ready, said = readiness(shell)
-    _log.info("everything is listed", ready=ready, services=len(shell.engine.services()), notes=said)
+    _log.info("everything is listed", ready=ready, services=shell.engine.service_count, notes=said)
 
 
 async def _once(shell: Shell, stop: asyncio.Event) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
+from functools import cache
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -25,20 +26,20 @@ class Metered:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._requests = Counter(
-            "doorward_api_requests", "Requests to the API server.", ["verb", "code"], registry=None
-        )
+        requests = Counter("doorward_api_requests", "Requests to the API server.", ["verb", "code"], registry=None)
         self._restarts = Counter(
             "doorward_watch_restarts", "Watches that ended, and began again.", ["kind", "why"], registry=None
         )
-        self._lag = Histogram(
+        lag = Histogram(
             "doorward_watch_lag_seconds",
             "From the answer to a write of ours until the watch told it.",
             ["kind"],
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
             registry=None,
         )
-        self.metrics = (self._requests, self._restarts, self._lag)
+        self.metrics = (requests, self._restarts, lag)
+        # A look-up of labels takes longer than the counting: each is made once.
+        self._requests, self._lag = cache(requests.labels), cache(lag.labels)
         self._heard: dict[tuple[str, str, str], float] = {}
         self._written: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
@@ -119,7 +120,7 @@ class Metered:
 
     def _count(self, verb: str, error: ApiError | None = None) -> None:
         code = "2xx" if error is None else str(error.status) if 400 <= error.status < 600 else "none"
-        self._requests.labels(verb, code).inc()
+        self._requests(verb, code).inc()
 
     def _wrote(self, obj: JsonObject) -> JsonObject:
         """Note what was written, to be met again."""
@@ -138,5 +139,5 @@ class Metered:
             return
         version, at = noted
         if metadata.get("resourceVersion") == version:
-            self._lag.labels(kind).observe(monotonic() - at)
+            self._lag(kind).observe(monotonic() - at)
         del self._written[metadata["uid"]]

@@ -11,6 +11,7 @@ import platform
 import re
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -57,19 +58,24 @@ class Metrics(Listener, Collector):
         self._sources = {kind: source for kind, source in backends.sources.items() if not source.selected}
         self._selected = [source for source in backends.sources.values() if source.selected]
         """Whose services come and go without an event of their kind: the engine is asked for them."""
-        self._events = self._counter("doorward_records", "Records: what changed, what was done.", "type")
-        self._actions = self._counter(
-            "doorward_actions", "Requests to the API server, by what came of them.", "verb", "outcome"
+        # A look-up of labels takes longer than the counting: each is made once.
+        self._events = cache(self._counter("doorward_records", "Records: what changed, what was done.", "type").labels)
+        self._actions = cache(
+            self._counter(
+                "doorward_actions", "Requests to the API server, by what came of them.", "verb", "outcome"
+            ).labels
         )
-        self._seconds = Histogram(
-            "doorward_action_seconds", "How long requests took.", ["verb"], registry=self.registry
+        self._seconds = cache(
+            Histogram("doorward_action_seconds", "How long requests took.", ["verb"], registry=self.registry).labels
         )
-        self._decisions = Histogram(
-            "doorward_reconcile_seconds",
-            "How long the decision about a door took.",
-            ["backend", "result"],
-            buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
-            registry=self.registry,
+        self._decisions = cache(
+            Histogram(
+                "doorward_reconcile_seconds",
+                "How long the decision about a door took.",
+                ["backend", "result"],
+                buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
+                registry=self.registry,
+            ).labels
         )
         self._rejected = self._counter("doorward_settings_rejected", "Edits of the settings that were refused.")
         self._slow = Histogram(
@@ -113,7 +119,7 @@ class Metrics(Listener, Collector):
     def recorded(self, records: Sequence[Record]) -> None:
         for record in records:
             event = record.event
-            self._events.labels(type(event).__name__).inc()
+            self._events(type(event).__name__).inc()
             if isinstance(event, Observed) and event.kind in self._sources:
                 self._note(event.kind, event.object)
             elif isinstance(event, Deleted) and event.ref.kind in self._sources:
@@ -122,17 +128,17 @@ class Metrics(Listener, Collector):
                 self._rejected.inc()
 
     def performed(self, action: Action, outcome: Outcome, seconds: float) -> None:
-        self._actions.labels(action.verb, type(outcome).__name__).inc()
-        self._seconds.labels(action.verb).observe(seconds)
+        self._actions(action.verb, type(outcome).__name__).inc()
+        self._seconds(action.verb).observe(seconds)
         told = action.verb == "status" and action.ref.kind in self._sources
         if told and isinstance(outcome, Applied) and outcome.object:
             self._note(action.ref.kind, outcome.object)
 
     def planned(self, action: Action) -> None:
-        self._actions.labels(action.verb, "Planned").inc()
+        self._actions(action.verb, "Planned").inc()
 
     def decided(self, backend: str, result: str, seconds: float) -> None:
-        self._decisions.labels(backend or "none", result).observe(seconds)
+        self._decisions(backend or "none", result).observe(seconds)
 
     def slow_hook(self, plugin: str, hook: str, seconds: float) -> None:
         self._slow.labels(plugin, hook).observe(seconds)

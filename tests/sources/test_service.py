@@ -190,6 +190,16 @@ def test_a_door_is_closed_when_the_label_goes(value: str | None) -> None:
     assert found.engine.idle
 
 
+def test_a_service_counts_for_as_long_as_it_has_the_label() -> None:
+    found = stage(labelled(), slice_of(), *ome("x"), sources=("ome", "service"))
+    assert found.engine.service_count == len(found.engine.services()) == 2
+    found.patch(SERVICE, "a", "m", {"metadata": {"labels": {LABEL: None}}})
+    while found.deliver():
+        pass
+    assert found.hosts()["m"] == ["m.a.example.com"]
+    assert found.engine.service_count == len(found.engine.services()) == 1
+
+
 def test_conditions_of_others_stay_when_ours_go() -> None:
     found = opened()
     theirs = {"type": "Theirs", "status": "True", "reason": "R", "message": ""}

@@ -12,7 +12,8 @@ from doorward_daemon.daemon import Options, reconcile
 from structlog.testing import capture_logs
 
 from tests.patience import PATIENCE
-from tests.shell.running import Running, until
+from tests.shell.running import Running, Slow, until
+from tests.ui.scenery import served
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,14 @@ async def test_a_page_that_is_open_keeps_nobody_from_stopping() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             assert await asyncio.wait_for(daemon, PATIENCE) == 0
             await stream.read()
+
+
+async def test_the_list_is_there_before_somebody_asks_and_costs_no_door_its_time() -> None:
+    cluster = Slow()
+    running = Running(cluster)
+    running.add("m")
+    async with served(running) as shown:
+        await shown.shell.wait_for(lambda: shown.shell.engine.ready and cluster.waiting > 0, PATIENCE)
+        assert shown.page.doors.rows() == []
+        cluster.gate.set()
+        await until(lambda: [(row.name, row.status) for row in shown.page.doors.rows()] == [("m", "True")])

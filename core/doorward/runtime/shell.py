@@ -270,7 +270,7 @@ class Shell:
                 done[verb] += count
         refused = sum(count for (_, outcome), count in self.counts.items() if outcome in ("Refused", "Unknown"))
         return Summary(
-            services=len(self.engine.services()),
+            services=self.engine.service_count,
             writes=dict(sorted(done.items())),
             refused=refused,
             problems=self.engine.problems,

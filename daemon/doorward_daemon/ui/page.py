@@ -104,8 +104,8 @@ class Page:
         self._tasks = [asyncio.create_task(self._stream.tell()), asyncio.create_task(self._prepare())]
 
     async def _prepare(self) -> None:
-        """Have the list by the time that somebody asks for it."""
-        await self._shell.wait_for(lambda: self._engine.ready)
+        """Have the list by the time that somebody asks for it; a door that is to open comes first."""
+        await self._shell.wait_for(lambda: self._engine.ready and self._engine.idle)
         await self.doors.refresh()
 
     async def _end(self, _: web.Application) -> None:
