@@ -22,7 +22,9 @@ Json = dict[str, Any]
 ADDITIONAL = "alt.example.com"
 EDIT = {"metadata": {"annotations": {"ome.io/ingress-additional-domains": ADDITIONAL}}}
 WARM = 5
-"""Edits that aren't counted: a controller that has answered these has begun."""
+"""Edits that aren't counted: a controller that has answered these has begun, and then it is waited for until it is idle.
+
+One that puts an edit before the rest of its start is asked while it still looks at two thousand services."""
 PACE = 0.1
 """Seconds between two edits while others converge."""
 
@@ -53,11 +55,12 @@ async def _idle(kubeconfig: Path, folder: Path, command: Command, count: int) ->
         async with (
             looking_on(cluster, INGRESSES, _has_the_host) as ingresses,
             looking_on(cluster, INFERENCE_SERVICES, _tells_of_it) as services,
-            running(command, kubeconfig, folder / "controller.log"),
+            running(command, kubeconfig, folder / "controller.log") as process,
         ):
             for key in keys[:WARM]:
                 await _edited(cluster, ingresses, key)
                 await services.time_of(key)
+            await process.rested()
             before = await requests(kubeconfig, ROUND_TRIPS)
             seconds = []
             for key in keys[WARM:]:

@@ -50,6 +50,16 @@ class Running:
     def seconds(self) -> float:
         return perf_counter() - self.began
 
+    async def rested(self) -> None:
+        """Wait until it is idle: until it takes less than a fiftieth of a processor, a second long."""
+        before = self.usage().cpu
+        while True:
+            await asyncio.sleep(1.0)
+            now = self.usage().cpu
+            if now - before < 0.02:
+                return
+            before = now
+
     def usage(self) -> Usage:
         """Raises RuntimeError, with the end of the log, where the process has ended."""
         if self._process.returncode is not None:
