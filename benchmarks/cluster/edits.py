@@ -22,7 +22,7 @@ Json = dict[str, Any]
 ADDITIONAL = "alt.example.com"
 EDIT = {"metadata": {"annotations": {"ome.io/ingress-additional-domains": ADDITIONAL}}}
 WARM = 5
-"""Edits that aren't counted: a controller that has answered these has begun, and then it is waited for until it is idle.
+"""Edits that aren't counted: a controller that has answered these has begun.  Then it is waited for until it is idle.
 
 One that puts an edit before the rest of its start is asked while it still looks at two thousand services."""
 PACE = 0.1
