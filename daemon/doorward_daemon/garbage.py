@@ -31,7 +31,7 @@ def look_at_what_comes() -> None:
     """Let what is there by now be, in a process that stays, and look seldom at what comes.
 
     As often as Python does by itself took up to a fifth of the processor's time of a cold start.  It doesn't look once
-    more before, which took a twentieth of a second of the first door's time: nothing was ever found.
+    more before, which took nearly a tenth of a second of the first door's time, and found next to nothing.
     """
     gc.freeze()
     gc.set_threshold(_KEPT, *_USUAL[1:])
